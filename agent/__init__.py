@@ -1,0 +1,1 @@
+"""What do we do next? The agent, its channels and its processes."""

@@ -1,0 +1,96 @@
+"""The errors of the agent room, grouped by who must act.
+
+AgentError
+  SettingsInvalid                      -> the operator; refuse to start
+  ServiceFailed                        -> an embedded service did not start or died
+  RequestRejected                      -> 4xx to the sender, nothing is queued
+    SignatureInvalid, PayloadInvalid, SourceUnknown, BodyTooLarge
+  TransientError                       -> try again with backoff
+    ModelUnavailable, QueueUnavailable, HelpdeskUnavailable
+  PermanentError                       -> hand off, don't try again
+    ModelOutputInvalid, ConversationMissing, HelpdeskRefused
+  EgressRefused                        -> a bug or an attack: logged and counted
+"""
+
+
+class AgentError(Exception):
+    """Root of the room. The message says what happened, what was tried and what to do."""
+
+
+class SettingsInvalid(AgentError):
+    """A setting is unknown or has a bad value."""
+
+
+class ServiceFailed(AgentError):
+    """An embedded service did not start or died."""
+
+
+class RequestRejected(AgentError):
+    """A sender's request that must not be queued. `code` is stable, for programs."""
+
+    code = "request_rejected"
+    status = 400
+
+
+class SignatureInvalid(RequestRejected):
+    """Missing, wrong or stale signature."""
+
+    code = "signature_invalid"
+    status = 401
+
+
+class PayloadInvalid(RequestRejected):
+    """The body is not what the channel expects."""
+
+    code = "payload_invalid"
+    status = 422
+
+
+class SourceUnknown(RequestRejected):
+    """No helpdesk of that name is configured."""
+
+    code = "source_unknown"
+    status = 404
+
+
+class BodyTooLarge(RequestRejected):
+    """The body is over the limit."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class TransientError(AgentError):
+    """May work later."""
+
+
+class ModelUnavailable(TransientError):
+    """The model server is down, too slow or over its limits."""
+
+
+class QueueUnavailable(TransientError):
+    """Redis can't be reached."""
+
+
+class HelpdeskUnavailable(TransientError):
+    """The helpdesk did not take a reply now."""
+
+
+class PermanentError(AgentError):
+    """Won't work later either."""
+
+
+class ModelOutputInvalid(PermanentError):
+    """The model server answered with something that is not a completion."""
+
+
+class ConversationMissing(PermanentError):
+    """There is no such conversation."""
+
+
+class HelpdeskRefused(PermanentError):
+    """The helpdesk refused a reply for good."""
+
+
+class EgressRefused(AgentError, PermissionError):
+    """A connection to an address that is not on the allow-list."""

@@ -1,0 +1,120 @@
+"""The seams of the agent: what it needs from the world, said in its own words. No vendor library here."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.types import Completion, Conversation, ConversationId, Message, Outcome, OutboxEntry, OutboxId, Prompt, RunId
+from knowledge.types import Hit, Query, Vectors
+
+
+class ChatModel(Protocol):
+    """A model that writes text.
+
+    Raises `ModelUnavailable` when the server can't be used now (after its own bounded retries, or
+    at once while its circuit breaker is open) and `ModelOutputInvalid` when it answers nonsense.
+    """
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        """One completion."""
+        ...
+
+    def stream(self, prompt: Prompt) -> AsyncIterator[str]:
+        """The same, piece by piece."""
+        ...
+
+    async def is_ready(self) -> bool:
+        """True if the server answers now. Never raises."""
+        ...
+
+
+class Retriever(Protocol):
+    """Finds passages. Blocking: call it in a thread."""
+
+    def search(self, query: Query) -> list[Hit]:
+        """Best first; an audience that the query doesn't name is never in the result."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors. Blocking: call it in a thread."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """float32 [n, d], L2-normalised."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Where a message belongs."""
+
+    conversation_id: ConversationId
+    source: str
+    ticket_id: str
+    subject: str | None = None
+
+
+class Conversations(Protocol):
+    """The record of all conversations, and the outbox that is committed with them.
+
+    Every method raises `QueueUnavailable` when Redis can't be reached.
+    """
+
+    async def append(self, ticket: Ticket, message: Message) -> bool:
+        """Add a message. False if that message id is known: nothing changes then (idempotent).
+
+        A message by a human agent marks the conversation as handed off.
+        """
+        ...
+
+    async def read(self, conversation_id: ConversationId) -> Conversation:
+        """Raises `ConversationMissing`."""
+        ...
+
+    async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        """Write the one outcome of a run: conversation and outbox, in one atomic step.
+
+        None, and nothing written, if a message arrived since `conversation` was read or another run
+        has answered it. An outcome `NO_REPLY` marks the messages as answered and makes no entry.
+        """
+        ...
+
+    async def unanswered(self) -> list[ConversationId]:
+        """Conversations that have a customer's message which no outcome has seen."""
+        ...
+
+
+class Outbox(Protocol):
+    """Committed outcomes that the helpdesk has not confirmed yet."""
+
+    async def pending(self) -> list[OutboxId]:
+        """Oldest first."""
+        ...
+
+    async def get(self, outbox_id: OutboxId) -> OutboxEntry | None:
+        """None once it is delivered or given up."""
+        ...
+
+    async def settle(self, outbox_id: OutboxId, *, delivered: bool, detail: str = "") -> None:
+        """Confirmed, or given up for good (kept aside for a person, never dropped)."""
+        ...
+
+
+class TurnQueue(Protocol):
+    """Background work. Adding what is already waiting changes nothing."""
+
+    async def add_turn(self, conversation_id: ConversationId, message_id: str) -> None:
+        """Ask for a turn of this conversation, soon."""
+        ...
+
+    async def add_delivery(self, outbox_id: OutboxId) -> None:
+        """Ask for an outbox entry to be delivered."""
+        ...
+
+
+class ReplySender(Protocol):
+    """Gives an outcome to the helpdesk it came from."""
+
+    async def send(self, entry: OutboxEntry) -> None:
+        """Raises `HelpdeskUnavailable` (try again) or `HelpdeskRefused` (never)."""
+        ...

@@ -1,0 +1,150 @@
+"""Every setting, read once by an entry point and passed down as the part that is needed.
+
+Environment `INNKEEPER_*`, or a TOML file named by `INNKEEPER_CONFIG`; the environment wins. An unknown
+name stops the start and names the nearest known one.
+"""
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from agent.errors import SettingsInvalid
+
+PREFIX = "INNKEEPER_"
+
+
+class HelpdeskSettings(BaseModel):
+    """One helpdesk that speaks Standard Webhooks.
+
+    Attributes:
+        secrets: `whsec_…` secrets that a delivery may be signed with; more than one while rotating.
+        reply_url: where outcomes are sent.
+        reply_secret: signs what is sent; the first of `secrets` if not given.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secrets: tuple[SecretStr, ...] = Field(min_length=1)
+    reply_url: str
+    reply_secret: SecretStr | None = None
+
+    @field_validator("secrets")
+    @classmethod
+    def _well_formed(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in secrets:
+            if not secret.get_secret_value().startswith("whsec_"):
+                raise ValueError("a secret starts with whsec_ (make one with `innkeeper secret`)")
+        return secrets
+
+
+class Settings(BaseSettings):
+    """The whole tree. See the README for the table."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    data_dir: Path = Field(Path(".innkeeper"), description="where indexes, logs and the embedded Redis keep their files")
+    policy_dir: Path | None = Field(None, description="a policy folder; the pack that ships if not given")
+    host: str = Field("127.0.0.1", description="address that `serve` listens on")
+    port: int = Field(8080, ge=0, le=65535, description="port that `serve` listens on")
+
+    redis_url: str | None = Field(None, description="redis://…; an embedded server if not given")
+    chroma_url: str | None = Field(None, description="http://host:port of a Chroma server; embedded if not given")
+    embedding_model: Path | None = Field(
+        None, description="folder of a sentence-transformers model; packaged MiniLM if not given"
+    )
+
+    llm_base_url: str | None = Field(
+        None, description="OpenAI-compatible server, e.g. http://vllm:8000/v1; embedded if not given"
+    )
+    llm_profile: str = Field("", description="model profile; `qwen3` with a base URL, the packaged model without")
+    llm_model: str | None = Field(None, description="model name to ask for, if not the profile's")
+    llm_api_key: SecretStr | None = Field(None, description="bearer token of the model server")
+    llm_timeout_s: float = Field(60.0, gt=0, description="limit for one model call")
+
+    helpdesks: Annotated[dict[str, HelpdeskSettings], NoDecode] = Field(
+        default_factory=dict, description="helpdesks by source name, as JSON or TOML tables"
+    )
+    api_key: SecretStr | None = Field(
+        None, description="bearer token that POST /v1/answers asks for; open on loopback if not given"
+    )
+    max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body")
+    replay_window_s: int = Field(300, ge=10, description="how old a webhook's timestamp may be")
+
+    worker_concurrency: int = Field(2, ge=1, le=256, description="turns at the same time in one worker")
+    debounce_ms: int = Field(500, ge=0, le=60_000, description="wait for more messages of a burst")
+    redelivery_s: float = Field(
+        20.0, ge=1, description="after this long without a sign of life a worker's job is given to another"
+    )
+    model_down_handoff_s: float = Field(300.0, ge=0, description="hand tickets over when the model has been down this long")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of the structured logs on stderr")
+
+    @field_validator("helpdesks", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        if isinstance(value, str):
+            import json
+
+            try:
+                return json.loads(value)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"not JSON: {error}") from error
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which arrives as init values."""
+        return env_settings, init_settings
+
+
+def load_settings() -> Settings:
+    """Read the environment and the TOML file.
+
+    Raises:
+        SettingsInvalid: a name is unknown, a value is bad, or the file can't be read; one line each.
+    """
+    problems = _unknown_in_environment()
+    file_values: dict[str, Any] = {}
+    if config := os.environ.get(PREFIX + "CONFIG"):
+        try:
+            file_values = tomllib.loads(Path(config).read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsInvalid(f"{PREFIX}CONFIG={config}: can't be read: {error}") from error
+        problems += [f"{config}: unknown key {key!r}{_nearest(key)}" for key in file_values if key not in Settings.model_fields]
+        file_values = {key: value for key, value in file_values.items() if key in Settings.model_fields}
+    try:
+        settings = Settings(**file_values)
+    except ValidationError as error:
+        problems += [f"{_name(e['loc'])}: {e['msg']}" for e in error.errors()]
+        raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems)) from error
+    if problems:
+        raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems))
+    return settings
+
+
+def _unknown_in_environment() -> list[str]:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG"}
+    strange = [name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known]
+    return [f"{name}: unknown setting{_nearest(name.removeprefix(PREFIX).lower(), PREFIX)}" for name in sorted(strange)]
+
+
+def _nearest(name: str, prefix: str = "") -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    if not close:
+        return ""
+    return f"; did you mean {prefix + close[0].upper() if prefix else close[0]}?"
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return PREFIX + ".".join(str(part) for part in location).upper()

@@ -1,0 +1,153 @@
+"""The words of the agent room: message, conversation, citation, outcome. Frozen, no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+from knowledge.types import DocumentId, PassageId
+
+ConversationId = NewType("ConversationId", str)
+"""`source:ticket id`; also LangGraph's thread id."""
+MessageId = NewType("MessageId", str)
+RunId = NewType("RunId", str)
+OutboxId = NewType("OutboxId", str)
+
+
+class Author(StrEnum):
+    """Who wrote a message. It comes from the channel, never from the text."""
+
+    CUSTOMER = "customer"
+    ASSISTANT = "assistant"
+    HUMAN_AGENT = "human_agent"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a conversation. `sent_at` is ISO 8601 in UTC."""
+
+    message_id: MessageId
+    author: Author
+    text: str
+    sent_at: str
+    visible: bool = True
+    """False for an internal note: the customer can't see it, and the agent must not repeat it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """All messages so far, oldest first.
+
+    `length` counts every message ever appended and is what a commit is compared with; `answered`
+    is how many of them the latest outcome had seen; `handed_off` is True while a person owns it.
+    """
+
+    conversation_id: ConversationId
+    source: str
+    ticket_id: str
+    messages: tuple[Message, ...]
+    length: int = 0
+    answered: int = 0
+    handed_off: bool = False
+    subject: str | None = None
+
+
+class Decision(StrEnum):
+    """What a turn ends in."""
+
+    ANSWER = "answer"
+    DRAFT = "draft"
+    CLARIFY = "clarify"
+    HANDOFF = "handoff"
+    REFUSE = "refuse"
+    NO_REPLY = "no_reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A pointer from the reply to the passage it rests on. `n` is the [n] in the text."""
+
+    n: int
+    doc_id: DocumentId
+    passage_id: PassageId
+    title: str
+    url: str | None
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTrace:
+    """Which policy decided, and which of its rules applied."""
+
+    version: str
+    sha256: str
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the turn cost at the model server."""
+
+    llm_calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.llm_calls + other.llm_calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The one result of a turn. `answer` is what the customer reads (empty for no reply)."""
+
+    decision: Decision
+    answer: str
+    reason: str
+    language: str
+    policy: PolicyTrace
+    citations: tuple[Citation, ...] = ()
+    confidence: float = 0.0
+    usage: Usage = field(default_factory=Usage)
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    queue: str | None = None
+    """Where a hand-off goes, if the policy names a place."""
+    summary: str | None = None
+    """For the person who takes over: what was asked, what was found, what is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """A committed outcome on its way to the helpdesk. `outbox_id` is its idempotency key there."""
+
+    outbox_id: OutboxId
+    conversation_id: ConversationId
+    source: str
+    ticket_id: str
+    run_id: RunId
+    in_reply_to: MessageId
+    outcome: Outcome
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One call of a chat model. `messages` are (role, content); `schema` asks for JSON of that shape."""
+
+    messages: tuple[tuple[str, str], ...]
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+    schema: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model wrote, and what it cost. `finish_reason` is `stop` or `length`."""
+
+    text: str
+    usage: Usage
+    finish_reason: str = "stop"

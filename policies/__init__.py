@@ -1,0 +1,1 @@
+"""Is it allowed? Facts in, verdict out. Pure but for `policies.load`."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.types import Completion, Conversation, ConversationId, Message, Outcome, OutboxEntry, OutboxId, Prompt, RunId
+from agent.types import Completion, Conversation, ConversationId, Message, OutboxEntry, OutboxId, Outcome, Prompt, RunId
 from knowledge.types import Hit, Query, Vectors
 
 

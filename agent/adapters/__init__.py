@@ -1,0 +1,1 @@
+"""The vendor libraries behind the ports. Only `agent.wiring` imports from here."""

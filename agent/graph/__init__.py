@@ -1,0 +1,1 @@
+"""One turn as a graph: triage, gate, retrieve, draft, verify, decide."""

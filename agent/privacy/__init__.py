@@ -1,0 +1,1 @@
+"""What keeps data in: the egress guard and the environment that switches telemetry off."""

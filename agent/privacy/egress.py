@@ -1,0 +1,154 @@
+"""The egress guard: a Python audit hook that refuses connections and name look-ups off the allow-list.
+
+The list starts at loopback and grows by the configured services alone. A refused attempt raises
+`EgressRefused`, is counted, and is written to a file that `innkeeper doctor` reads. The hook sees what
+Python's sockets do (PEP 578 events `socket.*`), not what Rust or C code does by itself: it is a guard.
+The proof is the test that runs the product in a network namespace which has only loopback.
+"""
+
+import ipaddress
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from agent.errors import EgressRefused
+
+RESOLVE_TTL_S = 30.0
+DEFAULT_PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
+LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "localhost.localdomain"})
+CONNECT_EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+LOOKUP_EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A host and port that may be reached. `port` None means any."""
+
+    host: str
+    port: int | None
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port or '*'}"
+
+
+def destination(url: str) -> Destination:
+    """The destination of a service's URL; its scheme's port where the URL names none."""
+    parts = urlsplit(url)
+    return Destination((parts.hostname or "").lower(), parts.port or DEFAULT_PORTS.get(parts.scheme))
+
+
+@dataclass
+class EgressGuard:
+    """The allow-list of this process, and the count of what was refused."""
+
+    allowed: set[Destination] = field(default_factory=set)
+    refused: int = 0
+    log_path: Path | None = None
+    on_refused: Callable[[str], None] | None = None
+    _resolved: dict[str, tuple[float, frozenset[str]]] = field(default_factory=dict)
+    _local: threading.local = field(default_factory=threading.local)
+
+    def allow(self, *urls: str | None) -> None:
+        """Add the services behind these URLs. None and `unix:` URLs are passed over."""
+        for url in urls:
+            if url and not url.startswith("unix:"):
+                self.allowed.add(destination(url))
+
+    def check(self, event: str, args: tuple[Any, ...]) -> None:
+        """Raise `EgressRefused` for a connection or look-up off the list; anything else passes."""
+        if getattr(self._local, "resolving", False):
+            return
+        if event in CONNECT_EVENTS:
+            address = args[1]
+            if isinstance(address, tuple) and not self._may_connect(str(address[0]), int(address[1])):
+                self._refuse(event, f"{address[0]}:{address[1]}")
+        elif event in LOOKUP_EVENTS:
+            host = args[0].decode("ascii", "replace") if isinstance(args[0], bytes) else args[0]
+            if host and not self._may_look_up(str(host)):
+                self._refuse(event, str(host))
+
+    def _may_look_up(self, host: str) -> bool:
+        host = host.lower().rstrip(".")
+        if _is_loopback(host) or host in LOOPBACK_NAMES or host in {"0.0.0.0", "::"}:
+            return True
+        return any(host == d.host for d in self.allowed) or self._is_resolved(host, None)
+
+    def _may_connect(self, host: str, port: int) -> bool:
+        host = host.lower().split("%")[0]
+        if _is_loopback(host) or host in LOOPBACK_NAMES:
+            return True
+        if any(host == d.host and d.port in {None, port} for d in self.allowed):
+            return True
+        return self._is_resolved(host, port)
+
+    def _is_resolved(self, address: str, port: int | None) -> bool:
+        """True if `address` is what an allowed name resolves to now."""
+        candidates = [d for d in self.allowed if port is None or d.port in {None, port}]
+        return any(address in self._addresses(d.host) for d in candidates)
+
+    def _addresses(self, name: str) -> frozenset[str]:
+        known = self._resolved.get(name)
+        if known and time.monotonic() - known[0] < RESOLVE_TTL_S:
+            return known[1]
+        self._local.resolving = True
+        try:
+            found = frozenset(str(info[4][0]) for info in socket.getaddrinfo(name, None))
+        except OSError:
+            found = frozenset()
+        finally:
+            self._local.resolving = False
+        self._resolved[name] = (time.monotonic(), found)
+        return found
+
+    def _refuse(self, event: str, target: str) -> None:
+        self.refused += 1
+        if self.log_path:
+            line = {
+                "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "event": event,
+                "target": target,
+                "pid": os.getpid(),
+            }
+            try:
+                with self.log_path.open("a", encoding="utf-8") as log:
+                    log.write(json.dumps(line) + "\n")
+            except OSError:
+                self.log_path = None
+        if self.on_refused:
+            self.on_refused(target)
+        known = ", ".join(sorted(map(str, self.allowed))) or "nothing else"
+        raise EgressRefused(
+            f"refused {event.removeprefix('socket.')} to {target}: only loopback and configured services may be reached "
+            f"(now: {known}). If Innkeeper should use this service, name it in the settings."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_guard: EgressGuard | None = None
+
+
+def install() -> EgressGuard:
+    """Put the guard on for the rest of this process. Calling again returns the same guard.
+
+    An audit hook can't be removed, so that no library can switch it off either.
+    """
+    global _guard
+    if _guard is None:
+        guard = EgressGuard()
+        sys.addaudithook(guard.check)
+        _guard = guard
+    return _guard

@@ -4,7 +4,8 @@ AgentError
   SettingsInvalid                      -> the operator; refuse to start
   ServiceFailed                        -> an embedded service did not start or died
   RequestRejected                      -> 4xx to the sender, nothing is queued
-    SignatureInvalid, PayloadInvalid, SourceUnknown, BodyTooLarge
+    SignatureInvalid, PayloadInvalid, SourceUnknown, BodyTooLarge, BodyTooSlow, JsonInvalid,
+    Unauthorized, ContentTypeUnsupported
   TransientError                       -> try again with backoff
     ModelUnavailable, QueueUnavailable, HelpdeskUnavailable
   PermanentError                       -> hand off, don't try again
@@ -58,6 +59,34 @@ class BodyTooLarge(RequestRejected):
 
     code = "body_too_large"
     status = 413
+
+
+class BodyTooSlow(RequestRejected):
+    """The body did not arrive in time."""
+
+    code = "body_too_slow"
+    status = 408
+
+
+class JsonInvalid(RequestRejected):
+    """The body is not JSON."""
+
+    code = "json_invalid"
+    status = 400
+
+
+class Unauthorized(RequestRejected):
+    """The API key is missing or wrong."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class ContentTypeUnsupported(RequestRejected):
+    """The body is not declared as JSON."""
+
+    code = "content_type_unsupported"
+    status = 415
 
 
 class TransientError(AgentError):

@@ -79,6 +79,14 @@ class Conversations(Protocol):
         """
         ...
 
+    async def release(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        """Write what a person decided about the draft of `run_id`, in one atomic step, once.
+
+        None, and nothing written, if a message arrived since `conversation` was read or the run was
+        released before. Its outbox id differs from the draft's.
+        """
+        ...
+
     async def unanswered(self) -> list[ConversationId]:
         """Conversations that have a customer's message which no outcome has seen."""
         ...
@@ -117,4 +125,27 @@ class ReplySender(Protocol):
 
     async def send(self, entry: OutboxEntry) -> None:
         """Raises `HelpdeskUnavailable` (try again) or `HelpdeskRefused` (never)."""
+        ...
+
+
+class Approvals(Protocol):
+    """What a person decides about a proposed reply. Idempotent: helpdesks repeat their webhooks."""
+
+    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
+        """Send the proposal, with the person's wording if `text` is given.
+
+        False if it was decided before. Raises `ConversationMissing` or `QueueUnavailable`.
+        """
+        ...
+
+    async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
+        """Drop the proposal; the conversation stays with the person. Returns and raises as `approve`."""
+        ...
+
+
+class Answerer(Protocol):
+    """One turn without a channel, on public knowledge alone."""
+
+    async def __call__(self, messages: tuple[Message, ...], language: str | None) -> Outcome:
+        """`messages` end in the question. Raises `ModelUnavailable` or `QueueUnavailable`."""
         ...

@@ -1,0 +1,36 @@
+"""What the routes need, in one frozen value. Built by the wiring, never imported as a global."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from agent.ports import Answerer, Approvals, Conversations, TurnQueue
+from agent.settings import Settings
+
+Check = Callable[[], Awaitable[bool]]
+"""True if a dependency can be used now."""
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDeps:
+    """Everything behind the HTTP surface.
+
+    Attributes:
+        checks: readiness by name: `redis`, `knowledge`, `model`.
+        clock: seconds since 1970, for the replay window.
+    """
+
+    settings: Settings
+    conversations: Conversations
+    queue: TurnQueue
+    answer: Answerer
+    approvals: Approvals
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    lifespan: Lifespan | None = None
+    registry: CollectorRegistry = REGISTRY
+    clock: Callable[[], float] = time.time

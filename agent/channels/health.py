@@ -1,0 +1,101 @@
+"""`/healthz`, `/readyz`, `/metrics`: is the process alive, can it take work, what has it done."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from agent.channels.deps import ApiDeps, Check
+from agent.errors import AgentError
+from knowledge.errors import KnowledgeError
+
+CHECK_TIMEOUT_S = 2.0
+CACHE_S = 2.0
+OPTIONAL = frozenset({"model"})
+"""Without these the service still takes messages and hands over."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Readiness:
+    """Runs the checks, each at most every two seconds however often it is asked, and never longer than two."""
+
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        timeout_s: float = CHECK_TIMEOUT_S,
+        cache_s: float = CACHE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._checks = dict(checks)
+        self._timeout_s = timeout_s
+        self._cache_s = cache_s
+        self._clock = clock
+        self._known: dict[str, tuple[float, bool]] = {}
+        self._locks = {name: asyncio.Lock() for name in checks}
+
+    async def states(self) -> dict[str, bool]:
+        """True for each dependency that can be used now."""
+        results = await asyncio.gather(*(self._state(name) for name in self._checks))
+        return dict(zip(self._checks, results, strict=True))
+
+    async def _state(self, name: str) -> bool:
+        async with self._locks[name]:
+            known = self._known.get(name)
+            if known is not None and self._clock() - known[0] < self._cache_s:
+                return known[1]
+            is_up = await self._ask(name)
+            self._known[name] = (self._clock(), is_up)
+            return is_up
+
+    async def _ask(self, name: str) -> bool:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._checks[name]()
+        except (AgentError, KnowledgeError, OSError, TimeoutError) as error:
+            _log.warning("check_failed", dependency=name, kind=type(error).__name__, reason=str(error))
+            return False
+
+
+def report(states: Mapping[str, bool]) -> tuple[int, dict[str, object]]:
+    """Status code and body of `/readyz`."""
+    down = [name for name, is_up in states.items() if not is_up]
+    blocking = [name for name in down if name not in OPTIONAL]
+    body: dict[str, object] = {
+        "status": "unavailable" if blocking else "degraded" if down else "ready",
+        "degraded": bool(down),
+        **{name: "up" if is_up else "down" for name, is_up in states.items()},
+    }
+    if blocking:
+        body["message"] = f"Down: {', '.join(down)}. Not ready: no work is taken until this is back."
+    elif down:
+        body["message"] = (
+            "The model server is down. Messages are still accepted; tickets wait for it, "
+            "or are handed to a person as the policy says, until it is back."
+        )
+    return (503 if blocking else 200), body
+
+
+def health_router(deps: ApiDeps) -> APIRouter:
+    """The three routes."""
+    router = APIRouter(tags=["health"])
+    readiness = Readiness(deps.checks)
+
+    @router.get("/healthz", summary="The process is alive")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/readyz", summary="What works and what doesn't")
+    async def readyz() -> JSONResponse:
+        status, body = report(await readiness.states())
+        return JSONResponse(body, status)
+
+    @router.get("/metrics", summary="Prometheus metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(deps.registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return router

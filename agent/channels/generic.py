@@ -39,13 +39,15 @@ def _printable(value: str) -> str:
     return value
 
 
-Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Id = Annotated[str, Field(min_length=1, max_length=200, coerce_numbers_to_str=True), AfterValidator(_printable)]
+
+"""Some helpdesks number their tickets."""
 
 
 class _Lenient(BaseModel):
-    """Extra fields are other people's business; ids may arrive as numbers."""
+    """Extra fields are other people's business."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Envelope(_Lenient):

@@ -102,14 +102,10 @@ def html_to_text(html: str) -> str:
         root = lxml.html.document_fromstring(html.encode(), parser=parser)
     except etree.ParserError:
         return ""
+    etree.strip_elements(root, *_DROPPED, with_tail=False)
     # Line ends inside the source are spaces to a reader; a block's own are put back below.
     for element in root.iter():
-        if element.tag in _DROPPED:
-            element.text = None
-            for child in list(element):
-                element.remove(child)
-        else:
-            element.text = _folded(element.text)
+        element.text = _folded(element.text)
         element.tail = _folded(element.tail)
         if element.tag in _BLOCKS:
             element.tail = "\n" + (element.tail or "")

@@ -51,3 +51,11 @@ class PolicyStamp:
 
     version: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guideline:
+    """A soft rule that applies to a turn: `then` is text for the prompt."""
+
+    id: str
+    then: str

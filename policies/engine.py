@@ -1,0 +1,140 @@
+"""Facts in, verdict out. Pure: no disk, no clock, no model.
+
+Hard rules are decided here by code; a model is never asked for permission.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from knowledge.types import Audience
+from policies.patterns import normalise, windows
+from policies.schema import Condition, Pack
+from policies.types import Action, Facts, Guideline, Mode, PolicyStamp, Verdict
+
+_URGENCY = {"urgent": 0, "high": 1, "normal": 2}
+_BUT_NOT = "/but_not"
+"""Look-alikes are embedded under the rule's id and this ending, which no id can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """The conditions of one rule, compiled."""
+
+    id: str
+    patterns: tuple[re.Pattern[str], ...]
+    examples: tuple[str, ...]
+    but_not: tuple[str, ...]
+    threshold: float
+
+    def holds(self, pieces: Sequence[str], similarity: Mapping[str, float]) -> bool:
+        if self.examples:
+            near = similarity.get(self.id, -1.0)
+            if near >= self.threshold and near >= similarity.get(self.id + _BUT_NOT, -1.0):
+                return True
+        return any(pattern.search(piece) for pattern in self.patterns for piece in pieces)
+
+
+def _compile(rule_id: str, conditions: Sequence[Condition]) -> _Rule:
+    patterns = tuple(re.compile(c.pattern) for c in conditions if c.pattern is not None)
+    for condition in conditions:
+        if condition.threshold is not None:
+            return _Rule(rule_id, patterns, condition.examples, condition.but_not, condition.threshold)
+    return _Rule(rule_id, patterns, (), (), 1.0)
+
+
+class PolicyEngine:
+    """The policies of one pack, ready to be asked.
+
+    Args:
+        pack: a checked pack (`policies.load.load_pack`).
+    """
+
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
+        self._triggers = tuple((trigger, _compile(trigger.id, trigger.any)) for trigger in pack.escalation.triggers)
+        self._guidelines = tuple(
+            (Guideline(rule.id, self._fill(rule.then)), _compile(rule.id, rule.when), not rule.when) for rule in pack.guidelines
+        )
+
+    @property
+    def mode(self) -> Mode:
+        """How an allowed answer leaves."""
+        return self._pack.policy.mode
+
+    @property
+    def stamp(self) -> PolicyStamp:
+        """What every decision is stamped with."""
+        return PolicyStamp(self._pack.policy.version, self._pack.sha256)
+
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """Languages that every text exists in; the first is the fallback."""
+        return self._pack.policy.locales
+
+    @property
+    def company(self) -> str:
+        """The company's name."""
+        return self._pack.policy.company
+
+    @property
+    def scope(self) -> str:
+        """What the company does, for the prompt."""
+        return self._pack.policy.scope
+
+    def examples(self) -> Mapping[str, tuple[str, ...]]:
+        """Texts to embed once, by key. `Facts.similarity` has these very keys.
+
+        A key is the id of a trigger or guideline; a rule with look-alikes has a second one.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for rule in (*(rule for _, rule in self._triggers), *(rule for _, rule, _ in self._guidelines)):
+            if rule.examples:
+                found[rule.id] = rule.examples
+            if rule.but_not:
+                found[rule.id + _BUT_NOT] = rule.but_not
+        return found
+
+    def gate(self, facts: Facts) -> Verdict:
+        """What the hard rules say.
+
+        A hand-off wins over a refusal, since a person may still refuse; then the more urgent rule wins,
+        then the one that stands first in the file.
+        """
+        pieces = tuple(windows(normalise(facts.text)))
+        fired = [trigger for trigger, rule in self._triggers if rule.holds(pieces, facts.similarity)]
+        if not fired:
+            return Verdict(Action.ALLOW)
+        first = min(fired, key=lambda trigger: (trigger.action is not Action.HANDOFF, _URGENCY[trigger.priority]))
+        return Verdict(first.action, first.id, first.queue, first.priority, first.say)
+
+    def guidelines(self, facts: Facts) -> tuple[Guideline, ...]:
+        """The soft rules that apply, in the order of their files."""
+        pieces = tuple(windows(normalise(facts.text)))
+        return tuple(g for g, rule, always in self._guidelines if always or rule.holds(pieces, facts.similarity))
+
+    def clearance(self, identity: str = "anonymous") -> frozenset[Audience]:
+        """What a customer may see, by `anonymous`, `claimed` or `verified`. Anything else counts as anonymous."""
+        audiences = self._pack.privacy.audiences
+        by_identity = {"claimed": audiences.claimed, "verified": audiences.verified}
+        return frozenset(by_identity.get(identity, audiences.anonymous))
+
+    def disclosure(self, facts: Facts) -> str | None:
+        """What stands before the first reply; None when it has been said."""
+        return self._translate(self._pack.disclosure.text, facts.language) if facts.first_message else None
+
+    def text(self, key: str, language: str) -> str:
+        """An approved text, in `language` or else the first locale.
+
+        Raises:
+            KeyError: there is no such text. The keys that a verdict names, and those in
+                `policies.schema.REQUIRED_TEXTS`, always exist.
+        """
+        return self._translate(self._pack.escalation.texts[key], language)
+
+    def _translate(self, texts: Mapping[str, str], language: str) -> str:
+        locale = re.split(r"[-_]", language.casefold(), maxsplit=1)[0]
+        return self._fill(texts.get(locale, texts[self.locales[0]]))
+
+    def _fill(self, text: str) -> str:
+        return text.replace("{company}", self.company)

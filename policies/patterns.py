@@ -1,0 +1,77 @@
+"""How a message is read by patterns, and which patterns are safe to run on it. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+WINDOW_CHARS = 4_000
+"""The longest text that a pattern is given."""
+OVERLAP_CHARS = 200
+"""Consecutive windows share this much, so that a phrase on the border is seen."""
+MAX_WINDOWS = 16
+"""A message longer than about 60,000 characters is read from its start and its last window."""
+
+_UNIFY = str.maketrans(dict.fromkeys("’‘‛`´ʼ′", "'") | dict.fromkeys("“”„«»″", '"') | dict.fromkeys("‐‑‒–—―−", "-"))
+_SPACE = re.compile(r"\s+")
+_ESCAPE = re.compile(r"\\.", re.DOTALL)
+
+
+def normalise(text: str) -> str:
+    """Small letters without accents, plain apostrophes, quotes and dashes, single spaces, nothing invisible."""
+    unified = unicodedata.normalize("NFKD", text.translate(_UNIFY).casefold())
+    visible = "".join(c for c in unified if unicodedata.category(c) not in {"Mn", "Cf"})
+    return _SPACE.sub(" ", visible).strip()
+
+
+def windows(normalised: str) -> Iterator[str]:
+    """The pieces that patterns are searched in, each at most `WINDOW_CHARS` long."""
+    step = WINDOW_CHARS - OVERLAP_CHARS
+    starts = list(range(0, max(1, len(normalised) - OVERLAP_CHARS), step))
+    if len(starts) > MAX_WINDOWS:
+        starts = [*starts[: MAX_WINDOWS - 1], len(normalised) - WINDOW_CHARS]
+    for start in starts:
+        yield normalised[start : start + WINDOW_CHARS]
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse a pattern that is broken, can never match, or could take for ever.
+
+    Raises:
+        ValueError: with what is wrong and what to write instead.
+    """
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}; correct it") from error
+    literal = _ESCAPE.sub("", pattern).replace("(?P<", "(?<")
+    strange = [c for c in literal if c != " " and normalise(c) != c]
+    if strange:
+        plain = normalise(strange[0])
+        raise ValueError(f"has {strange[0]!r}, but patterns read small letters without accents; write {plain!r}")
+    if re.search(r"\.[*+]|\.\{\d*,\}", literal):
+        raise ValueError("`.*` and `.+` are slow on a long message; write a limit, e.g. `.{0,40}`")
+    if _nests_quantifiers(pattern):
+        raise ValueError("a repeated group holds another repetition without a limit, which can take for ever; write a limit")
+
+
+def _nests_quantifiers(pattern: str) -> bool:
+    """True for shapes such as `(a+)*`: a group without a limit around a repetition without a limit."""
+    text = re.sub(r"\[\^?\]?[^\]]*\]", "x", _ESCAPE.sub("x", pattern))
+    open_groups = [False]
+    at = 0
+    while at < len(text):
+        if text[at] == "(":
+            open_groups.append(False)
+        elif text[at] == ")" and len(open_groups) > 1:
+            unlimited_inside = open_groups.pop()
+            if unlimited_inside and _is_unlimited(text, at + 1):
+                return True
+            open_groups[-1] = open_groups[-1] or unlimited_inside
+        elif _is_unlimited(text, at):
+            open_groups[-1] = True
+        at += 1
+    return False
+
+
+def _is_unlimited(text: str, at: int) -> bool:
+    return text[at : at + 1] in {"*", "+"} or re.match(r"\{\d*,\}", text[at:]) is not None

@@ -1,0 +1,302 @@
+"""Background work on Redis by docket: turns, deliveries and the sweep that makes a crash lose nothing.
+
+Two queues, so that slow turns never hold up deliveries, nor a slow helpdesk the turns. A job is only a hint
+("look at this conversation"): what is owed is in the conversations and the outbox, and the sweep asks for it
+again. So a job may run twice, and the commit's compare step sees to it that the second finds nothing to do.
+
+docket stores its arguments as pickles: whoever may write to this Redis may run code in the workers.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Annotated, Self
+
+import structlog
+from docket import ConcurrencyLimit, Docket, ExponentialRetry, Perpetual, Retry, Worker
+from redis.exceptions import RedisError
+from structlog.contextvars import bound_contextvars
+
+from agent.errors import AgentError, ConversationMissing, HelpdeskRefused, QueueUnavailable, TransientError
+from agent.ports import Conversations, Outbox, ReplySender
+from agent.telemetry import DELIVERIES, OUTBOX_PENDING, TURN_FAILURES, UNANSWERED
+from agent.types import Author, ConversationId, OutboxEntry, OutboxId
+
+TURNS = "innkeeper:turns"
+DELIVERIES_QUEUE = "innkeeper:deliveries"
+GIVE_UP_AFTER = timedelta(hours=24)
+"""How long a helpdesk may be away before a reply is set aside for a person."""
+MAX_BACKOFF = timedelta(seconds=60)
+ADD_TIMEOUT_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What the worker does, built by wiring.
+
+    Attributes:
+        turn: answers a conversation's unseen messages and commits one outcome, `NO_REPLY` included: a
+            conversation that is left unanswered is asked for again. A `TransientError` is tried again
+            later, for ever; when to hand off instead is the handler's decision.
+        sender: gives an outcome to the helpdesk.
+    """
+
+    turn: Callable[[ConversationId], Awaitable[None]]
+    sender: ReplySender
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """Limits of one worker process.
+
+    Attributes:
+        concurrency: turns at the same time.
+        deliveries: deliveries at the same time.
+        redelivery_s: without a sign of life for so long, a dead worker's job goes to another. A living
+            worker renews its claim four times in that time, however long the job takes.
+        grace_s: how long running jobs may go on after a stop; what is not done by then is redelivered. Keep
+            it under `redelivery_s`: claims are not renewed while stopping.
+        turn_limit_s: a turn that takes longer is cancelled and tried again.
+        sweep_s: how often the sweep looks for work that was lost on the way.
+    """
+
+    concurrency: int = 2
+    deliveries: int = 8
+    redelivery_s: float = 20.0
+    grace_s: float = 15.0
+    turn_limit_s: float = 600.0
+    sweep_s: float = 5.0
+
+
+class DocketQueue:
+    """`agent.ports.TurnQueue` on docket. Open it with `async with`; that works while Redis is down, adding does not."""
+
+    def __init__(self, redis_url: str, *, debounce_ms: int = 500) -> None:
+        self.turns = Docket(name=TURNS, url=redis_url)
+        self.deliveries = Docket(name=DELIVERIES_QUEUE, url=redis_url)
+        self._debounce = timedelta(milliseconds=debounce_ms)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.turns)
+        await self._stack.enter_async_context(self.deliveries)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._stack.aclose()
+
+    async def add_turn(self, conversation_id: ConversationId, message_id: str) -> None:
+        """Ask for a turn once the burst that this message may open has passed.
+
+        Raises:
+            QueueUnavailable: Redis can't be reached.
+        """
+        add = self.turns.add(turn, when=datetime.now(UTC) + self._debounce, key=f"turn:{conversation_id}:{message_id}")
+        with _unavailable("a turn"):
+            async with asyncio.timeout(ADD_TIMEOUT_S):
+                await add(conversation_id, message_id)
+
+    async def add_delivery(self, outbox_id: OutboxId) -> None:
+        """Ask for an outbox entry to be delivered now.
+
+        Raises:
+            QueueUnavailable: Redis can't be reached.
+        """
+        add = self.deliveries.add(deliver, key=f"deliver:{outbox_id}")
+        with _unavailable("a delivery"):
+            async with asyncio.timeout(ADD_TIMEOUT_S):
+                await add(outbox_id)
+
+
+# The names and arguments that travel; a worker registers what they do.
+async def turn(conversation_id: str, message_id: str) -> None:
+    """One turn of a conversation."""
+    raise NotImplementedError("runs in a worker only")
+
+
+async def deliver(outbox_id: str) -> None:
+    """One attempt to deliver an outbox entry."""
+    raise NotImplementedError("runs in a worker only")
+
+
+async def run_worker(
+    queue: DocketQueue,
+    handlers: Handlers,
+    conversations: Conversations,
+    outbox: Outbox,
+    options: WorkerOptions | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Work until `stop` is set, or on SIGTERM and SIGINT if it is not given; then drain.
+
+    Outlives Redis: while it is away the worker waits and connects again.
+    """
+    options = options or WorkerOptions()
+    queue.turns.register(_turn_task(handlers, options), names=["turn"])
+    queue.deliveries.register(_deliver_task(handlers.sender, outbox), names=["deliver"])
+    queue.deliveries.register(_sweep_task(queue, conversations, outbox, options), names=["sweep"])
+    stop = stop or _stop_on_signals()
+    running = {
+        asyncio.create_task(_work(queue.turns, options.concurrency, options), name="turns"),
+        # One more, so that the sweep always finds a place.
+        asyncio.create_task(_work(queue.deliveries, options.deliveries + 1, options), name="deliveries"),
+    }
+    log.info("worker_started", concurrency=options.concurrency)
+    try:
+        await stop.wait()
+    finally:
+        log.info("worker_draining", grace_s=options.grace_s)
+        for task in running:
+            task.cancel()
+        _, late = await asyncio.wait(running, timeout=options.grace_s)
+        for task in late:
+            # The first cancel lets running jobs finish, the second ends them; they stay claimed, and are redelivered.
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+        log.info("worker_stopped", jobs_cut_short=bool(late))
+
+
+async def _work(docket: Docket, concurrency: int, options: WorkerOptions) -> None:
+    """Run docket's worker, which waits out a lost Redis itself; begin again if anything else ends it."""
+    delay = 1.0
+    while True:
+        try:
+            async with Worker(
+                docket,
+                concurrency=concurrency,
+                redelivery_timeout=timedelta(seconds=options.redelivery_s),
+                reconnection_delay=timedelta(seconds=1),
+                minimum_check_interval=timedelta(milliseconds=100),
+                scheduling_resolution=timedelta(milliseconds=100),
+            ) as worker:
+                await worker.run_forever()
+                return
+        except Exception as error:  # The worker's outer loop.
+            log.error("worker_crashed", queue=docket.name, delay_s=delay, exc_info=error)
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, 30.0)
+
+
+def _turn_task(handlers: Handlers, options: WorkerOptions) -> Callable[..., Awaitable[None]]:
+    forever = ExponentialRetry.forever(timedelta(seconds=1), MAX_BACKOFF)
+
+    async def turn(conversation_id: Annotated[str, ConcurrencyLimit(1)], message_id: str, retry: Retry = forever) -> None:
+        with bound_contextvars(conversation_id=conversation_id, message_id=message_id):
+            try:
+                async with asyncio.timeout(options.turn_limit_s):
+                    await handlers.turn(ConversationId(conversation_id))
+                return
+            except TransientError as error:
+                TURN_FAILURES.labels("transient").inc()
+                log.warning("turn_waits", error=type(error).__name__, detail=str(error), attempt=retry.attempt)
+            except Exception as error:  # The worker's outer loop: nobody else would try again.
+                TURN_FAILURES.labels("error").inc()
+                log.error("turn_failed", detail=_detail(error), attempt=retry.attempt, exc_info=error)
+        # Out here, so that what docket logs carries no exception of ours.
+        retry.after(retry.delay)
+
+    return turn
+
+
+def _deliver_task(sender: ReplySender, outbox: Outbox) -> Callable[..., Awaitable[None]]:
+    forever = ExponentialRetry.forever(timedelta(seconds=1), MAX_BACKOFF)
+
+    async def deliver(outbox_id: str, retry: Retry = forever) -> None:
+        with bound_contextvars(delivery_id=outbox_id):
+            if not await _deliver_once(sender, outbox, OutboxId(outbox_id), retry.attempt):
+                retry.after(retry.delay)
+
+    return deliver
+
+
+async def _deliver_once(sender: ReplySender, outbox: Outbox, outbox_id: OutboxId, attempt: int) -> bool:
+    """True if there is nothing left to do. The helpdesk drops a repeated outbox id, so a crash before settling is harmless."""
+    entry: OutboxEntry | None = None
+    try:
+        entry = await outbox.get(outbox_id)
+        if entry is None:
+            return True
+        await sender.send(entry)
+        await outbox.settle(outbox_id, delivered=True)
+        DELIVERIES.labels("out", "delivered").inc()
+        log.info("delivered", conversation_id=entry.conversation_id, run_id=entry.run_id, attempt=attempt)
+        return True
+    except HelpdeskRefused as error:
+        result, detail = "refused", str(error)
+    except QueueUnavailable as error:
+        log.warning("delivery_waits", detail=str(error), attempt=attempt)
+        return False
+    except Exception as error:  # The worker's outer loop: nobody else would try again.
+        result, detail = "retried", _detail(error)
+        log.warning("delivery_waits", detail=detail, attempt=attempt, exc_info=None if isinstance(error, AgentError) else error)
+    if result == "retried" and entry and datetime.now(UTC) - datetime.fromisoformat(entry.created_at) > GIVE_UP_AFTER:
+        result, detail = "expired", f"not delivered within {GIVE_UP_AFTER}; the last try: {detail}"
+    DELIVERIES.labels("out", result).inc()
+    if result == "retried":
+        return False
+    with suppress(QueueUnavailable):
+        await outbox.settle(outbox_id, delivered=False, detail=detail)
+        log.error("delivery_given_up", result=result, detail=detail)
+        return True
+    return False
+
+
+def _sweep_task(
+    queue: DocketQueue, conversations: Conversations, outbox: Outbox, options: WorkerOptions
+) -> Callable[..., Awaitable[None]]:
+    always = Perpetual(timedelta(seconds=options.sweep_s), automatic=True)
+
+    async def sweep(perpetual: Perpetual = always) -> None:
+        try:
+            await _sweep_once(queue, conversations, outbox)
+        except QueueUnavailable as error:
+            log.warning("sweep_waits", detail=str(error))
+
+    return sweep
+
+
+async def _sweep_once(queue: DocketQueue, conversations: Conversations, outbox: Outbox) -> None:
+    """Ask again for all that is owed. What is waiting or running has its key taken, so that is free of repeats."""
+    pending = await outbox.pending()
+    OUTBOX_PENDING.set(len(pending))
+    for outbox_id in pending:
+        await queue.add_delivery(outbox_id)
+    unanswered = await conversations.unanswered()
+    UNANSWERED.set(len(unanswered))
+    for conversation_id in unanswered:
+        with suppress(ConversationMissing):
+            conversation = await conversations.read(conversation_id)
+            asked = [message.message_id for message in conversation.messages if message.author is Author.CUSTOMER]
+            # The newest message's key is the one that its webhook has used.
+            await queue.add_turn(conversation_id, asked[-1])
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _detail(error: Exception) -> str:
+    # Only our own errors are known to be free of a customer's words.
+    return str(error) if isinstance(error, AgentError) else type(error).__name__
+
+
+@contextmanager
+def _unavailable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise QueueUnavailable(
+            f"Redis failed while {what} was queued: {error or type(error).__name__}. "
+            "Check that the server at INNKEEPER_REDIS_URL runs and takes writes."
+        ) from error

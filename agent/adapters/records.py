@@ -1,0 +1,105 @@
+"""Messages, outcomes and outbox entries as JSON, and back. Pure; knows nothing of where the JSON is kept."""
+
+import dataclasses
+import json
+from typing import Any
+
+from agent.types import (
+    Author,
+    Citation,
+    ConversationId,
+    Decision,
+    Message,
+    MessageId,
+    OutboxEntry,
+    OutboxId,
+    Outcome,
+    PolicyTrace,
+    RunId,
+    Usage,
+)
+from knowledge.types import DocumentId, PassageId
+
+
+def dump_message(message: Message) -> str:
+    """JSON of one message."""
+    return _dump(dataclasses.asdict(message))
+
+
+def load_message(text: str) -> Message:
+    """The inverse of `dump_message`."""
+    value = json.loads(text)
+    return Message(
+        message_id=MessageId(value["message_id"]),
+        author=Author(value["author"]),
+        text=value["text"],
+        sent_at=value["sent_at"],
+        visible=value["visible"],
+    )
+
+
+def dump_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Plain values that `json.dumps` takes."""
+    value = {field.name: getattr(outcome, field.name) for field in dataclasses.fields(outcome)}
+    value["decision"] = outcome.decision.value
+    value["policy"] = dataclasses.asdict(outcome.policy)
+    value["citations"] = [dataclasses.asdict(citation) for citation in outcome.citations]
+    value["usage"] = dataclasses.asdict(outcome.usage)
+    value["timings_ms"] = dict(outcome.timings_ms)
+    return value
+
+
+def load_outcome(value: dict[str, Any]) -> Outcome:
+    """The inverse of `dump_outcome`."""
+    policy = value["policy"]
+    return Outcome(
+        decision=Decision(value["decision"]),
+        answer=value["answer"],
+        reason=value["reason"],
+        language=value["language"],
+        policy=PolicyTrace(policy["version"], policy["sha256"], tuple(policy["rules"])),
+        citations=tuple(_load_citation(citation) for citation in value["citations"]),
+        confidence=value["confidence"],
+        usage=Usage(**value["usage"]),
+        timings_ms=value["timings_ms"],
+        queue=value["queue"],
+        summary=value["summary"],
+    )
+
+
+def dump_entry(entry: OutboxEntry) -> str:
+    """JSON of one outbox entry."""
+    value = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
+    value["outcome"] = dump_outcome(entry.outcome)
+    return _dump(value)
+
+
+def load_entry(text: str) -> OutboxEntry:
+    """The inverse of `dump_entry`."""
+    value = json.loads(text)
+    return OutboxEntry(
+        outbox_id=OutboxId(value["outbox_id"]),
+        conversation_id=ConversationId(value["conversation_id"]),
+        source=value["source"],
+        ticket_id=value["ticket_id"],
+        run_id=RunId(value["run_id"]),
+        in_reply_to=MessageId(value["in_reply_to"]),
+        outcome=load_outcome(value["outcome"]),
+        created_at=value["created_at"],
+    )
+
+
+def _load_citation(value: dict[str, Any]) -> Citation:
+    return Citation(
+        n=value["n"],
+        doc_id=DocumentId(value["doc_id"]),
+        passage_id=PassageId(value["passage_id"]),
+        title=value["title"],
+        url=value["url"],
+        quote=value["quote"],
+    )
+
+
+def _dump(value: dict[str, Any]) -> str:
+    # ASCII escapes keep even a lone surrogate, which a customer's client may send, storable.
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,313 @@
+"""Conversations and the outbox on plain Redis (>= 7.0, or Valkey >= 8): hashes, lists, sets and Lua, no modules.
+
+Keys, all under `innkeeper:`. Those of one conversation share the hash tag `{conversation_id}`:
+
+    innkeeper:{id}:meta         hash    source, ticket_id, subject, length, answered, last_customer, handed_off
+    innkeeper:{id}:messages     list    one JSON each, oldest first
+    innkeeper:{id}:ids          set     message ids that are known
+    innkeeper:unanswered        zset    conversation id, by the time of the first message no outcome has seen
+    innkeeper:outbox:entries    hash    outbox id -> JSON
+    innkeeper:outbox:pending    zset    outbox id, by the time of its commit
+    innkeeper:outbox:dead       hash    outbox id -> JSON with the reason; kept for a person
+
+A commit touches a conversation and the indexes in one script, so all of it lives on one node: a single
+server, or one with replicas. It does not run on Redis Cluster.
+"""
+
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError
+
+from agent.adapters.records import dump_entry, dump_message, load_entry, load_message
+from agent.errors import ConversationMissing, QueueUnavailable
+from agent.ports import Ticket
+from agent.types import (
+    Author,
+    Conversation,
+    ConversationId,
+    Decision,
+    Message,
+    MessageId,
+    OutboxEntry,
+    OutboxId,
+    Outcome,
+    RunId,
+)
+
+PREFIX = "innkeeper:"
+_UNANSWERED = PREFIX + "unanswered"
+_ENTRIES = PREFIX + "outbox:entries"
+_PENDING = PREFIX + "outbox:pending"
+_DEAD = PREFIX + "outbox:dead"
+
+_APPEND = """
+local meta, messages, ids, unanswered = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local cid, message_id, message, author, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if redis.call('SADD', ids, message_id) == 0 then return 0 end
+redis.call('RPUSH', messages, message)
+local length = redis.call('HINCRBY', meta, 'length', 1)
+redis.call('HSETNX', meta, 'source', ARGV[6])
+redis.call('HSETNX', meta, 'ticket_id', ARGV[7])
+if ARGV[8] ~= '' then redis.call('HSETNX', meta, 'subject', ARGV[8]) end
+if author == 'customer' then
+    redis.call('HSET', meta, 'last_customer', length)
+    redis.call('ZADD', unanswered, 'NX', now, cid)
+elseif author == 'human_agent' then
+    redis.call('HSET', meta, 'handed_off', '1')
+end
+return 1
+"""
+
+# The answer of a run that is committed again (its first reply was lost on the wire) is the entry that is
+# already stored. `false` is the port's None.
+_COMMIT = """
+local meta, messages, ids, unanswered, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local cid, length, answered, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local outbox_id, entry, message, handoff = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+if outbox_id ~= '' then
+    local stored = redis.call('HGET', entries, outbox_id)
+    if stored then return stored end
+end
+local now_length = tonumber(redis.call('HGET', meta, 'length') or '0')
+local now_answered = tonumber(redis.call('HGET', meta, 'answered') or '0')
+local last_customer = tonumber(redis.call('HGET', meta, 'last_customer') or '0')
+if now_length ~= length or now_answered ~= answered or last_customer <= now_answered then return false end
+redis.call('HSET', meta, 'answered', length)
+redis.call('ZREM', unanswered, cid)
+if handoff == '1' then redis.call('HSET', meta, 'handed_off', '1') end
+if outbox_id == '' then return false end
+if message ~= '' then
+    redis.call('SADD', ids, outbox_id)
+    redis.call('RPUSH', messages, message)
+    redis.call('HINCRBY', meta, 'length', 1)
+end
+redis.call('HSET', entries, outbox_id, entry)
+redis.call('ZADD', pending, now, outbox_id)
+return entry
+"""
+
+_SETTLE = """
+local entry = redis.call('HGET', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+if not entry then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[3], ARGV[1], ARGV[2]) end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEntry:
+    """An outcome that the helpdesk never took, and why. A person has to look at it."""
+
+    entry: OutboxEntry
+    reason: str
+    at: str
+
+
+@asynccontextmanager
+async def redis_client(url: str, *, timeout_s: float = 5.0) -> AsyncIterator[Redis]:
+    """A client for the stores: text replies, every call bounded, one quick retry for a stale connection."""
+    client: Redis = Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        health_check_interval=30,
+        retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), 1),
+    )
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def is_ready(client: Redis) -> bool:
+    """True if Redis answers now and takes writes. Never raises."""
+    try:
+        await client.set(PREFIX + "ready", "1", ex=60)
+    except (RedisError, OSError, TimeoutError):
+        return False
+    return True
+
+
+class RedisConversations:
+    """`agent.ports.Conversations` on Redis."""
+
+    def __init__(self, client: Redis) -> None:
+        self._redis = client
+        self._append = client.register_script(_APPEND)
+        self._commit = client.register_script(_COMMIT)
+
+    async def append(self, ticket: Ticket, message: Message) -> bool:
+        """Add a message. False, and nothing changes, if that id is known."""
+        cid = ticket.conversation_id
+        with _unavailable("store a message"):
+            added = await self._append(
+                keys=[*_keys(cid), _UNANSWERED],
+                args=[
+                    cid,
+                    message.message_id,
+                    dump_message(message),
+                    message.author.value,
+                    _now_ms(),
+                    ticket.source,
+                    ticket.ticket_id,
+                    ticket.subject or "",
+                ],
+            )
+        return bool(added)
+
+    async def read(self, conversation_id: ConversationId) -> Conversation:
+        """Everything that was said so far, in one consistent read.
+
+        Raises:
+            ConversationMissing: nobody has ever written in it.
+        """
+        meta_key, messages_key, _ = _keys(conversation_id)
+        with _unavailable("read a conversation"):
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hgetall(meta_key)
+                pipeline.lrange(messages_key, 0, -1)
+                meta, messages = cast(tuple[dict[str, str], list[str]], await pipeline.execute())
+        if not meta:
+            raise ConversationMissing(f"there is no conversation {conversation_id!r}")
+        return Conversation(
+            conversation_id=conversation_id,
+            source=meta["source"],
+            ticket_id=meta["ticket_id"],
+            messages=tuple(load_message(text) for text in messages),
+            length=int(meta["length"]),
+            answered=int(meta.get("answered", 0)),
+            handed_off=meta.get("handed_off") == "1",
+            subject=meta.get("subject"),
+        )
+
+    async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        """Write the one outcome of a run in one atomic step; see the port.
+
+        Committing the same run again gives the entry that is stored, while it is pending.
+        """
+        entry = None if outcome.decision is Decision.NO_REPLY else make_entry(conversation, run_id, outcome)
+        reply = make_reply(entry) if entry else None
+        cid = conversation.conversation_id
+        with _unavailable("commit an outcome"):
+            stored = await self._commit(
+                keys=[*_keys(cid), _UNANSWERED, _ENTRIES, _PENDING],
+                args=[
+                    cid,
+                    conversation.length,
+                    conversation.answered,
+                    _now_ms(),
+                    entry.outbox_id if entry else "",
+                    dump_entry(entry) if entry else "",
+                    dump_message(reply) if reply else "",
+                    "1" if outcome.decision is Decision.HANDOFF else "",
+                ],
+            )
+        return load_entry(stored) if stored else None
+
+    async def unanswered(self) -> list[ConversationId]:
+        """Conversations with a customer's message that no outcome has seen; longest waiting first."""
+        with _unavailable("list unanswered conversations"):
+            found = cast(list[str], await self._redis.zrange(_UNANSWERED, 0, -1))
+        return [ConversationId(cid) for cid in found]
+
+
+class RedisOutbox:
+    """`agent.ports.Outbox` on Redis."""
+
+    def __init__(self, client: Redis) -> None:
+        self._redis = client
+        self._settle = client.register_script(_SETTLE)
+
+    async def pending(self) -> list[OutboxId]:
+        """Oldest first."""
+        with _unavailable("list the outbox"):
+            found = cast(list[str], await self._redis.zrange(_PENDING, 0, -1))
+        return [OutboxId(outbox_id) for outbox_id in found]
+
+    async def get(self, outbox_id: OutboxId) -> OutboxEntry | None:
+        """None once it is delivered or given up."""
+        with _unavailable("read the outbox"):
+            text = await cast(Awaitable[str | None], self._redis.hget(_ENTRIES, outbox_id))
+        return load_entry(text) if text else None
+
+    async def settle(self, outbox_id: OutboxId, *, delivered: bool, detail: str = "") -> None:
+        """Confirmed, or given up for good and kept in `dead()`. Settling again changes nothing."""
+        dead = ""
+        if not delivered:
+            entry = await self.get(outbox_id)
+            if entry is None:
+                return
+            dead = json.dumps({"entry": dump_entry(entry), "reason": detail, "at": _now()})
+        with _unavailable("settle an outbox entry"):
+            await self._settle(keys=[_ENTRIES, _PENDING, _DEAD], args=[outbox_id, dead])
+
+    async def dead(self) -> list[DeadEntry]:
+        """What was given up, for a person to look at; oldest first."""
+        with _unavailable("list the dead outbox entries"):
+            found = await cast(Awaitable[dict[str, str]], self._redis.hgetall(_DEAD))
+        values: list[dict[str, Any]] = [json.loads(text) for text in found.values()]
+        entries = [DeadEntry(load_entry(value["entry"]), value["reason"], value["at"]) for value in values]
+        return sorted(entries, key=lambda dead: dead.at)
+
+
+def make_entry(conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry:
+    """The outbox entry of a run. Its id depends on the run alone, so that a run has one."""
+    asked = [message for message in conversation.messages if message.author is Author.CUSTOMER]
+    return OutboxEntry(
+        outbox_id=OutboxId(f"out_{run_id}"),
+        conversation_id=conversation.conversation_id,
+        source=conversation.source,
+        ticket_id=conversation.ticket_id,
+        run_id=run_id,
+        in_reply_to=asked[-1].message_id if asked else MessageId(""),
+        outcome=outcome,
+        created_at=_now(),
+    )
+
+
+def make_reply(entry: OutboxEntry) -> Message | None:
+    """What the conversation remembers of an outcome. None if it has no words; a draft is not visible."""
+    if not entry.outcome.answer:
+        return None
+    return Message(
+        message_id=MessageId(entry.outbox_id),
+        author=Author.ASSISTANT,
+        text=entry.outcome.answer,
+        sent_at=entry.created_at,
+        visible=entry.outcome.decision is not Decision.DRAFT,
+    )
+
+
+def _keys(conversation_id: ConversationId) -> list[str]:
+    return [f"{PREFIX}{{{conversation_id}}}:{part}" for part in ("meta", "messages", "ids")]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def _unavailable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise QueueUnavailable(
+            f"Redis failed while trying to {what}: {error or type(error).__name__}. "
+            "Nothing is lost; check that the server at INNKEEPER_REDIS_URL runs and takes writes."
+        ) from error

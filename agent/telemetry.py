@@ -1,0 +1,121 @@
+"""Structured logs on stderr and Prometheus metrics, all in one place. Nothing here is sent anywhere: it is read.
+
+Logs name the event first, then facts: ids, counts, durations; never a customer's words. Bind ids once with
+`structlog.contextvars.bound_contextvars(delivery_id=…, conversation_id=…, run_id=…)`.
+
+`serve` and `worker` are two processes. When `PROMETHEUS_MULTIPROC_DIR` names a folder in the environment of
+both (`innkeeper up` does that), `metrics_page()` of either shows the sum; otherwise each shows its own.
+"""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+# Labels are closed sets: an enum's values, or the words named here.
+TURNS = Counter(
+    "innkeeper_turns_total", "Turns that ended, by decision (answer draft clarify handoff refuse no_reply).", ["decision"]
+)
+TURN_FAILURES = Counter("innkeeper_turn_failures_total", "Turns that failed and are tried again (transient error).", ["kind"])
+TURN_SECONDS = Histogram(
+    "innkeeper_turn_seconds",
+    "Duration of each node of a turn, and of the whole (node=total).",
+    ["node"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+)
+MODEL_CALLS = Counter("innkeeper_model_calls_total", "Calls of the chat model (ok unavailable invalid).", ["result"])
+DELIVERIES = Counter(
+    "innkeeper_deliveries_total",
+    "Webhooks in (accepted duplicate rejected unavailable) and replies out (delivered retried refused expired).",
+    ["direction", "result"],
+)
+EGRESS_REFUSED = Counter("innkeeper_egress_refused_total", "Outgoing connections that the guard refused.")
+OUTBOX_PENDING = Gauge(
+    "innkeeper_outbox_pending", "Outcomes that the helpdesk has not confirmed yet.", multiprocess_mode="mostrecent"
+)
+UNANSWERED = Gauge(
+    "innkeeper_conversations_unanswered",
+    "Conversations with a customer's message that no outcome has seen.",
+    multiprocess_mode="mostrecent",
+)
+
+_QUIET = {
+    # They log task arguments, or a stack trace for what is handled: retries and reconnects have events of our own.
+    "docket": logging.ERROR,
+    "docket.dependencies": logging.CRITICAL,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "openai": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "uvicorn.access": logging.WARNING,
+}
+
+
+def metrics_page() -> bytes:
+    """The metrics in Prometheus' text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def configure_logging(level: str = "INFO") -> None:
+    """One JSON line per event on stderr, from structlog and from the standard library's loggers alike."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _exception_without_message,
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _event_first,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name, quiet in _QUIET.items():
+        logging.getLogger(name).setLevel(max(quiet, root.level))
+
+
+def _event_first(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {"event": event.pop("event", ""), **event}
+
+
+def _exception_without_message(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep where an exception happened, drop its words: they may quote a customer."""
+    found = event.pop("exc_info", None)
+    if isinstance(found, BaseException):
+        error: BaseException | None = found
+    elif isinstance(found, tuple):
+        error = found[1]
+    else:
+        error = sys.exc_info()[1] if found else None
+    if error is not None:
+        frames = traceback.extract_tb(error.__traceback__)[-8:]
+        event["exception"] = type(error).__name__
+        event["trace"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return event

@@ -1,0 +1,21 @@
+"""Servers that several kinds of tests use."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import RedisServer, valkey
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The embedded server on loopback, one for the whole session. Don't kill this one."""
+    with valkey(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """An empty database."""
+    redis_server.flush()
+    return redis_server.url

@@ -1,0 +1,44 @@
+"""One suite over the fakes and over every real server."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.ports import Conversations, Outbox
+from tests.fakes import InMemoryConversations, InMemoryOutbox
+from tests.servers import RedisServer, debian_redis, has_debian_redis
+
+
+@dataclass(frozen=True)
+class Stores:
+    conversations: Conversations
+    outbox: Outbox
+
+
+@pytest.fixture(scope="session")
+def debian_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with debian_redis(tmp_path_factory.mktemp("debian-redis")) as server:
+        yield server
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("redis_server", marks=pytest.mark.slow),
+        pytest.param(
+            "debian_redis_server",
+            marks=[pytest.mark.slow, pytest.mark.skipif(not has_debian_redis(), reason="redis-server is not installed")],
+        ),
+    ]
+)
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    if request.param == "memory":
+        outbox = InMemoryOutbox()
+        yield Stores(InMemoryConversations(outbox), outbox)
+        return
+    server: RedisServer = request.getfixturevalue(request.param)
+    server.flush()
+    async with redis_client(server.url) as client:
+        yield Stores(RedisConversations(client), RedisOutbox(client))

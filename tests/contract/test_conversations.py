@@ -1,0 +1,168 @@
+"""What every `Conversations` must do."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.errors import ConversationMissing, QueueUnavailable
+from agent.types import Author, ConversationId, Decision, RunId
+from tests.contract.conftest import Stores
+from tests.samples import TICKET, full_outcome, message, outcome, ticket
+from tests.servers import free_port
+
+CID = TICKET.conversation_id
+
+
+async def test_messages_come_back_in_order_and_whole(stores: Stores) -> None:
+    sent = [message("m1", text="Ünï \n\x00"), message("m2", Author.SYSTEM, visible=False)]
+    for one in sent:
+        assert await stores.conversations.append(TICKET, one)
+    found = await stores.conversations.read(CID)
+    assert list(found.messages) == sent
+    assert (found.source, found.ticket_id, found.subject, found.length, found.answered) == ("desk", "7", "Refund", 2, 0)
+
+
+async def test_appending_a_known_message_changes_nothing(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    before = await stores.conversations.read(CID)
+    assert not await stores.conversations.append(TICKET, message("m1", text="another"))
+    assert await stores.conversations.read(CID) == before
+
+
+async def test_an_unknown_conversation_is_missing(stores: Stores) -> None:
+    with pytest.raises(ConversationMissing):
+        await stores.conversations.read(ConversationId("desk:none"))
+
+
+async def test_a_human_agents_message_hands_the_conversation_off(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1", Author.HUMAN_AGENT))
+    assert (await stores.conversations.read(CID)).handed_off
+
+
+async def test_only_a_customers_message_is_unanswered(stores: Stores) -> None:
+    await stores.conversations.append(ticket(1), message("m1", Author.HUMAN_AGENT))
+    await stores.conversations.append(ticket(2), message("m1"))
+    assert await stores.conversations.unanswered() == ["desk:2"]
+
+
+async def test_a_commit_answers_and_leaves_an_entry(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    read = await stores.conversations.read(CID)
+    entry = await stores.conversations.commit(read, RunId("r1"), full_outcome())
+    assert entry is not None
+    assert (entry.conversation_id, entry.ticket_id, entry.in_reply_to, entry.run_id) == (CID, "7", "m1", "r1")
+    assert await stores.outbox.get(entry.outbox_id) == entry
+    assert entry.outcome == full_outcome()
+    assert await stores.outbox.pending() == [entry.outbox_id]
+    assert await stores.conversations.unanswered() == []
+
+
+async def test_the_reply_joins_the_conversation_and_is_not_unanswered(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), outcome())
+    after = await stores.conversations.read(CID)
+    assert (after.length, after.answered) == (2, 1)
+    assert (after.messages[-1].author, after.messages[-1].text) == (Author.ASSISTANT, outcome().answer)
+    assert await stores.conversations.commit(after, RunId("r2"), outcome()) is None
+    assert await stores.conversations.read(CID) == after
+
+
+async def test_a_draft_joins_unseen_by_the_customer(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), outcome(Decision.DRAFT))
+    assert not (await stores.conversations.read(CID)).messages[-1].visible
+
+
+async def test_a_handoff_is_remembered(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), outcome(Decision.HANDOFF, ""))
+    after = await stores.conversations.read(CID)
+    assert (after.handed_off, after.length, after.answered) == (True, 1, 1)
+
+
+async def test_no_reply_answers_without_an_entry(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    read = await stores.conversations.read(CID)
+    assert await stores.conversations.commit(read, RunId("r1"), outcome(Decision.NO_REPLY, "")) is None
+    assert await stores.conversations.unanswered() == []
+    assert await stores.outbox.pending() == []
+
+
+async def test_a_message_since_the_read_stops_the_commit(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    read = await stores.conversations.read(CID)
+    await stores.conversations.append(TICKET, message("m2"))
+    before = await stores.conversations.read(CID)
+    assert await stores.conversations.commit(read, RunId("r1"), outcome()) is None
+    assert await stores.conversations.read(CID) == before
+    assert await stores.outbox.pending() == []
+    assert await stores.conversations.unanswered() == [CID]
+
+
+async def test_a_message_after_the_reply_is_unanswered_again(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), outcome())
+    await stores.conversations.append(TICKET, message("m2"))
+    assert await stores.conversations.unanswered() == [CID]
+    assert await stores.conversations.commit(await stores.conversations.read(CID), RunId("r2"), outcome()) is not None
+
+
+async def test_the_same_run_committed_again_gives_its_entry(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    read = await stores.conversations.read(CID)
+    first = await stores.conversations.commit(read, RunId("r1"), outcome())
+    again = await stores.conversations.commit(read, RunId("r1"), outcome(answer="other words"))
+    assert first is not None
+    assert again == first
+    assert (await stores.conversations.read(CID)).length == 2
+
+
+async def test_a_commit_of_nothing_to_answer_is_refused(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1", Author.HUMAN_AGENT))
+    read = await stores.conversations.read(CID)
+    assert await stores.conversations.commit(read, RunId("r1"), outcome()) is None
+    assert await stores.outbox.pending() == []
+
+
+async def test_an_outdated_view_of_what_is_answered_is_refused(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    read = await stores.conversations.read(CID)
+    assert await stores.conversations.commit(replace(read, answered=1), RunId("r1"), outcome()) is None
+
+
+async def test_of_fifty_commits_at_once_one_wins(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    read = await stores.conversations.read(CID)
+    commits = [stores.conversations.commit(read, RunId(f"r{n}"), outcome()) for n in range(50)]
+    won = [entry for entry in await asyncio.gather(*commits) if entry]
+    assert len(won) == 1
+    assert await stores.outbox.pending() == [won[0].outbox_id]
+    assert (await stores.conversations.read(CID)).length == 2
+
+
+async def test_of_fifty_appends_of_one_message_one_is_kept(stores: Stores) -> None:
+    added = await asyncio.gather(*(stores.conversations.append(TICKET, message("m1")) for _ in range(50)))
+    assert added.count(True) == 1
+    assert (await stores.conversations.read(CID)).length == 1
+
+
+async def test_without_a_server_everything_is_unavailable() -> None:
+    async with redis_client(f"redis://127.0.0.1:{free_port()}/0", timeout_s=0.5) as client:
+        conversations, outbox = RedisConversations(client), RedisOutbox(client)
+        for attempt in (
+            conversations.append(TICKET, message("m1")),
+            conversations.read(CID),
+            conversations.unanswered(),
+            outbox.pending(),
+        ):
+            with pytest.raises(QueueUnavailable, match="INNKEEPER_REDIS_URL"):
+                await attempt
+
+
+@pytest.mark.slow
+async def test_a_wrong_password_is_unavailable_too(redis_url: str) -> None:
+    async with redis_client(redis_url.replace("redis://:", "redis://:x"), timeout_s=0.5) as client:
+        with pytest.raises(QueueUnavailable):
+            await RedisConversations(client).read(CID)

@@ -1,0 +1,53 @@
+"""What every `Outbox` must do."""
+
+import pytest
+
+from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.types import OutboxEntry, OutboxId, RunId
+from tests.contract.conftest import Stores
+from tests.samples import message, outcome, ticket
+
+
+async def commit(stores: Stores, number: int) -> OutboxEntry:
+    where = ticket(number)
+    await stores.conversations.append(where, message("m1"))
+    read = await stores.conversations.read(where.conversation_id)
+    entry = await stores.conversations.commit(read, RunId(f"r{number}"), outcome())
+    assert entry is not None
+    return entry
+
+
+async def test_the_oldest_comes_first(stores: Stores) -> None:
+    entries = [await commit(stores, number) for number in (3, 1, 2)]
+    assert await stores.outbox.pending() == [entry.outbox_id for entry in entries]
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+async def test_what_is_settled_is_gone(stores: Stores, delivered: bool) -> None:
+    first, second = await commit(stores, 1), await commit(stores, 2)
+    await stores.outbox.settle(first.outbox_id, delivered=delivered, detail="410 Gone")
+    assert await stores.outbox.get(first.outbox_id) is None
+    assert await stores.outbox.pending() == [second.outbox_id]
+
+
+async def test_settling_again_changes_nothing(stores: Stores) -> None:
+    entry = await commit(stores, 1)
+    await stores.outbox.settle(entry.outbox_id, delivered=True)
+    await stores.outbox.settle(entry.outbox_id, delivered=False, detail="late")
+    assert await stores.outbox.pending() == []
+
+
+async def test_an_unknown_entry_is_none(stores: Stores) -> None:
+    assert await stores.outbox.get(OutboxId("out_none")) is None
+    await stores.outbox.settle(OutboxId("out_none"), delivered=False, detail="x")
+
+
+@pytest.mark.slow
+async def test_what_is_given_up_is_kept_for_a_person(redis_url: str) -> None:
+    async with redis_client(redis_url) as client:
+        outbox = RedisOutbox(client)
+        entry = await commit(Stores(RedisConversations(client), outbox), 1)
+        await outbox.settle(entry.outbox_id, delivered=False, detail="410 Gone")
+        await outbox.settle(entry.outbox_id, delivered=False, detail="again")
+        (dead,) = await outbox.dead()
+        assert (dead.entry, dead.reason) == (entry, "410 Gone")

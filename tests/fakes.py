@@ -1,0 +1,111 @@
+"""Fakes of the seams, held to the same contract tests as the real adapters."""
+
+from dataclasses import replace
+
+from agent.adapters.redis_store import make_entry, make_reply
+from agent.errors import ConversationMissing
+from agent.ports import Ticket
+from agent.types import (
+    Author,
+    Conversation,
+    ConversationId,
+    Decision,
+    Message,
+    OutboxEntry,
+    OutboxId,
+    Outcome,
+    RunId,
+)
+
+
+class InMemoryOutbox:
+    """`agent.ports.Outbox` in a dict."""
+
+    def __init__(self) -> None:
+        self.entries: dict[OutboxId, OutboxEntry] = {}
+        self.delivered: list[OutboxEntry] = []
+        self.given_up: list[tuple[OutboxEntry, str]] = []
+
+    async def pending(self) -> list[OutboxId]:
+        return list(self.entries)
+
+    async def get(self, outbox_id: OutboxId) -> OutboxEntry | None:
+        return self.entries.get(outbox_id)
+
+    async def settle(self, outbox_id: OutboxId, *, delivered: bool, detail: str = "") -> None:
+        entry = self.entries.pop(outbox_id, None)
+        if entry is None:
+            return
+        if delivered:
+            self.delivered.append(entry)
+        else:
+            self.given_up.append((entry, detail))
+
+
+class InMemoryConversations:
+    """`agent.ports.Conversations` in a dict, committing to an `InMemoryOutbox`."""
+
+    def __init__(self, outbox: InMemoryOutbox | None = None) -> None:
+        self.outbox = outbox or InMemoryOutbox()
+        self.conversations: dict[ConversationId, Conversation] = {}
+
+    async def append(self, ticket: Ticket, message: Message) -> bool:
+        before = self.conversations.get(ticket.conversation_id) or Conversation(
+            ticket.conversation_id, ticket.source, ticket.ticket_id, ()
+        )
+        if any(known.message_id == message.message_id for known in before.messages):
+            return False
+        self.conversations[ticket.conversation_id] = replace(
+            before,
+            messages=(*before.messages, message),
+            length=before.length + 1,
+            handed_off=before.handed_off or message.author is Author.HUMAN_AGENT,
+            subject=before.subject or ticket.subject,
+        )
+        return True
+
+    async def read(self, conversation_id: ConversationId) -> Conversation:
+        if conversation_id not in self.conversations:
+            raise ConversationMissing(f"there is no conversation {conversation_id!r}")
+        return self.conversations[conversation_id]
+
+    async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        entry = make_entry(conversation, run_id, outcome)
+        if entry.outbox_id in self.outbox.entries:
+            return self.outbox.entries[entry.outbox_id]
+        now = await self.read(conversation.conversation_id)
+        if (now.length, now.answered) != (conversation.length, conversation.answered) or not _waits(now):
+            return None
+        now = replace(now, answered=now.length, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
+        no_reply = outcome.decision is Decision.NO_REPLY
+        reply = None if no_reply else make_reply(entry)
+        if reply:
+            now = replace(now, messages=(*now.messages, reply), length=now.length + 1)
+        self.conversations[now.conversation_id] = now
+        if no_reply:
+            return None
+        self.outbox.entries[entry.outbox_id] = entry
+        return entry
+
+    async def unanswered(self) -> list[ConversationId]:
+        return [cid for cid, conversation in self.conversations.items() if _waits(conversation)]
+
+
+class InMemoryQueue:
+    """`agent.ports.TurnQueue` that only remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.turns: list[tuple[ConversationId, str]] = []
+        self.deliveries: list[OutboxId] = []
+
+    async def add_turn(self, conversation_id: ConversationId, message_id: str) -> None:
+        if (conversation_id, message_id) not in self.turns:
+            self.turns.append((conversation_id, message_id))
+
+    async def add_delivery(self, outbox_id: OutboxId) -> None:
+        if outbox_id not in self.deliveries:
+            self.deliveries.append(outbox_id)
+
+
+def _waits(conversation: Conversation) -> bool:
+    return any(message.author is Author.CUSTOMER for message in conversation.messages[conversation.answered :])

@@ -1,0 +1,350 @@
+"""Passages and their vectors in Chroma: the source of truth of the knowledge base. The only importer of chromadb.
+
+One collection per audience, because metadata filters don't scale and because a collection that is
+never asked can't leak. Embedded Chroma keeps its vector graph in the memory of each process and
+doesn't see what another process wrote; so every sync leaves a new generation in the metadata of the
+public collection, and a process that meets an unknown generation opens the folder again.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import filelock
+import httpx
+import numpy as np
+
+from knowledge.errors import IndexMismatch, IndexUnavailable
+from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, Vectors
+
+if TYPE_CHECKING:
+    from chromadb.api import ServerAPI
+    from chromadb.api.models.Collection import Collection
+    from chromadb.config import System
+
+PAGE = 2_000
+LOCK_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCopy:
+    """One version of a document in one collection. A crash can leave two of one document, or half of one."""
+
+    doc_id: DocumentId
+    version: str
+    audience: Audience
+    source: str
+    title: str
+    layout: str
+    passage_ids: tuple[PassageId, ...]
+    is_complete: bool
+
+
+class ChromaIndex:
+    """Opens at first use. Safe to share between threads, and between processes that open the same folder."""
+
+    def __init__(self, *, folder: Path, url: str | None, embedder: Embedder) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            folder: where an embedded Chroma keeps its files, and the lock of this index.
+            url: `http://host:port` of a Chroma server; embedded if None.
+            embedder: only its name is used; an index with vectors of another one is refused.
+        """
+        self._folder = folder
+        self._url = url
+        self._embedder = embedder
+        self._thread_lock = threading.RLock()
+        # Processes that share a folder would write the same graph files: one at a time.
+        self._process_lock = filelock.FileLock(folder.parent / "chroma.lock", timeout=LOCK_TIMEOUT_S)
+        self._system: System | None = None
+        self._collections: dict[Audience, Collection] = {}
+        self._generation = ""
+
+    def generation(self) -> str:
+        """Changes with every sync that wrote something. Opens the folder again if another process wrote.
+
+        Raises:
+            IndexUnavailable: Chroma can't be used now.
+            IndexMismatch: another embedding model built the index.
+        """
+        with self._thread_lock, self._translated("read its state"):
+            self._ensure_open()
+            found = self._state().get("generation", "")
+            if found != self._generation:
+                self._reopen()
+            return self._generation
+
+    def mark(self, generation: str) -> None:
+        """Leave a new generation for the other processes."""
+        with self._thread_lock, self._translated("write its state"), self._exclusive():
+            self._ensure_open()
+            self._collections[Audience.PUBLIC].modify(metadata={"embedder": self._embedder.name, "generation": generation})
+            self._generation = generation
+
+    def refresh(self) -> None:
+        """Open again, whatever the generation. A writer does this first: its graph may be older than the folder."""
+        with self._thread_lock, self._translated("open"):
+            self._reopen()
+
+    def search(self, vector: Vectors, audience: Audience, k: int) -> list[tuple[PassageId, float]]:
+        """Passages of one audience with their cosine similarity, best first."""
+        with self._thread_lock, self._translated("search"):
+            self._ensure_open()
+            found = self._collections[audience].query(query_embeddings=[vector], n_results=k, include=["distances"])
+        distances = (found["distances"] or [[]])[0]
+        return [(PassageId(i), 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
+
+    def vectors(self, audience: Audience, ids: Sequence[PassageId]) -> dict[PassageId, Vectors]:
+        """float32 [d] of those ids that exist."""
+        from chromadb.errors import InternalError
+
+        if not ids:
+            return {}
+        with self._thread_lock, self._translated("read vectors"):
+            self._ensure_open()
+            try:
+                found = self._collections[audience].get(ids=list(ids), include=["embeddings"])
+            except InternalError:
+                # A passage that another process wrote since: it is on disk and not yet in our graph.
+                self._reopen()
+                found = self._collections[audience].get(ids=list(ids), include=["embeddings"])
+        rows = found["embeddings"]
+        if rows is None:
+            return {}
+        return {PassageId(i): np.asarray(row, dtype=np.float32) for i, row in zip(found["ids"], rows, strict=True)}
+
+    def fetch(self, audience: Audience, ids: Sequence[PassageId]) -> dict[PassageId, Passage]:
+        """Those of the passages that exist and belong to the audience, always as they are on disk now."""
+        if not ids:
+            return {}
+        with self._thread_lock, self._translated("read passages"):
+            self._ensure_open()
+            found = self._collections[audience].get(ids=list(ids), include=["documents", "metadatas"])
+        passages = _passages(found)
+        return {passage.passage_id: passage for passage in passages if passage.audience is audience}
+
+    def passages(self, audience: Audience) -> Iterator[Passage]:
+        """All of them, page by page."""
+        for found in self._pages(audience, ["documents", "metadatas"]):
+            yield from _passages(found)
+
+    def catalogue(self) -> list[StoredCopy]:
+        """Every copy of every document."""
+        copies: list[StoredCopy] = []
+        for audience in Audience:
+            groups: dict[tuple[str, str], list[tuple[int, PassageId, dict[str, Any]]]] = {}
+            for found in self._pages(audience, ["metadatas"]):
+                for passage_id, meta in zip(found["ids"], found["metadatas"], strict=True):
+                    key = (meta["doc_id"], meta["version"])
+                    groups.setdefault(key, []).append((meta["ordinal"], PassageId(passage_id), meta))
+            copies += [_copy(audience, rows) for rows in groups.values()]
+        return copies
+
+    def write(self, document: Document, passages: Sequence[Passage], vectors: Vectors, layout: str) -> None:
+        """Add one document's passages, or put them in place of those with the same ids (idempotent)."""
+        metadatas = [_metadata(document, passage, layout, len(passages)) for passage in passages]
+        with self._thread_lock, self._translated(f"write {document.source}"), self._exclusive():
+            self._ensure_open()
+            for start in range(0, len(passages), PAGE):
+                part = slice(start, start + PAGE)
+                self._collections[document.audience].upsert(
+                    ids=[passage.passage_id for passage in passages[part]],
+                    embeddings=list(vectors[part]),
+                    documents=[passage.text for passage in passages[part]],
+                    metadatas=metadatas[part],  # type: ignore[arg-type]
+                )
+
+    def delete(self, audience: Audience, ids: Sequence[PassageId]) -> None:
+        """Remove passages; ids that don't exist are fine."""
+        with self._thread_lock, self._translated("delete passages"), self._exclusive():
+            self._ensure_open()
+            for start in range(0, len(ids), PAGE):
+                self._collections[audience].delete(ids=list(ids[start : start + PAGE]))
+
+    def counts(self) -> dict[Audience, int]:
+        """Passages by audience."""
+        with self._thread_lock, self._translated("count"):
+            self._ensure_open()
+            return {audience: collection.count() for audience, collection in self._collections.items()}
+
+    def close(self) -> None:
+        """Release files and connections; the next use opens again."""
+        with self._thread_lock:
+            system, self._system, self._collections = self._system, None, {}
+            if system is not None:
+                system.stop()
+
+    def _pages(self, audience: Audience, include: list[Any]) -> Iterator[Any]:
+        offset = 0
+        while True:
+            with self._thread_lock, self._translated("read passages"):
+                self._ensure_open()
+                found = self._collections[audience].get(limit=PAGE, offset=offset, include=include)
+            if found["ids"]:
+                yield found
+            if len(found["ids"]) < PAGE:
+                return
+            offset += PAGE
+
+    def _reopen(self) -> None:
+        if self._url is None:
+            self.close()
+        self._ensure_open()
+        self._generation = self._state().get("generation", "")
+
+    def _ensure_open(self) -> None:
+        if self._system is not None:
+            return
+        if self._url is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        # Opening replays what the graph on disk lacks and may write it: not while another process writes.
+        with self._exclusive():
+            system, api = self._start()
+            try:
+                self._collections = {audience: self._collection(api, audience) for audience in Audience}
+                self._system = system
+                self._generation = self._state().get("generation", "")
+                if self._url is None:
+                    self._load_graphs()
+            except BaseException:
+                self._system, self._collections = None, {}
+                system.stop()
+                raise
+
+    def _start(self) -> "tuple[System, ServerAPI]":
+        from chromadb.api import ServerAPI
+        from chromadb.config import Settings, System
+
+        if self._url is None:
+            settings = Settings(
+                chroma_api_impl="chromadb.api.rust.RustBindingsAPI",
+                is_persistent=True,
+                persist_directory=str(self._folder),
+                anonymized_telemetry=False,
+            )
+        else:
+            parts = urlsplit(self._url)
+            settings = Settings(
+                chroma_api_impl="chromadb.api.fastapi.FastAPI",
+                chroma_server_host=parts.hostname or "localhost",
+                chroma_server_http_port=parts.port or (443 if parts.scheme == "https" else 8000),
+                chroma_server_ssl_enabled=parts.scheme == "https",
+                anonymized_telemetry=False,
+            )
+        # Not chromadb.PersistentClient: that shares one system per path in the process, which couldn't be opened anew.
+        system = System(settings)
+        api = system.instance(ServerAPI)
+        system.start()
+        return system, api
+
+    def _collection(self, api: "ServerAPI", audience: Audience) -> "Collection":
+        from chromadb.api.models.Collection import Collection
+
+        model = api.get_or_create_collection(
+            name=f"passages-{audience}",
+            configuration={"hnsw": {"space": "cosine"}},
+            metadata={"embedder": self._embedder.name},
+        )
+        return Collection(client=api, model=model, embedding_function=None)
+
+    def _load_graphs(self) -> None:
+        """The graph is loaded by the first query; have that happen while we hold the lock."""
+        for collection in self._collections.values():
+            if (probe := collection.get(limit=1, include=["embeddings"]))["ids"]:
+                collection.query(query_embeddings=probe["embeddings"], n_results=1, include=[])
+
+    def _state(self) -> dict[str, str]:
+        """The public collection's metadata as it is on disk now, checked for the embedder."""
+        from chromadb.api.models.Collection import Collection
+
+        public = self._collections[Audience.PUBLIC]
+        api = public._client
+        state = {str(k): str(v) for k, v in (Collection(api, api.get_collection(public.name), None).metadata or {}).items()}
+        if (built_with := state.get("embedder")) != self._embedder.name:
+            raise IndexMismatch(
+                f"the index at {self._where} was built with the embedding model {built_with}, and this is "
+                f"{self._embedder.name}. Use the former model, or remove the index and ingest again."
+            )
+        return state
+
+    @property
+    def _where(self) -> str:
+        return self._url or str(self._folder)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        if self._url is not None:
+            yield
+            return
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        with self._process_lock:
+            yield
+
+    @contextmanager
+    def _translated(self, action: str) -> Iterator[None]:
+        from chromadb.errors import ChromaError
+
+        try:
+            yield
+        except (ChromaError, httpx.HTTPError, sqlite3.Error, OSError, ValueError, RuntimeError) as error:
+            raise IndexUnavailable(
+                f"the index at {self._where} can't {action}: {type(error).__name__}: {error}. "
+                + ("Is the Chroma server up?" if self._url else "Is the disk full, or the folder not writable?")
+            ) from error
+
+
+def _metadata(document: Document, passage: Passage, layout: str, count: int) -> dict[str, str | int]:
+    meta: dict[str, str | int | None] = {
+        "doc_id": passage.doc_id,
+        "version": passage.version,
+        "ordinal": passage.ordinal,
+        "count": count,
+        "title": passage.title,
+        "headings": json.dumps(passage.heading_path, ensure_ascii=False),
+        "audience": passage.audience.value,
+        "url": passage.url,
+        "updated": passage.updated,
+        "source": document.source,
+        "layout": layout,
+    }
+    return {key: value for key, value in meta.items() if value is not None}
+
+
+def _passages(found: Any) -> list[Passage]:
+    return [
+        Passage(
+            passage_id=PassageId(passage_id),
+            doc_id=DocumentId(meta["doc_id"]),
+            version=meta["version"],
+            ordinal=int(meta["ordinal"]),
+            title=meta["title"],
+            heading_path=tuple(json.loads(meta["headings"])),
+            text=text,
+            audience=Audience(meta["audience"]),
+            url=meta.get("url"),
+            updated=meta.get("updated"),
+        )
+        for passage_id, text, meta in zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+    ]
+
+
+def _copy(audience: Audience, rows: list[tuple[int, PassageId, dict[str, Any]]]) -> StoredCopy:
+    rows = sorted(rows, key=lambda row: row[0])
+    meta = rows[0][2]
+    return StoredCopy(
+        doc_id=DocumentId(meta["doc_id"]),
+        version=meta["version"],
+        audience=audience,
+        source=meta["source"],
+        title=meta["title"],
+        layout=meta["layout"],
+        passage_ids=tuple(row[1] for row in rows),
+        is_complete=[row[0] for row in rows] == list(range(meta["count"])),
+    )

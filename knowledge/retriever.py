@@ -1,0 +1,99 @@
+"""Finds passages by meaning and by words, and never one that the asker may not see.
+
+Fusion is `DENSE_WEIGHT * max(0, cosine) + (1 - DENSE_WEIGHT) * BM25 / the query's best BM25`.
+FIGURES
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from knowledge.index import ChromaIndex
+from knowledge.lexical import LexicalIndex
+from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors
+
+CANDIDATES = 30
+DENSE_WEIGHT = 0.8
+
+
+class HybridRetriever:
+    """Blocking; safe to share between threads."""
+
+    def __init__(self, index: ChromaIndex, lexical: LexicalIndex, embedder: Embedder, mend_lexical: Callable[[], None]) -> None:
+        """Builds on opened parts.
+
+        Args:
+            index: passages and vectors.
+            lexical: words.
+            embedder: the one that the index was built with.
+            mend_lexical: builds the word index again when it doesn't mirror Chroma.
+        """
+        self._index = index
+        self._lexical = lexical
+        self._embedder = embedder
+        self._mend_lexical = mend_lexical
+
+    def search(self, query: Query) -> list[Hit]:
+        """Best first, at most `query.k`; [] for an empty query. Only `query.audiences` are ever looked at.
+
+        Raises:
+            IndexUnavailable: the index can't be read now.
+            IndexMismatch: another embedding model built the index.
+            EmbeddingUnavailable: the embedding model is missing or broken.
+        """
+        if not query.text.strip() or not query.audiences or query.k < 1:
+            return []
+        if self._lexical.generation() != self._index.generation():
+            self._mend_lexical()
+        vector = self._embedder.embed([query.text])[0]
+        depth = max(CANDIDATES, 2 * query.k)
+        lexical = {i: (audience, score) for i, audience, score in self._lexical.search(query.text, query.audiences, depth)}
+        dense: dict[PassageId, float] = {}
+        homes: dict[PassageId, Audience] = {}
+        for audience in sorted(query.audiences):
+            found = dict(self._index.search(vector, audience, depth))
+            by_words = [i for i, (home, _) in lexical.items() if home is audience and i not in found]
+            found |= self._cosines(vector, audience, by_words)
+            dense |= found
+            homes |= dict.fromkeys(found, audience)
+        ranked = fuse(dense, {i: score for i, (_, score) in lexical.items() if i in dense})
+        return self._hits(query, ranked, homes, dense, {i: score for i, (_, score) in lexical.items()})
+
+    def _cosines(self, vector: Vectors, audience: Audience, ids: list[PassageId]) -> dict[PassageId, float]:
+        return {i: float(np.dot(row, vector)) for i, row in self._index.vectors(audience, ids).items()}
+
+    def _hits(
+        self,
+        query: Query,
+        ranked: list[tuple[PassageId, float]],
+        homes: dict[PassageId, Audience],
+        dense: dict[PassageId, float],
+        lexical: dict[PassageId, float],
+    ) -> list[Hit]:
+        # Twice as many as asked for: another process may have deleted some since this one opened its graph.
+        shortlist = ranked[: 2 * query.k]
+        passages: dict[PassageId, Passage] = {}
+        for audience in sorted(query.audiences):
+            passages |= self._index.fetch(audience, [i for i, _ in shortlist if homes[i] is audience])
+        hits = [
+            Hit(passage=passages[i], score=score, dense=dense[i], lexical=lexical.get(i, 0.0))
+            for i, score in shortlist
+            # Looked at once more, whatever the collections and the word index said.
+            if i in passages and passages[i].audience in query.audiences
+        ]
+        return hits[: query.k]
+
+
+def fuse(dense: dict[PassageId, float], lexical: dict[PassageId, float]) -> list[tuple[PassageId, float]]:
+    """Candidates with a score of 0 to 1, best first; equal scores in the order of their ids.
+
+    Args:
+        dense: cosine similarity of every candidate.
+        lexical: BM25 of those that share a word with the query.
+    """
+    best = max(lexical.values(), default=0.0)
+    scores = {
+        i: DENSE_WEIGHT * min(1.0, max(0.0, cosine)) + ((1 - DENSE_WEIGHT) * lexical.get(i, 0.0) / best if best > 0 else 0.0)
+        for i, cosine in dense.items()
+    }
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

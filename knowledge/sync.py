@@ -1,0 +1,237 @@
+"""Brings the indexes in line with the sources. The plan is pure; carrying it out can be killed at any moment.
+
+New passages are written before old ones are deleted, and what a document should look like is read
+from Chroma, not remembered: whatever a killed sync left is found and mended by the next one.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from knowledge import chunk
+from knowledge.embed import passage_text
+from knowledge.errors import IndexUnavailable
+from knowledge.index import ChromaIndex, StoredCopy
+from knowledge.lexical import LexicalIndex
+from knowledge.sources import existing_roots, read_sources
+from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, SourceFailure, SyncReport, Vectors
+
+Progress = Callable[[int, int, str], None]
+"""Called with documents done, documents to write, and the title of the one just written."""
+BATCH = 64
+"""Passages that are embedded together."""
+WAIT_S = 3.0
+"""A reader that mends its word index holds the lock for a moment; a sync waits that long, no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to be done. `stale` are the copies to delete once `write` is done."""
+
+    write: tuple[Document, ...]
+    added: tuple[DocumentId, ...]
+    updated: tuple[DocumentId, ...]
+    unchanged: tuple[DocumentId, ...]
+    removed: tuple[DocumentId, ...]
+    failed: tuple[SourceFailure, ...]
+    stale: Mapping[DocumentId, tuple[StoredCopy, ...]]
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the indexes are in line already."""
+        return not self.write and not self.stale
+
+
+def make_plan(read: Sequence[Document | SourceFailure], stored: Sequence[StoredCopy], roots: Sequence[Path]) -> Plan:
+    """Compare what was read with what is stored.
+
+    A document is gone if its source lies under one of the roots and was neither read nor failed
+    (also in a folder that failed).
+    """
+    copies: dict[DocumentId, list[StoredCopy]] = {}
+    for copy in stored:
+        copies.setdefault(copy.doc_id, []).append(copy)
+    documents, failed = _without_foreign_ids(read, copies, roots)
+    write: list[Document] = []
+    added: list[DocumentId] = []
+    updated: list[DocumentId] = []
+    unchanged: list[DocumentId] = []
+    stale: dict[DocumentId, tuple[StoredCopy, ...]] = {}
+    for document in documents:
+        mine = copies.get(document.doc_id, [])
+        kept = next((copy for copy in mine if _is_current(copy, document)), None)
+        if kept is None:
+            write.append(document)
+            (updated if any(copy.is_complete for copy in mine) else added).append(document.doc_id)
+        else:
+            unchanged.append(document.doc_id)
+        if others := tuple(copy for copy in mine if copy is not kept):
+            stale[document.doc_id] = others
+    current = {document.doc_id for document in documents}
+    broken = [Path(failure.source) for failure in failed]
+    removed: list[DocumentId] = []
+    for doc_id, mine in copies.items():
+        source = Path(mine[0].source)
+        if doc_id not in current and _is_under(source, roots) and not _is_under(source, broken):
+            removed.append(doc_id)
+            stale[doc_id] = tuple(mine)
+    return Plan(tuple(write), tuple(added), tuple(updated), tuple(unchanged), tuple(removed), tuple(failed), stale)
+
+
+class Syncer:
+    """Carries plans out, one at a time over all processes of a data folder."""
+
+    def __init__(self, data_dir: Path, index: ChromaIndex, lexical: LexicalIndex, embedder: Embedder) -> None:
+        self._data_dir = data_dir
+        self._index = index
+        self._lexical = lexical
+        self._embedder = embedder
+
+    def sync(
+        self, paths: Sequence[Path], default_audience: Audience = Audience.PUBLIC, on_progress: Progress | None = None
+    ) -> SyncReport:
+        """Read the paths and write, move and remove what differs. Idempotent.
+
+        Raises:
+            SourceUnreadable: a path doesn't exist; nothing was changed.
+            IndexUnavailable: the index can't be written, or another sync is running.
+            IndexMismatch: another embedding model built the index.
+            EmbeddingUnavailable: the embedding model is missing or broken.
+        """
+        roots = existing_roots(paths)
+        with self._alone(WAIT_S):
+            self._index.refresh()
+            read = list(read_sources(roots, default_audience))
+            plan = make_plan(read, self._index.catalogue(), roots)
+            if not plan.is_empty:
+                self._carry_out(plan, on_progress or (lambda done, total, title: None))
+            elif self._lexical.generation() != self._index.generation():
+                self._rebuild_lexical()
+            passages = sum(self._index.counts().values())
+        return SyncReport(plan.added, plan.updated, plan.unchanged, plan.removed, plan.failed, passages)
+
+    def mend_lexical(self) -> None:
+        """Build the word index again if it isn't that of Chroma's state; leave it alone while a sync is running."""
+        try:
+            with self._alone(0):
+                if self._lexical.generation() != self._index.generation():
+                    self._rebuild_lexical()
+        except SyncRunning:
+            # The sync leaves a good word index when it is done; until then the old one serves.
+            return
+
+    def _carry_out(self, plan: Plan, on_progress: Progress) -> None:
+        lexical_is_current = self._lexical.generation() == self._index.generation()
+        # From here to the end the state is between two syncs; the mark makes that visible after a kill.
+        self._index.mark(f"unfinished-{uuid.uuid4().hex}")
+        added: list[Passage] = []
+        removed: list[PassageId] = []
+        done = 0
+        for batch in _batches(plan.write):
+            for document, passages, vectors in self._embedded(batch):
+                self._index.write(document, passages, vectors, chunk.LAYOUT)
+                removed += self._delete_stale(plan.stale.get(document.doc_id, ()), document.audience, passages)
+                added += passages
+                done += 1
+                on_progress(done, len(plan.write), document.title)
+        written = {document.doc_id for document in plan.write}
+        for doc_id, copies in plan.stale.items():
+            if doc_id not in written:
+                removed += self._delete_stale(copies, None, ())
+        generation = uuid.uuid4().hex
+        if lexical_is_current:
+            self._lexical.apply(added, [*removed, *(passage.passage_id for passage in added)], generation)
+        else:
+            self._lexical.rebuild(self._all_passages(), generation)
+        self._index.mark(generation)
+
+    def _embedded(self, batch: list[tuple[Document, list[Passage]]]) -> Iterator[tuple[Document, list[Passage], Vectors]]:
+        vectors = self._embedder.embed([passage_text(passage) for _, passages in batch for passage in passages])
+        start = 0
+        for document, passages in batch:
+            yield document, passages, vectors[start : start + len(passages)]
+            start += len(passages)
+
+    def _delete_stale(self, copies: Sequence[StoredCopy], audience: Audience | None, kept: Sequence[Passage]) -> list[PassageId]:
+        kept_ids = {passage.passage_id for passage in kept}
+        deleted: list[PassageId] = []
+        for copy in copies:
+            ids = [i for i in copy.passage_ids if copy.audience is not audience or i not in kept_ids]
+            self._index.delete(copy.audience, ids)
+            deleted += ids
+        return deleted
+
+    def _rebuild_lexical(self) -> None:
+        self._lexical.rebuild(self._all_passages(), self._index.generation())
+
+    def _all_passages(self) -> Iterator[Passage]:
+        for audience in Audience:
+            yield from self._index.passages(audience)
+
+    @contextmanager
+    def _alone(self, timeout_s: float) -> Iterator[None]:
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self._data_dir / "sync.lock", timeout=timeout_s)
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise SyncRunning(f"another sync of {self._data_dir} is running; wait until it is done and try again") from error
+        except OSError as error:
+            raise IndexUnavailable(f"the data folder {self._data_dir} can't be written: {error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+class SyncRunning(IndexUnavailable):
+    """Another sync of the same data folder is running."""
+
+
+def _without_foreign_ids(
+    read: Sequence[Document | SourceFailure], copies: Mapping[DocumentId, Sequence[StoredCopy]], roots: Sequence[Path]
+) -> tuple[list[Document], list[SourceFailure]]:
+    """Refuse an id that a file outside these roots holds, or two roots would take the id from each other for ever."""
+    documents: list[Document] = []
+    failed: list[SourceFailure] = []
+    for found in read:
+        if isinstance(found, SourceFailure):
+            failed.append(found)
+            continue
+        owner = next((Path(copy.source) for copy in copies.get(found.doc_id, ()) if copy.source != found.source), None)
+        if owner is not None and not _is_under(owner, roots) and owner.exists():
+            reason = f"has the id {found.doc_id!r} of {owner}, which was ingested before; give one of them another `id`"
+            failed.append(SourceFailure(found.source, reason))
+        else:
+            documents.append(found)
+    return documents, failed
+
+
+def _is_current(copy: StoredCopy, document: Document) -> bool:
+    return (
+        copy.is_complete
+        and copy.version == document.version
+        and copy.audience is document.audience
+        and copy.source == document.source
+        and copy.layout == chunk.LAYOUT
+    )
+
+
+def _is_under(source: Path, roots: Sequence[Path]) -> bool:
+    return any(source.is_relative_to(root) for root in roots)
+
+
+def _batches(documents: Sequence[Document]) -> Iterator[list[tuple[Document, list[Passage]]]]:
+    """Whole documents, together at least BATCH passages, so that the model works on full batches."""
+    batch: list[tuple[Document, list[Passage]]] = []
+    for document in documents:
+        batch.append((document, chunk.split(document)))
+        if sum(len(passages) for _, passages in batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

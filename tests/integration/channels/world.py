@@ -111,7 +111,7 @@ def message_event(**changes: Any) -> bytes:
 
 
 @asynccontextmanager
-async def started_world(conversations: InMemoryConversations, **settings: Any) -> AsyncIterator[World]:
+async def started_world(conversations: InMemoryConversations, at: int = 0, **settings: Any) -> AsyncIterator[World]:
     queue, approvals, answer = InMemoryQueue(), RecordedApprovals(), FixedAnswer()
     up = {"redis": True, "knowledge": True, "model": True}
 
@@ -130,5 +130,5 @@ async def started_world(conversations: InMemoryConversations, **settings: Any) -
         approvals=approvals,
         checks={name: check(name) for name in up},
     )
-    async with served(create_app(deps)) as base, httpx.AsyncClient(trust_env=False, timeout=20) as client:
+    async with served(create_app(deps), at) as base, httpx.AsyncClient(trust_env=False, timeout=20) as client:
         yield World(base, client, conversations, queue, approvals, answer, up)

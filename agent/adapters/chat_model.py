@@ -1,0 +1,288 @@
+"""The chat model behind any OpenAI-compatible server: vLLM, llama.cpp, others.
+
+Its single job is to turn one `Prompt` into one `Completion`, or into an error of ours. It adds what a network needs
+(one deadline for the call, few retries, a circuit breaker, a limit on calls at a time) and hides what a customer
+must not see (the model's thoughts). It knows no prompts and makes no decisions.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+import openai
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+from pydantic import SecretStr
+
+from agent.adapters.chat_errors import MAX_RETRY_AFTER_S, VENDOR_ERRORS, is_worth_a_retry, retry_after_s, translate, was_dropped
+from agent.adapters.chat_wire import Answer, Piece, ThoughtFilter, check_json, read_answer, read_piece, without_thoughts
+from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable, SettingsInvalid
+from agent.model_profiles import ModelProfile, estimate_tokens
+from agent.types import Completion, Prompt, Usage
+
+_T = TypeVar("_T")
+MAX_PROMPT_CHARS = 400_000
+"""Whatever the context length: more than this is a mistake, and would only load the server."""
+_READY_TIMEOUT_S = 3.0
+_BACKOFF_S = (0.25, 1.0)
+"""Base of the wait before the first and the second retry; half of it again is random."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelServer:
+    """Where the model is, and how patient to be with it.
+
+    Attributes:
+        base_url: ends in `/v1` for all servers known to work.
+        model: the name to ask for, if not the profile's.
+        timeout_s: limit for one call with all its retries and the wait for a free place.
+        concurrency: calls at a time; the rest wait.
+        failures_to_open: failed calls in a row after which the breaker opens.
+        open_s: how long it then fails at once; after that one call in a row of failures opens it again.
+    """
+
+    base_url: str
+    api_key: SecretStr | None = None
+    model: str | None = None
+    timeout_s: float = 60.0
+    concurrency: int = 4
+    failures_to_open: int = 5
+    open_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    stream: openai.AsyncStream[Any]
+    events: AsyncIterator[Any]
+    first: Piece
+
+
+class OpenAIChatModel:
+    """A `ports.ChatModel`. Close it (`aclose`, or `async with`) on the loop that used it."""
+
+    def __init__(self, profile: ModelProfile, server: ModelServer) -> None:
+        self._profile = profile
+        self._server = server
+        self._model = server.model or profile.model
+        self._usage = Usage()
+        self._places = asyncio.Semaphore(server.concurrency)
+        self._breakers = AsyncCircuitBreakerFactory(
+            default_threshold=server.failures_to_open,
+            default_ttl=server.open_s,
+            # A bad request or a caller that gives up says nothing against the server.
+            exclude=[ModelOutputInvalid, asyncio.CancelledError, GeneratorExit],
+        )
+        # Without keep-alive: llama.cpp drops one in eight kept connections, and a handshake costs nothing beside
+        # a completion. Never through a proxy of the environment, never to where a redirect points.
+        self._http = httpx2.AsyncClient(
+            trust_env=False,
+            follow_redirects=False,
+            limits=httpx2.Limits(max_connections=server.concurrency + 2, max_keepalive_connections=0),
+            timeout=httpx2.Timeout(server.timeout_s, connect=min(5.0, server.timeout_s)),
+        )
+        try:
+            self._client = openai.AsyncOpenAI(
+                base_url=server.base_url,
+                api_key=server.api_key.get_secret_value() if server.api_key else "none",
+                # Empty rather than None: None would read them from the environment and send them along.
+                admin_api_key="",
+                organization="",
+                project="",
+                webhook_secret="",
+                max_retries=0,
+                http_client=self._http,
+            )
+        except (openai.OpenAIError, httpx2.InvalidURL, ValueError) as error:
+            raise SettingsInvalid(f"INNKEEPER_LLM_BASE_URL={server.base_url}: not a usable address: {error}") from error
+
+    @property
+    def usage(self) -> Usage:
+        """All that was used since the start, streams included."""
+        return self._usage
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        """One completion.
+
+        Raises:
+            ModelUnavailable: the server can't be used now.
+            ModelOutputInvalid: the prompt doesn't fit, the server refused it, or the answer is not what was asked for.
+        """
+        request = self._request(prompt)
+        async with self._call() as deadline:
+            answer = await self._retrying(lambda: self._ask(request), deadline)
+        self._count(answer.usage)
+        text = without_thoughts(answer.text)
+        if "response_format" in request:
+            check_json(text, answer.finish_reason)
+        return Completion(text, answer.usage, answer.finish_reason)
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[str]:
+        """The same, piece by piece. Tried again only until the first piece; JSON is not checked.
+
+        Raises:
+            ModelUnavailable: also in the middle, when the server breaks off.
+            ModelOutputInvalid: as for `complete`.
+        """
+        request = self._request(prompt) | {"stream": True, "stream_options": {"include_usage": True}}
+        thoughts = ThoughtFilter()
+        usage = Usage(llm_calls=1)
+        async with self._call() as deadline:
+            opened = await self._retrying(lambda: self._open(request), deadline)
+            try:
+                async for piece in self._pieces(opened, deadline):
+                    usage = piece.usage or usage
+                    if shown := thoughts.feed(piece.text):
+                        yield shown
+                if shown := thoughts.end():
+                    yield shown
+            finally:
+                self._count(usage)
+                await opened.stream.close()
+
+    async def is_ready(self) -> bool:
+        """True if the server answers now, whatever the breaker says. Never raises."""
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                await self._client.models.with_raw_response.list()
+        except VENDOR_ERRORS:
+            return False
+        return True
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        self._check_fits(prompt)
+        profile = self._profile
+        constrained = prompt.schema is not None and profile.structured == "json_schema"
+        sampling = (profile.structured_sampling if constrained else None) or profile.sampling
+        request: dict[str, Any] = {
+            "model": self._model,
+            "messages": [{"role": role, "content": content} for role, content in prompt.messages],
+            "max_tokens": min(prompt.max_tokens, profile.max_output_tokens),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "presence_penalty": sampling.presence_penalty,
+            "extra_body": {"top_k": sampling.top_k, "min_p": sampling.min_p},
+        }
+        if sampling.seed is not None:
+            request["seed"] = sampling.seed
+        if prompt.stop:
+            request["stop"] = list(prompt.stop)
+        if constrained:
+            # With thinking on, vLLM constrains nothing until </think>: JSON is always asked for without.
+            request["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "strict": True, "schema": dict(prompt.schema or {})},
+            }
+        if profile.send_enable_thinking:
+            request["extra_body"]["chat_template_kwargs"] = {"enable_thinking": profile.thinking and not constrained}
+        return request
+
+    def _check_fits(self, prompt: Prompt) -> None:
+        chars = sum(len(content) for _, content in prompt.messages)
+        tokens = sum(estimate_tokens(content) for _, content in prompt.messages)
+        room = self._profile.context_tokens - min(prompt.max_tokens, self._profile.max_output_tokens)
+        if chars > MAX_PROMPT_CHARS or tokens > room:
+            raise ModelOutputInvalid(
+                f"the prompt doesn't fit: about {tokens} tokens, and the profile {self._profile.name!r} has room for {room}; "
+                "nothing was sent. Use fewer or shorter passages, or a profile with a larger context"
+            )
+
+    @asynccontextmanager
+    async def _call(self) -> AsyncIterator[float]:
+        """One call's place, deadline (loop time) and breaker."""
+        deadline = asyncio.get_running_loop().time() + self._server.timeout_s
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise ModelUnavailable(
+                f"all {self._server.concurrency} places at the model server were taken for {self._server.timeout_s:g} s; "
+                "try again later, or raise INNKEEPER_WORKER_CONCURRENCY if the server has room"
+            ) from error
+        try:
+            async with await self._breakers.get_breaker("model"):
+                yield deadline
+        except OpenedState as state:
+            state.__traceback__ = None  # the library raises one object again and again; it would grow
+            raise ModelUnavailable(
+                f"the model server at {self._server.base_url} failed {self._server.failures_to_open} times in a row; "
+                f"not asked again for {self._server.open_s:g} s"
+            ) from None
+        finally:
+            self._places.release()
+
+    async def _retrying(self, attempt: Callable[[], Awaitable[_T]], deadline: float) -> _T:
+        for wait_s in (*_BACKOFF_S, None):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await attempt()
+            except VENDOR_ERRORS as error:
+                pause_s = self._pause_s(error, wait_s, deadline)
+                if pause_s is None:
+                    raise self._translated(error) from None
+            await asyncio.sleep(pause_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _pause_s(self, error: Exception, wait_s: float | None, deadline: float) -> float | None:
+        """How long to wait before the next attempt; None to give up."""
+        if wait_s is None or not is_worth_a_retry(error):
+            return None
+        asked_s = retry_after_s(error)
+        if asked_s is not None and asked_s > MAX_RETRY_AFTER_S:
+            return None
+        if wait_s == _BACKOFF_S[0] and was_dropped(error):
+            return 0.0
+        pause_s = max(asked_s or 0.0, wait_s * random.uniform(1.0, 1.5))
+        return pause_s if asyncio.get_running_loop().time() + pause_s < deadline else None
+
+    def _translated(self, error: Exception) -> AgentError:
+        return translate(error, self._server.base_url, self._server.timeout_s)
+
+    async def _ask(self, request: dict[str, Any]) -> Answer:
+        response = await self._client.chat.completions.with_raw_response.create(**request)
+        return read_answer(response.content)
+
+    async def _open(self, request: dict[str, Any]) -> _Opened:
+        """A stream with its first event read: until then it may be tried again."""
+        stream = await self._client.chat.completions.create(**request)
+        try:
+            events = aiter(stream)
+            return _Opened(stream, events, read_piece(await anext(events)))
+        except StopAsyncIteration:
+            raise ModelOutputInvalid("the model server opened a stream and ended it without an event") from None
+        except BaseException:
+            await stream.close()
+            raise
+
+    async def _pieces(self, opened: _Opened, deadline: float) -> AsyncIterator[Piece]:
+        yield opened.first
+        finished = opened.first.finish_reason is not None
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    piece = read_piece(await anext(opened.events))
+            except StopAsyncIteration:
+                break
+            except VENDOR_ERRORS as error:
+                raise self._translated(error) from None
+            finished = finished or piece.finish_reason is not None
+            yield piece
+        if not finished:
+            raise ModelUnavailable(f"the model server at {self._server.base_url} broke off in the middle of its answer")
+
+    def _count(self, usage: Usage) -> None:
+        self._usage += usage

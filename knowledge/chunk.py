@@ -21,9 +21,8 @@ MERGED = 60
 LEAD_IN = 40
 
 # Scripts without spaces between words: about two characters make a word.
-_WORD = re.compile(
-    r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{1,2}|[^\s\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
-)
+_DENSE = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD = re.compile(rf"[{_DENSE}]{{1,2}}|[^\s{_DENSE}]+")
 
 
 @dataclass(frozen=True, slots=True)

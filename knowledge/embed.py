@@ -119,7 +119,7 @@ class SentenceTransformerEmbedder:
                 from sentence_transformers import SentenceTransformer
                 from transformers.utils import logging as transformers_logging
 
-                transformers_logging.disable_progress_bar()
+                transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
                 if self._threads is not None:
                     torch.set_num_threads(self._threads)
                 self._model = SentenceTransformer(str(path), device="cpu", local_files_only=True)

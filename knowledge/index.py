@@ -97,7 +97,7 @@ class ChromaIndex:
         """Passages of one audience with their cosine similarity, best first."""
         with self._thread_lock, self._translated("search"):
             self._ensure_open()
-            found = self._collections[audience].query(query_embeddings=[vector], n_results=k, include=["distances"])
+            found = self._collections[audience].query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         return [(PassageId(i), 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
 
@@ -240,7 +240,7 @@ class ChromaIndex:
             )
         # Not chromadb.PersistentClient: that shares one system per path in the process, which couldn't be opened anew.
         system = System(settings)
-        api = system.instance(ServerAPI)
+        api = system.instance(ServerAPI)  # type: ignore[type-abstract]
         system.start()
         return system, api
 

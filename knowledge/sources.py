@@ -186,8 +186,8 @@ def _text_of(path: Path) -> str:
 
 def _front_matter(text: str, source: str) -> tuple[Mapping[str, object], str]:
     """Strict, since a block that is taken for text would publish an article that says `audience: internal`."""
-    import frontmatter
     import yaml
+    from frontmatter.default_handlers import YAMLHandler
 
     start = text.lstrip()
     if start.startswith("+++"):
@@ -196,7 +196,7 @@ def _front_matter(text: str, source: str) -> tuple[Mapping[str, object], str]:
         return {}, text
     if len(_DELIMITER.findall(start)) < 2:
         raise SourceUnreadable(source, "the front matter has no closing --- line")
-    handler = frontmatter.YAMLHandler()
+    handler = YAMLHandler()
     block, body = handler.split(start)
     try:
         loaded = handler.load(block)

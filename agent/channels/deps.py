@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
-from prometheus_client import REGISTRY, CollectorRegistry
 
 from agent.ports import Answerer, Approvals, Conversations, TurnQueue
 from agent.settings import Settings
@@ -32,5 +31,4 @@ class ApiDeps:
     approvals: Approvals
     checks: Mapping[str, Check] = field(default_factory=dict)
     lifespan: Lifespan | None = None
-    registry: CollectorRegistry = REGISTRY
     clock: Callable[[], float] = time.time

@@ -16,8 +16,9 @@ from agent.channels.deps import ApiDeps
 from agent.channels.intake import MAX_TEXT, clean_text, html_to_text, parse_json, read_body
 from agent.channels.problems import describe
 from agent.channels.standard_webhooks import Verifier
-from agent.errors import PayloadInvalid, SourceUnknown
+from agent.errors import PayloadInvalid, RequestRejected, SourceUnknown, TransientError
 from agent.ports import Ticket
+from agent.telemetry import DELIVERIES
 from agent.types import Author, ConversationId, Message, MessageId, RunId
 
 MAX_SUBJECT = 500
@@ -128,15 +129,21 @@ def webhook_router(deps: ApiDeps) -> APIRouter:
 
     @router.post("/webhooks/{source}", status_code=202, summary="Receive a helpdesk's event", tags=["webhooks"])
     async def receive(source: str, request: Request) -> JSONResponse:
-        body = await read_body(request, deps.settings.max_body_bytes)
-        verifier = verifiers.get(source)
-        if verifier is None:
-            raise SourceUnknown("no helpdesk of that name is configured; add it to INNKEEPER_HELPDESKS")
-        webhook_id = verifier.verify(request.headers, body)
-        envelope = _read(Envelope, parse_json(body), prefix="")
-        status = await intake.take(source, envelope)
-        _log.info("webhook_taken", delivery_id=webhook_id, source=source, type=envelope.type, status=status)
-        return JSONResponse({"status": status}, status_code=202)
+        try:
+            body = await read_body(request, deps.settings.max_body_bytes)
+            verifier = verifiers.get(source)
+            if verifier is None:
+                raise SourceUnknown("no helpdesk of that name is configured; add it to INNKEEPER_HELPDESKS")
+            webhook_id = verifier.verify(request.headers, body)
+            with structlog.contextvars.bound_contextvars(delivery_id=webhook_id, source=source):
+                envelope = _read(Envelope, parse_json(body), prefix="")
+                status = await intake.take(source, envelope)
+                _log.info("webhook_taken", status=status.value)
+        except (RequestRejected, TransientError) as error:
+            DELIVERIES.labels("in", "rejected" if isinstance(error, RequestRejected) else "unavailable").inc()
+            raise
+        DELIVERIES.labels("in", status.value).inc()
+        return JSONResponse({"status": status.value}, status_code=202)
 
     return router
 

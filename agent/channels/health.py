@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from agent.channels.deps import ApiDeps, Check
 from agent.errors import AgentError
+from agent.telemetry import METRICS_CONTENT_TYPE, metrics_page
 from knowledge.errors import KnowledgeError
 
 CHECK_TIMEOUT_S = 2.0
@@ -96,6 +96,6 @@ def health_router(deps: ApiDeps) -> APIRouter:
 
     @router.get("/metrics", summary="Prometheus metrics")
     async def metrics() -> Response:
-        return Response(generate_latest(deps.registry), headers={"content-type": CONTENT_TYPE_LATEST})
+        return Response(metrics_page(), headers={"content-type": METRICS_CONTENT_TYPE})
 
     return router

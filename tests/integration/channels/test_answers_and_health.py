@@ -122,7 +122,7 @@ async def test_health_readiness_and_metrics(world: World):
     assert (ready.status_code, ready.json()["status"], ready.json()["model"]) == (200, "ready", "up")
     metrics = await get("/metrics")
     assert metrics.headers["content-type"].startswith("text/plain")
-    assert "python_info" in metrics.text
+    assert "innkeeper_deliveries_total" in metrics.text
 
 
 async def test_model_down_is_degraded(world: World):

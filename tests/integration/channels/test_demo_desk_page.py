@@ -12,7 +12,10 @@ from tests.integration.channels.test_demo_desk import QUOTE, Desk, started_desk
 from tests.integration.channels.world import World
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run --disable-quic --disable-gpu"
+FLAGS = (
+    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync "
+    "--no-first-run --disable-quic --disable-gpu"
+)
 SHOTS = os.environ.get("DESK_SCREENSHOTS")
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f"no browser at {CHROMIUM}")]
@@ -68,7 +71,7 @@ async def test_a_hand_off_shows_its_summary_and_a_person_can_answer_by_keyboard(
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("log")).to_contain_text("<b>person</b> <img")
     await desk.take(world, await newest(desk), Decision.HANDOFF)
-    await expect(page.get_by_text("Handed to a person: front-desk")).to_be_visible()
+    await expect(page.get_by_text("For the person who takes over (front-desk)")).to_be_visible()
     await expect(page.get_by_text("The guest asks for a person.")).to_be_visible()
     await page.get_by_label("Human agent").check()
     await page.get_by_label("Message").fill("Hello, Mia here. How can I help?")

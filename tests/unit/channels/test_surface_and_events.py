@@ -1,7 +1,10 @@
+import ast
+import inspect
 import json
 
 import pytest
 
+from agent.channels import demo_desk, desk_store
 from agent.channels.health import Readiness, report
 from agent.channels.outbound import event, webhook_id
 from agent.errors import HelpdeskRefused, QueueUnavailable
@@ -138,3 +141,11 @@ async def test_a_check_that_fails_or_hangs_is_down_and_is_asked_once_per_period(
     now = 2.5
     await readiness.states()
     assert asked == ["failing"] * 2
+
+
+def test_the_reference_helpdesk_knows_innkeeper_by_its_webhooks_alone():
+    allowed = {"agent.channels.desk_store", "agent.channels.standard_webhooks", "agent.errors", "agent.types"}
+    for module in (demo_desk, desk_store):
+        tree = ast.parse(inspect.getsource(module))
+        imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert {name for name in imported if name.startswith(("agent", "knowledge", "policies"))} <= allowed

@@ -23,24 +23,28 @@ class _Rule:
 
     id: str
     patterns: tuple[re.Pattern[str], ...]
-    examples: tuple[str, ...]
-    but_not: tuple[str, ...]
-    threshold: float
+    by_example: Condition | None
 
-    def holds(self, pieces: Sequence[str], similarity: Mapping[str, float]) -> bool:
-        if self.examples:
-            near = similarity.get(self.id, -1.0)
-            if near >= self.threshold and near >= similarity.get(self.id + _BUT_NOT, -1.0):
-                return True
-        return any(pattern.search(piece) for pattern in self.patterns for piece in pieces)
+    def holds(self, pieces: Sequence[str], facts: Facts) -> bool:
+        return self._is_near(facts) or any(p.search(piece) for p in self.patterns for piece in pieces)
+
+    def _is_near(self, facts: Facts) -> bool:
+        if self.by_example is None or self.by_example.threshold is None:
+            return False
+        if self.by_example.languages and _language(facts.language) not in self.by_example.languages:
+            return False
+        near = facts.similarity.get(self.id, -1.0)
+        return near >= self.by_example.threshold and near >= facts.similarity.get(self.id + _BUT_NOT, -1.0)
 
 
 def _compile(rule_id: str, conditions: Sequence[Condition]) -> _Rule:
     patterns = tuple(re.compile(c.pattern) for c in conditions if c.pattern is not None)
-    for condition in conditions:
-        if condition.threshold is not None:
-            return _Rule(rule_id, patterns, condition.examples, condition.but_not, condition.threshold)
-    return _Rule(rule_id, patterns, (), (), 1.0)
+    return _Rule(rule_id, patterns, next((c for c in conditions if c.examples), None))
+
+
+def _language(tag: str) -> str:
+    """`pt` of `pt-BR`."""
+    return re.split(r"[-_]", tag.casefold(), maxsplit=1)[0]
 
 
 class PolicyEngine:
@@ -89,10 +93,10 @@ class PolicyEngine:
         """
         found: dict[str, tuple[str, ...]] = {}
         for rule in (*(rule for _, rule in self._triggers), *(rule for _, rule, _ in self._guidelines)):
-            if rule.examples:
-                found[rule.id] = rule.examples
-            if rule.but_not:
-                found[rule.id + _BUT_NOT] = rule.but_not
+            if rule.by_example is not None:
+                found[rule.id] = rule.by_example.examples
+                if rule.by_example.but_not:
+                    found[rule.id + _BUT_NOT] = rule.by_example.but_not
         return found
 
     def gate(self, facts: Facts) -> Verdict:
@@ -102,7 +106,7 @@ class PolicyEngine:
         then the one that stands first in the file.
         """
         pieces = tuple(windows(normalise(facts.text)))
-        fired = [trigger for trigger, rule in self._triggers if rule.holds(pieces, facts.similarity)]
+        fired = [trigger for trigger, rule in self._triggers if rule.holds(pieces, facts)]
         if not fired:
             return Verdict(Action.ALLOW)
         first = min(fired, key=lambda trigger: (trigger.action is not Action.HANDOFF, _URGENCY[trigger.priority]))
@@ -111,7 +115,7 @@ class PolicyEngine:
     def guidelines(self, facts: Facts) -> tuple[Guideline, ...]:
         """The soft rules that apply, in the order of their files."""
         pieces = tuple(windows(normalise(facts.text)))
-        return tuple(g for g, rule, always in self._guidelines if always or rule.holds(pieces, facts.similarity))
+        return tuple(g for g, rule, always in self._guidelines if always or rule.holds(pieces, facts))
 
     def clearance(self, identity: str = "anonymous") -> frozenset[Audience]:
         """What a customer may see, by `anonymous`, `claimed` or `verified`. Anything else counts as anonymous."""
@@ -133,8 +137,7 @@ class PolicyEngine:
         return self._translate(self._pack.escalation.texts[key], language)
 
     def _translate(self, texts: Mapping[str, str], language: str) -> str:
-        locale = re.split(r"[-_]", language.casefold(), maxsplit=1)[0]
-        return self._fill(texts.get(locale, texts[self.locales[0]]))
+        return self._fill(texts.get(_language(language), texts[self.locales[0]]))
 
     def _fill(self, text: str) -> str:
         return text.replace("{company}", self.company)

@@ -162,8 +162,9 @@ def _parse(path: Path, content: bytes, problems: list[str]) -> _Page | None:
         problems.append(f"{path}: is larger than {MAX_FILE_BYTES:,} bytes; split or shorten it")
         return None
     try:
-        text = content.decode("utf-8-sig")
-        page = _Page(path, YAML(typ="safe", pure=True).load(text), YAML(typ="safe", pure=True).compose(text))
+        reader = YAML(typ="safe", pure=True)
+        node = reader.compose(content.decode("utf-8-sig"))
+        page = _Page(path, reader.constructor.construct_document(node) if node is not None else None, node)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         problems.append(f"{path}:{line}: is not UTF-8; save it as UTF-8")

@@ -83,12 +83,14 @@ class Condition(_Strict):
         threshold: cosine similarity to the nearest example from which the condition holds.
         but_not: look-alikes that mean something else. A message nearer to one of these than to every
             example doesn't match.
+        languages: of the messages that examples are compared with; all if not given.
     """
 
     pattern: str | None = None
     examples: tuple[Example, ...] = ()
     threshold: float | None = Field(None, ge=-1, le=1)
     but_not: tuple[Example, ...] = ()
+    languages: tuple[Locale, ...] = ()
 
     @field_validator("pattern")
     @classmethod
@@ -103,8 +105,8 @@ class Condition(_Strict):
             raise ValueError("a condition has either `pattern` or `examples`; give one of them")
         if bool(self.examples) != (self.threshold is not None):
             raise ValueError("`threshold` belongs to `examples`; give both, e.g. threshold: 0.6")
-        if self.but_not and not self.examples:
-            raise ValueError("`but_not` belongs to `examples`; for a pattern use a look-ahead")
+        if (self.but_not or self.languages) and not self.examples:
+            raise ValueError("`but_not` and `languages` belong to `examples`; for a pattern use a look-ahead")
         return self
 
 

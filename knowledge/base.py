@@ -32,8 +32,14 @@ class KnowledgeSettings:
 class KnowledgeBase:
     """Ingest and search. Nothing is opened before first use; safe to share between threads."""
 
-    def __init__(self, settings: KnowledgeSettings) -> None:
-        self.embedder: Embedder = SentenceTransformerEmbedder(settings.embedding_model, settings.threads)
+    def __init__(self, settings: KnowledgeSettings, embedder: Embedder | None = None) -> None:
+        """Opens nothing yet.
+
+        Args:
+            settings: where things are.
+            embedder: used in place of the one that the settings name, e.g. one that is loaded already.
+        """
+        self.embedder: Embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, settings.threads)
         self._index = ChromaIndex(folder=settings.data_dir / "chroma", url=settings.chroma_url, embedder=self.embedder)
         self._lexical = LexicalIndex(settings.data_dir / "lexical")
         self._syncer = Syncer(settings.data_dir, self._index, self._lexical, self.embedder)

@@ -222,7 +222,7 @@ def _render(units: list[_Unit]) -> str:
         else:
             text += ("" if n == 0 else unit.glue if unit.tight else "\n\n") + unit.text
         prefix = unit.prefix
-    return text.strip("\n")
+    return text.strip("\n").rstrip()
 
 
 def _merge_tiny(pieces: list[_Piece]) -> list[_Piece]:

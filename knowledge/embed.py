@@ -101,7 +101,12 @@ class SentenceTransformerEmbedder:
         model = self._load()
         try:
             vectors = model.encode(
-                texts, batch_size=BATCH, convert_to_numpy=True, normalize_embeddings=True, show_progress_bar=False
+                # A lone surrogate, which JSON may carry, would stop the tokenizer.
+                [text.encode("utf-8", "replace").decode() for text in texts],
+                batch_size=BATCH,
+                convert_to_numpy=True,
+                normalize_embeddings=True,
+                show_progress_bar=False,
             )
         except RuntimeError as error:
             raise EmbeddingUnavailable(f"{self._label}: the embedding model failed: {error}") from error

@@ -143,7 +143,7 @@ class LexicalIndex:
     ) -> "tantivy.Query | None":
         import tantivy
 
-        terms = list(dict.fromkeys(_analyzer().analyze(text)))
+        terms = list(dict.fromkeys(_analyzer().analyze(text.encode("utf-8", "replace").decode())))
         if len(terms) > MAX_TERMS:
             terms = sorted(terms, key=lambda term: searcher.doc_freq("text", term) or 1 << 30)[:MAX_TERMS]
         if not terms or not audiences:

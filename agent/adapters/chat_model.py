@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -29,8 +30,9 @@ _T = TypeVar("_T")
 MAX_PROMPT_CHARS = 400_000
 """Whatever the context length: more than this is a mistake, and would only load the server."""
 _READY_TIMEOUT_S = 3.0
-_BACKOFF_S = (0.25, 1.0)
-"""Base of the wait before the first and the second retry; half of it again is random."""
+_HEADERS = frozenset({"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"})
+_RAW_HEADER = "x-stainless-raw-response"
+"""The client library finds in it again that a caller asked for the raw response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class ModelServer:
         timeout_s: limit for one call with all its retries and the wait for a free place.
         concurrency: calls at a time; the rest wait.
         failures_to_open: failed calls in a row after which the breaker opens.
-        open_s: how long it then fails at once; after that one call in a row of failures opens it again.
+        open_s: how long it then fails at once; the first failure after that opens it again.
+        backoff_s: waits before the retries, up to half as long again by chance; a dropped connection is tried
+            again at once.
     """
 
     base_url: str
@@ -53,6 +57,7 @@ class ModelServer:
     concurrency: int = 4
     failures_to_open: int = 5
     open_s: float = 15.0
+    backoff_s: tuple[float, ...] = (0.25, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,9 @@ class OpenAIChatModel:
     """A `ports.ChatModel`. Close it (`aclose`, or `async with`) on the loop that used it."""
 
     def __init__(self, profile: ModelProfile, server: ModelServer) -> None:
+        parts = urlsplit(server.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise SettingsInvalid(f"INNKEEPER_LLM_BASE_URL={server.base_url}: not an address; say http://host:port/v1")
         self._profile = profile
         self._server = server
         self._model = server.model or profile.model
@@ -77,6 +85,7 @@ class OpenAIChatModel:
             # A bad request or a caller that gives up says nothing against the server.
             exclude=[ModelOutputInvalid, asyncio.CancelledError, GeneratorExit],
         )
+        key = server.api_key.get_secret_value() if server.api_key else "none"
         # Without keep-alive: llama.cpp drops one in eight kept connections, and a handshake costs nothing beside
         # a completion. Never through a proxy of the environment, never to where a redirect points.
         self._http = httpx2.AsyncClient(
@@ -84,21 +93,19 @@ class OpenAIChatModel:
             follow_redirects=False,
             limits=httpx2.Limits(max_connections=server.concurrency + 2, max_keepalive_connections=0),
             timeout=httpx2.Timeout(server.timeout_s, connect=min(5.0, server.timeout_s)),
+            event_hooks={"request": [_header_filter(key)]},
         )
-        try:
-            self._client = openai.AsyncOpenAI(
-                base_url=server.base_url,
-                api_key=server.api_key.get_secret_value() if server.api_key else "none",
-                # Empty rather than None: None would read them from the environment and send them along.
-                admin_api_key="",
-                organization="",
-                project="",
-                webhook_secret="",
-                max_retries=0,
-                http_client=self._http,
-            )
-        except (openai.OpenAIError, httpx2.InvalidURL, ValueError) as error:
-            raise SettingsInvalid(f"INNKEEPER_LLM_BASE_URL={server.base_url}: not a usable address: {error}") from error
+        self._client = openai.AsyncOpenAI(
+            base_url=server.base_url,
+            api_key=key,
+            # Empty rather than None: None would read them from the environment.
+            admin_api_key="",
+            organization="",
+            project="",
+            webhook_secret="",
+            max_retries=0,
+            http_client=self._http,
+        )
 
     @property
     def usage(self) -> Usage:
@@ -226,25 +233,25 @@ class OpenAIChatModel:
             self._places.release()
 
     async def _retrying(self, attempt: Callable[[], Awaitable[_T]], deadline: float) -> _T:
-        for wait_s in (*_BACKOFF_S, None):
+        for attempt_n, wait_s in enumerate((*self._server.backoff_s, None)):
             try:
                 async with asyncio.timeout_at(deadline):
                     return await attempt()
             except VENDOR_ERRORS as error:
-                pause_s = self._pause_s(error, wait_s, deadline)
+                pause_s = None if wait_s is None else self._pause_s(error, wait_s, deadline, is_first=attempt_n == 0)
                 if pause_s is None:
                     raise self._translated(error) from None
             await asyncio.sleep(pause_s)
         raise AssertionError("the last attempt returns or raises")
 
-    def _pause_s(self, error: Exception, wait_s: float | None, deadline: float) -> float | None:
+    def _pause_s(self, error: Exception, wait_s: float, deadline: float, *, is_first: bool) -> float | None:
         """How long to wait before the next attempt; None to give up."""
-        if wait_s is None or not is_worth_a_retry(error):
+        if not is_worth_a_retry(error):
             return None
         asked_s = retry_after_s(error)
         if asked_s is not None and asked_s > MAX_RETRY_AFTER_S:
             return None
-        if wait_s == _BACKOFF_S[0] and was_dropped(error):
+        if is_first and was_dropped(error):
             return 0.0
         pause_s = max(asked_s or 0.0, wait_s * random.uniform(1.0, 1.5))
         return pause_s if asyncio.get_running_loop().time() + pause_s < deadline else None
@@ -263,7 +270,8 @@ class OpenAIChatModel:
             events = aiter(stream)
             return _Opened(stream, events, read_piece(await anext(events)))
         except StopAsyncIteration:
-            raise ModelOutputInvalid("the model server opened a stream and ended it without an event") from None
+            # Without a length, a dropped connection looks like the end.
+            raise openai.APIConnectionError(message="empty stream", request=stream.response.request) from None
         except BaseException:
             await stream.close()
             raise
@@ -286,3 +294,14 @@ class OpenAIChatModel:
 
     def _count(self, usage: Usage) -> None:
         self._usage += usage
+
+
+def _header_filter(key: str) -> Callable[[httpx2.Request], Awaitable[None]]:
+    """Sends what HTTP needs and our key, and none of what the library adds from the environment or about the machine."""
+
+    async def keep_needed(request: httpx2.Request) -> None:
+        for name in [name for name in request.headers if name.lower() not in _HEADERS | {_RAW_HEADER}]:
+            del request.headers[name]
+        request.headers["authorization"] = f"Bearer {key}"
+
+    return keep_needed

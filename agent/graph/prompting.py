@@ -28,7 +28,7 @@ _LAST_MESSAGE_TOKENS = 600
 _GUIDELINE_TOKENS = 500
 _SPACE = re.compile(r"\s+")
 _TAG = re.compile(r"<(?=[/|!_｜a-z])|\[(?=/?INST\])", re.IGNORECASE)
-_CITED = re.compile(r"\s*\[(\d{1,2})\]\s*")
+_CITED = re.compile(r"\s*\[(\d{1,2})\]")
 _FENCE = re.compile(r"^```\w*\s*|\s*```$")
 _REFUSAL = re.compile(r"^\W*(that is |it is |this is )?not in the (passage|text)\b|^\W*not answerable\b", re.IGNORECASE)
 
@@ -240,21 +240,23 @@ def _from_prose(text: str) -> Draft:
     text = text.strip().strip('"').strip()
     if not text or _REFUSAL.search(text):
         return Draft(False if text else None)
+    # "Words. [1] More words." cites after the full stop: move it before, so that it stays with its sentence
+    text = re.sub(r"([.!?])((?:\s*\[\d{1,2}\])+)", r"\2\1", text)
     drafted: list[DraftSentence] = []
     for sentence in split_sentences(text, "en"):
         cited = _CITED.search(sentence)
-        number = int(cited[1]) if cited else None
-        bare = _CITED.sub(" ", sentence).strip()
-        if number and not bare.strip(".") and drafted:
-            drafted[-1] = DraftSentence(drafted[-1].text, number)  # "… sentence. [1]"
-        elif _usable(bare):
-            drafted.append(DraftSentence(bare, number or None))
+        bare = _bare(sentence)
+        if _usable(bare):
+            drafted.append(DraftSentence(bare, int(cited[1]) or None if cited else None))
     return Draft(None, tuple(drafted[:MAX_SENTENCES]))
 
 
 def _claims(text: str) -> list[str]:
-    bare = _SPACE.sub(" ", _CITED.sub(" ", text)).strip()
-    return [part for part in split_sentences(bare, "en") if _usable(part)]
+    return [part for part in split_sentences(_bare(text), "en") if _usable(part)]
+
+
+def _bare(text: str) -> str:
+    return _SPACE.sub(" ", _CITED.sub("", text)).strip()
 
 
 def _usable(sentence: str) -> bool:

@@ -9,8 +9,8 @@ docket stores its arguments as pickles: whoever may write to this Redis may run 
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -18,6 +18,7 @@ from typing import Annotated, Self
 
 import structlog
 from docket import ConcurrencyLimit, Docket, ExponentialRetry, Perpetual, Retry, Worker
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
@@ -80,6 +81,9 @@ class DocketQueue:
     def __init__(self, redis_url: str, *, debounce_ms: int = 500) -> None:
         self.turns = Docket(name=TURNS, url=redis_url)
         self.deliveries = Docket(name=DELIVERIES_QUEUE, url=redis_url)
+        # By name from here on: adding a function would put it in the place of the worker's own.
+        self.turns.register(turn)
+        self.deliveries.register(deliver)
         self._debounce = timedelta(milliseconds=debounce_ms)
         self._stack = AsyncExitStack()
 
@@ -97,10 +101,8 @@ class DocketQueue:
         Raises:
             QueueUnavailable: Redis can't be reached.
         """
-        add = self.turns.add(turn, when=datetime.now(UTC) + self._debounce, key=f"turn:{conversation_id}:{message_id}")
-        with _unavailable("a turn"):
-            async with asyncio.timeout(ADD_TIMEOUT_S):
-                await add(conversation_id, message_id)
+        add = self.turns.add("turn", when=datetime.now(UTC) + self._debounce, key=f"turn:{conversation_id}:{message_id}")
+        await _added("a turn", lambda: add(conversation_id, message_id))
 
     async def add_delivery(self, outbox_id: OutboxId) -> None:
         """Ask for an outbox entry to be delivered now.
@@ -108,10 +110,8 @@ class DocketQueue:
         Raises:
             QueueUnavailable: Redis can't be reached.
         """
-        add = self.deliveries.add(deliver, key=f"deliver:{outbox_id}")
-        with _unavailable("a delivery"):
-            async with asyncio.timeout(ADD_TIMEOUT_S):
-                await add(outbox_id)
+        add = self.deliveries.add("deliver", key=f"deliver:{outbox_id}")
+        await _added("a delivery", lambda: add(outbox_id))
 
 
 # The names and arguments that travel; a worker registers what they do.
@@ -291,12 +291,16 @@ def _detail(error: Exception) -> str:
     return str(error) if isinstance(error, AgentError) else type(error).__name__
 
 
-@contextmanager
-def _unavailable(what: str) -> Iterator[None]:
+async def _added(what: str, add: Callable[[], Awaitable[object]]) -> None:
+    """Twice, since the first meets a stale connection after Redis has been restarted; a key is only taken once."""
     try:
-        yield
+        async with asyncio.timeout(ADD_TIMEOUT_S):
+            try:
+                await add()
+            except RedisConnectionError:
+                await add()
     except (RedisError, OSError, TimeoutError) as error:
         raise QueueUnavailable(
-            f"Redis failed while {what} was queued: {error or type(error).__name__}. "
+            f"Redis failed while {what} was queued: {error or type(error).__name__} "
             "Check that the server at INNKEEPER_REDIS_URL runs and takes writes."
         ) from error

@@ -193,10 +193,10 @@ class _Child:
                 )
             except OSError as error:
                 raise ServiceFailed(f"{service.name}: {service.command[0]} can't be started: {error}") from error
+        await self._wait_ready(self._process)
         pid = self._process.pid
         with contextlib.suppress(psutil.NoSuchProcess):
             self.live = LiveService(service.name, pid, psutil.Process(pid).create_time(), service.url)
-        await self._wait_ready(self._process)
         self._changed()
         log.info("service_ready", service=service.name, pid=pid)
 

@@ -1,0 +1,71 @@
+"""A worker process for the tests of the queue: real stores and queue, handlers that sleep and take notes in Redis.
+
+Usage: python -m tests.integration.queue_worker REDIS_URL OPTIONS_JSON
+"""
+
+import asyncio
+import json
+import sys
+
+from agent.adapters.queue import DocketQueue, Handlers, WorkerOptions, run_worker
+from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.errors import HelpdeskRefused, HelpdeskUnavailable, ModelUnavailable
+from agent.telemetry import configure_logging
+from agent.types import ConversationId, OutboxEntry, RunId
+from tests.samples import outcome
+
+
+class Desk:
+    """Drops a repeated outbox id, as a helpdesk does; fails as told."""
+
+    def __init__(self, client, options) -> None:
+        self._redis = client
+        self._options = options
+
+    async def send(self, entry: OutboxEntry) -> None:
+        attempt = await self._redis.incr(f"test:sends:{entry.outbox_id}")
+        if self._options.get("desk") == "refuses":
+            raise HelpdeskRefused("410 Gone")
+        if attempt <= self._options.get("desk_down", 0):
+            raise HelpdeskUnavailable("503")
+        if await self._redis.sadd("test:received", entry.outbox_id):
+            await self._redis.rpush("test:deliveries", entry.conversation_id)
+        await asyncio.sleep(self._options.get("after_send_s", 0))
+
+
+async def main(url: str, options: dict) -> None:
+    limits = WorkerOptions(**options.get("limits", {}))
+    async with (
+        redis_client(url) as client,
+        DocketQueue(url, debounce_ms=options.get("debounce_ms", 50)) as queue,
+    ):
+        conversations, outbox = RedisConversations(client), RedisOutbox(client)
+
+        async def turn(conversation_id: ConversationId) -> None:
+            read = await conversations.read(conversation_id)
+            run = await client.incr("test:runs")
+            if run <= options.get("model_down", 0):
+                raise ModelUnavailable("no model")
+            if run <= options.get("bugs", 0):
+                raise ValueError("a customer's words")
+            if not any(m.author == "customer" for m in read.messages[read.answered :]):
+                await client.rpush("test:empty_turns", conversation_id)
+                return
+            if await client.incr(f"test:busy:{conversation_id}") > 1:
+                await client.rpush("test:overlaps", conversation_id)
+            await client.rpush("test:turns", conversation_id)
+            try:
+                await asyncio.sleep(options.get("turn_s", 0))
+            finally:
+                await client.decr(f"test:busy:{conversation_id}")
+            entry = await conversations.commit(read, RunId(str(run)), outcome())
+            if entry and not options.get("forgets_delivery"):
+                await queue.add_delivery(entry.outbox_id)
+            await client.rpush("test:finished", conversation_id)
+
+        await run_worker(queue, Handlers(turn, Desk(client, options)), conversations, outbox, limits)
+
+
+if __name__ == "__main__":
+    configure_logging()
+    asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))

@@ -1,0 +1,74 @@
+"""What waits for a person survives a restart."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+import pytest
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+
+from agent.adapters.checkpoints import open_checkpointer
+from tests.samples import full_outcome
+
+
+@dataclass(frozen=True)
+class Draft:
+    text: str
+
+
+class State(TypedDict, total=False):
+    draft: Draft
+    answer: str
+
+
+def approval(checkpointer: BaseCheckpointSaver):
+    def draft(state: State) -> State:
+        return {"draft": Draft("half back")}
+
+    def approve(state: State) -> State:
+        return {"answer": state["draft"].text if interrupt("send it?") == "yes" else ""}
+
+    graph = StateGraph(State)
+    graph.add_node("draft", draft)
+    graph.add_node("approve", approve)
+    graph.add_edge(START, "draft")
+    graph.add_edge("draft", "approve")
+    graph.add_edge("approve", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+THREAD = {"configurable": {"thread_id": "desk:1"}}
+
+
+@pytest.mark.slow
+async def test_an_interrupted_graph_goes_on_with_a_new_checkpointer(redis_url: str) -> None:
+    async with open_checkpointer(redis_url, state_types=[Draft]) as checkpointer:
+        waiting = await approval(checkpointer).ainvoke({}, THREAD)
+        assert waiting["__interrupt__"][0].value == "send it?"
+    async with open_checkpointer(redis_url, state_types=[Draft]) as checkpointer:
+        done = await approval(checkpointer).ainvoke(Command(resume="yes"), THREAD)
+    assert done["answer"] == "half back"
+
+
+@pytest.mark.slow
+async def test_a_checkpoint_is_kept_for_a_while_only(redis_server, redis_url: str) -> None:
+    import redis
+
+    async with open_checkpointer(redis_url, state_types=[Draft]) as checkpointer:
+        await approval(checkpointer).ainvoke({}, THREAD)
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        kept = {key: client.ttl(key) for key in client.scan_iter("innkeeper:lg:cp:*")}
+    assert kept
+    assert all(0 < ttl <= 30 * 24 * 3600 for ttl in kept.values())
+
+
+async def test_a_single_question_needs_no_redis() -> None:
+    async with open_checkpointer(None) as checkpointer:
+        assert (await approval(checkpointer).ainvoke({}, THREAD))["__interrupt__"]
+
+
+async def test_a_class_that_was_not_named_is_not_made() -> None:
+    async with open_checkpointer(None) as checkpointer:
+        kind, data = checkpointer.serde.dumps_typed(full_outcome())
+        assert not isinstance(checkpointer.serde.loads_typed((kind, data)), type(full_outcome()))

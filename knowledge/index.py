@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 LOCK_TIMEOUT_S = 60.0
+SERVER_TIMEOUT_S = 15.0
+"""For one call to a Chroma server, whose client waits for ever by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class ChromaIndex:
         with self._thread_lock:
             system, self._system, self._collections = self._system, None, {}
             if system is not None:
-                system.stop()
+                _stop(system)
 
     def _pages(self, audience: Audience, include: list[Any]) -> Iterator[Any]:
         offset = 0
@@ -215,7 +217,7 @@ class ChromaIndex:
                     self._load_graphs()
             except BaseException:
                 self._system, self._collections = None, {}
-                system.stop()
+                _stop(system)
                 raise
 
     def _start(self) -> "tuple[System, ServerAPI]":
@@ -242,6 +244,8 @@ class ChromaIndex:
         system = System(settings)
         api = system.instance(ServerAPI)  # type: ignore[type-abstract]
         system.start()
+        if (session := getattr(api, "_session", None)) is not None:
+            session.timeout = httpx.Timeout(SERVER_TIMEOUT_S)
         return system, api
 
     def _collection(self, api: "ServerAPI", audience: Audience) -> "Collection":
@@ -298,6 +302,16 @@ class ChromaIndex:
                 f"the index at {self._where} can't {action}: {type(error).__name__}: {error}. "
                 + ("Is the Chroma server up?" if self._url else "Is the disk full, or the folder not writable?")
             ) from error
+
+
+def _stop(system: "System") -> None:
+    from chromadb.api import ServerAPI
+
+    session = getattr(system.instance(ServerAPI), "_session", None)  # type: ignore[type-abstract]
+    system.stop()
+    if session is not None:
+        # The library leaves its connections to the garbage collector.
+        session.close()
 
 
 def _metadata(document: Document, passage: Passage, layout: str, count: int) -> dict[str, str | int]:

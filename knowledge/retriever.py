@@ -1,7 +1,22 @@
 """Finds passages by meaning and by words, and never one that the asker may not see.
 
 Fusion is `DENSE_WEIGHT * max(0, cosine) + (1 - DENSE_WEIGHT) * BM25 / the query's best BM25`.
-FIGURES
+Measured over passages of `chunk.split` with all-MiniLM-L6-v2, 30 candidates of each kind, a document
+ranked by its best passage (nDCG@10 / recall@5 / recall@20; dev halves of public data):
+
+                        stackfaq          covidfaq          tau_banking
+    dense alone         .972/1.00/1.00    .795/.928/.982    .262/.164/.369
+    BM25 alone          .875/.943/.995    .772/.922/.998    .189/.129/.268
+    reciprocal rank     .945/.985/1.00    .823/.966/.998    .262/.207/.341
+    this one, 0.70      .955/.988/1.00    .831/.969/.998    .240/.173/.342
+    this one, 0.80      .968/.992/1.00    .831/.971/.998    .266/.183/.366
+    this one, 0.85      .973/.995/1.00    .834/.969/.995    .276/.203/.378
+    this one, 0.90      .975/.998/1.00    .831/.964/.995    .279/.184/.393
+    min-max, 0.85       .976/1.00/1.00    .824/.964/.993    .282/.165/.397
+    BM25/(BM25+20), .80 .976/.997/1.00    .827/.962/.993    .264/.187/.390
+
+0.85 is better than dense alone on all three, though little on the first, and keeps what a query's
+rare words find. Differences of .01 are within noise on the 56 queries of tau_banking.
 """
 
 from collections.abc import Callable
@@ -13,7 +28,7 @@ from knowledge.lexical import LexicalIndex
 from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors
 
 CANDIDATES = 30
-DENSE_WEIGHT = 0.8
+DENSE_WEIGHT = 0.85
 
 
 class HybridRetriever:

@@ -23,7 +23,7 @@ BOTH = frozenset(Audience)
 def many(folder: Path, count: int, price: int = 5) -> None:
     for n in range(count):
         text = f"---\nid: place-{n}\ntitle: House {n}\n---\n"
-        text += "\n\n".join(f"## Room {r}\n\nRoom {r} of house {n} costs {price} euros for each night. " * 2 for r in range(4))
+        text += "\n\n".join(f"## Room {r}\n\nRoom {r} of house {n} costs {price} euros for each night. " * 2 for r in range(2))
         put(folder, f"place-{n}", text)
 
 
@@ -77,11 +77,11 @@ def test_a_long_lived_process_can_write_after_another_one_did(docs: Path, data: 
     two.close()
 
 
-@pytest.mark.parametrize("after", [1, 9, 17])
+@pytest.mark.parametrize("after", [1, 9])
 def test_a_killed_sync_is_mended_by_the_next(base: KnowledgeBase, docs: Path, data: Path, child: Child, after: int):
-    many(docs, 20, price=5)
+    many(docs, 10, price=5)
     base.sync([docs])
-    many(docs, 25, price=7)
+    many(docs, 14, price=7)
     process = child("sync", data, docs)
     assert process.stdout is not None
     for line in process.stdout:
@@ -95,17 +95,17 @@ def test_a_killed_sync_is_mended_by_the_next(base: KnowledgeBase, docs: Path, da
     report = base.sync([docs])
     assert report.failed == ()
     assert base.sync([docs]).added == ()
-    expected = sorted([*ARTICLES, *(f"place-{n}" for n in range(25))])
+    expected = sorted([*ARTICLES, *(f"place-{n}" for n in range(14))])
     assert sorted(copy.doc_id for copy in base.documents()) == expected
     hits = base.search(Query("house room euros each night", BOTH, k=500))
-    assert not any("5 euros" in hit.passage.text for hit in hits)
+    assert not any("costs 5 euros" in hit.passage.text for hit in hits)
     assert word_hits(base, "house") == {i for c in base.documents() if c.doc_id.startswith("place") for i in c.passage_ids}
 
 
 def test_a_full_disk_is_told_and_the_rest_stays_intact(base: KnowledgeBase, docs: Path, data: Path, child: Child):
     base.sync([docs])
     before = state(base)
-    many(docs, 60)
+    many(docs, 20)
     size = (data / "chroma" / "chroma.sqlite3").stat().st_size
     process = child("sync", data, docs, str(size + 40_000))
     output, _ = process.communicate(timeout=300)
@@ -117,11 +117,11 @@ def test_a_full_disk_is_told_and_the_rest_stays_intact(base: KnowledgeBase, docs
     assert base.search(Query("two dogs"))[0].passage.doc_id == "pets"
     report = base.sync([docs])
     assert (report.failed, report.removed) == ((), ())
-    assert len(base.documents()) == 65
+    assert len(base.documents()) == 25
 
 
 def test_a_second_sync_at_the_same_time_is_refused(base: KnowledgeBase, docs: Path, data: Path, child: Child):
-    many(docs, 30)
+    many(docs, 8)
     process = child("sync", data, docs)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("1/")
@@ -129,7 +129,7 @@ def test_a_second_sync_at_the_same_time_is_refused(base: KnowledgeBase, docs: Pa
     with pytest.raises(IndexUnavailable, match="another sync"):
         base.sync([docs])
     process.send_signal(signal.SIGCONT)
-    assert process.stdout.read().endswith("added 35\n")
+    assert process.stdout.read().endswith("added 13\n")
 
 
 def test_no_query_of_a_customer_finds_an_internal_passage(base: KnowledgeBase, docs: Path):

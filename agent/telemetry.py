@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -57,6 +58,17 @@ _QUIET = {
     "asyncio": logging.WARNING,
     "uvicorn.access": logging.WARNING,
 }
+
+
+def fresh_metrics_dir(folder: Path) -> dict[str, str]:
+    """Empty the folder that processes share their metrics in; the environment to start them with.
+
+    prometheus_client reads it while it is imported, so it must be there from the start of a process.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in folder.glob("*.db"):
+        left.unlink()
+    return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
 
 
 def metrics_page() -> bytes:

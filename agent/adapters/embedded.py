@@ -131,9 +131,13 @@ def _explain(tail: str, folder: Path, port: int, binary: Path) -> str:
     if "Address already in use" in tail:
         return f"Port {port} of 127.0.0.1 is taken: start again to get another one."
     if "Bad file format reading the append only file" in tail or "valkey-check-aof" in tail:
+        # The server's own program checks files when it is called by that name. It is pointed at the growing
+        # part: given the manifest, it stops at the base file, whose format it doesn't know.
+        parts = (folder / "appendonlydir").glob("*.incr.aof")
+        newest = max(parts, key=lambda part: part.stat().st_mtime, default=folder / "appendonlydir")
         return (
             f"The append-only file is damaged. Copy {folder} somewhere safe, then run "
-            f"`bash -c 'exec -a valkey-check-aof {binary} --fix {folder}/appendonlydir/*.manifest'` "
+            f"`bash -c 'exec -a valkey-check-aof {binary} --fix {newest}'` "
             "(it cuts the file at the damage: what follows is lost) and start again."
         )
     if "No space left on device" in tail:

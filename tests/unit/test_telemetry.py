@@ -1,0 +1,93 @@
+"""Logs name the event first and never repeat an exception's words; metrics have closed labels."""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from agent import telemetry
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in telemetry._QUIET}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict]:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return [json.loads(line) for line in captured.err.splitlines()]
+
+
+def test_the_event_comes_first_with_the_bound_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure_logging()
+    with structlog.contextvars.bound_contextvars(conversation_id="desk:1", run_id="r1"):
+        structlog.get_logger("x").info("run_finished", decision="answer")
+    (line,) = lines(capsys)
+    assert next(iter(line)) == "event"
+    assert (line["event"], line["conversation_id"], line["run_id"], line["decision"]) == (
+        "run_finished",
+        "desk:1",
+        "r1",
+        "answer",
+    )
+
+
+def test_an_exception_is_logged_by_place_not_by_words(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure_logging()
+    try:
+        raise ValueError("my card is 4111")
+    except ValueError as error:
+        structlog.get_logger("x").error("turn_failed", exc_info=error)
+        logging.getLogger("library").exception("library_failed")
+    for line in lines(capsys):
+        assert line["exception"] == "ValueError"
+        assert "test_telemetry.py" in line["trace"][-1]
+        assert "4111" not in json.dumps(line)
+
+
+def test_the_level_holds_for_ours_and_for_libraries(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure_logging("WARNING")
+    structlog.get_logger("x").info("quiet")
+    logging.getLogger("library").info("quiet")
+    logging.getLogger("docket.worker").warning("quiet")
+    logging.getLogger("library").warning("loud")
+    assert [line["event"] for line in lines(capsys)] == ["loud"]
+
+
+def test_the_metrics_page_lists_ours() -> None:
+    telemetry.EGRESS_REFUSED.inc(0)
+    page = telemetry.metrics_page().decode()
+    for name in (
+        "turns_total",
+        "turn_seconds",
+        "model_calls_total",
+        "deliveries_total",
+        "egress_refused_total",
+        "outbox_pending",
+    ):
+        assert f"# TYPE innkeeper_{name.removesuffix('_total')}" in page
+
+
+def test_processes_share_one_page(tmp_path: Path) -> None:
+    (tmp_path / "counter_1.db").touch()
+    environment = telemetry.fresh_metrics_dir(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    count = "from agent import telemetry; telemetry.TURNS.labels('answer').inc()"
+    show = "from agent import telemetry; print(telemetry.metrics_page().decode())"
+    for code in (count, count, show):
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert 'innkeeper_turns_total{decision="answer"} 2.0' in done.stdout

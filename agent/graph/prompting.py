@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.graph.sentences import split_sentences
-from agent.model_profiles import ModelProfile, estimate_tokens
+from agent.model_profiles import BYTES_PER_TOKEN, ModelProfile, estimate_tokens
 from agent.types import Author, Message, Prompt
 from knowledge.types import Passage
 
@@ -132,7 +132,7 @@ def _small_prompt(profile: ModelProfile, passages: Sequence[Passage], shown: Seq
     """
     question = _cut(_one_line(next((m.text for m in reversed(shown) if m.author is Author.CUSTOMER), "")), 150)
     room = min(_budget(profile), 700) - estimate_tokens(question)
-    passage = _cut(" ".join(s for p in passages[: profile.max_passages] for s in split_sentences(p.text, "en")), room)
+    passage = _cut(" ".join(s for p in passages[: profile.max_passages] for s in split_sentences(_cut(p.text, room), "en")), room)
     turns = [_fill(turn, {"passage": fence(passage), "question": fence(question)}) for turn in _small_turns()]
     if profile.prompt_style == "few_shot_completion":
         lines = "\n\n".join(f"{user}\nAnswer: {answer}" for user, answer in zip(turns[1:-1:2], turns[2:-1:2], strict=True))
@@ -179,9 +179,9 @@ def _budget(profile: ModelProfile) -> int:
 
 def _cut(text: str, tokens: int) -> str:
     """The start of a text, to a whole word, so that it is at most so many tokens (estimated)."""
-    if estimate_tokens(text) <= tokens:
+    if len(text) <= BYTES_PER_TOKEN * tokens and estimate_tokens(text) <= tokens:
         return text
-    low, high = 0, len(text)
+    low, high = 0, min(len(text), BYTES_PER_TOKEN * max(tokens, 0))
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if estimate_tokens(text[:middle]) <= tokens else (low, middle - 1)

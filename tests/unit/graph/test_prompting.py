@@ -69,8 +69,8 @@ def test_internal_notes_are_left_out():
 @pytest.mark.parametrize("word", ["word ", "größer ", "料金", "x" * 50])
 def test_prompt_stays_in_its_budget(name: str, word: str):
     profile = load_profile(name)
-    long = word * 3_000
-    prompt = draft_prompt(profile, "M", [long] * 100, [passage(long, n) for n in range(9)], [message(long)] * 50)
+    long = word * 1_000
+    prompt = draft_prompt(profile, "M", [long] * 10, [passage(long, n) for n in range(9)], [message(long)] * 12)
     size = sum(estimate_tokens(content) for _, content in prompt.messages)
     assert size <= PROMPT_TOKENS
     assert size + prompt.max_tokens <= profile.context_tokens

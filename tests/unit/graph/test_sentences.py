@@ -32,6 +32,6 @@ def test_second_table_has_its_own_columns():
     assert split_sentences("|A|\n|-|\n|1|\n\n|B|\n|-|\n|2|\n", "en") == ["A: 1", "B: 2"]
 
 
-@pytest.mark.parametrize("text", ["a" * 20_000, "a " * 5_000, "*[(" * 500, "\x00<b>", "|" * 500, "....." * 200])
+@pytest.mark.parametrize("text", ["a" * 6_000, "a " * 3_000, "*[(" * 300, "\x00<b>", "|" * 500, "....." * 200])
 def test_strange_text_does_no_harm(text: str):
     assert isinstance(split_sentences(text, "en"), list)

@@ -1,7 +1,7 @@
 """The errors of the agent room, grouped by who must act.
 
 AgentError
-  SettingsInvalid                      -> the operator; refuse to start
+  SettingsInvalid, KnowledgeEmpty      -> the operator; refuse to start
   ServiceFailed                        -> an embedded service did not start or died
   RequestRejected                      -> 4xx to the sender, nothing is queued
     SignatureInvalid, PayloadInvalid, SourceUnknown, BodyTooLarge, BodyTooSlow, JsonInvalid,
@@ -20,6 +20,10 @@ class AgentError(Exception):
 
 class SettingsInvalid(AgentError):
     """A setting is unknown or has a bad value."""
+
+
+class KnowledgeEmpty(AgentError):
+    """Nothing has been ingested."""
 
 
 class ServiceFailed(AgentError):

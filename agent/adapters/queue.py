@@ -173,7 +173,7 @@ async def _work(docket: Docket, concurrency: int, options: WorkerOptions) -> Non
                 concurrency=concurrency,
                 redelivery_timeout=timedelta(seconds=options.redelivery_s),
                 reconnection_delay=timedelta(seconds=1),
-                minimum_check_interval=timedelta(milliseconds=100),
+                minimum_check_interval=timedelta(milliseconds=50),
                 scheduling_resolution=timedelta(milliseconds=100),
             ) as worker:
                 await worker.run_forever()

@@ -1,0 +1,42 @@
+"""The packaged chat model as a child process: how to start it, and when it is ready."""
+
+import os
+import socket
+import sys
+
+import httpx
+
+from agent.adapters.supervisor import Service
+from agent.model_profiles import ModelProfile
+
+
+def embedded_model(profile: ModelProfile, port: int | None = None) -> Service:
+    """A llama.cpp server on loopback with the profile's packaged weights. Its URL ends in `/v1`."""
+    port = port or free_port()
+    threads = max(1, min(4, os.cpu_count() or 1))
+    module = (sys.executable, "-m", "agent.adapters.local_model", "--profile", profile.name)
+    command = (*module, "--port", str(port), "--threads", str(threads))
+
+    async def ready() -> bool:
+        async with httpx.AsyncClient(trust_env=False, timeout=1.0) as client:
+            try:
+                return (await client.get(f"http://127.0.0.1:{port}/health")).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+    return Service("model", command, f"http://127.0.0.1:{port}/v1", ready)
+
+
+def free_port(preferred: int | None = None) -> int:
+    """`preferred` if it is free on loopback, else any port that is."""
+    for port in (preferred, 0):
+        if port is None:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no free port on loopback")

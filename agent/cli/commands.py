@@ -1,0 +1,211 @@
+"""Every command. A failed job exits with 1, wrong use with 2; no error shows a traceback."""
+
+import asyncio
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from agent.cli import show
+from agent.errors import AgentError
+from agent.settings import Settings, load_settings
+from knowledge.errors import KnowledgeError
+from knowledge.types import Audience, Query
+from policies.errors import PolicyError
+
+app = typer.Typer(
+    name="innkeeper",
+    help="A self-hosted customer-service agent: answers tickets from your knowledge base, with citations, or hands them over.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+F = TypeVar("F", bound=Callable[..., Any])
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def reports_errors(command: F) -> F:
+    """Our errors become one message on stderr and exit code 1; Ctrl-C is no error."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (AgentError, KnowledgeError, PolicyError) as error:
+            show.err.print(f"[bold red]error:[/] {type(error).__name__}: ", end="")
+            show.err.print(str(error), markup=False)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+    return wrapped  # type: ignore[return-value]
+
+
+@app.command()
+@reports_errors
+def up(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Ingest the sample help centre, open the demo desk, send three tickets.")
+    ] = False,
+) -> None:
+    """Start everything on this machine, print the URLs, stop cleanly on Ctrl-C."""
+    from agent.cli.house import run_up
+
+    asyncio.run(run_up(_settings("WARNING"), demo=demo))
+
+
+@app.command()
+@reports_errors
+def serve() -> None:
+    """Take messages in: webhooks, POST /v1/answers, health, metrics."""
+    from agent.wiring.processes import serve as run
+
+    asyncio.run(run(_settings()))
+
+
+@app.command()
+@reports_errors
+def worker() -> None:
+    """Answer what has come in, and deliver the replies."""
+    from agent.wiring.processes import work
+
+    asyncio.run(work(_settings()))
+
+
+@app.command()
+@reports_errors
+def ingest(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Files or folders: Markdown, HTML, plain text.", show_default=False)
+    ] = None,
+    audience: Annotated[Audience, typer.Option(help="Who may read documents that don't say it themselves.")] = Audience.PUBLIC,
+    samples: Annotated[bool, typer.Option("--samples", help="The sample company's help centre.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring the knowledge base in line with the sources: what changed is replaced, what is gone is removed."""
+    from agent.wiring import parts
+
+    given = [_path(path) for path in paths or []] + ([sample_folder()] if samples else [])
+    if not given:
+        raise typer.BadParameter("name at least one file or folder, or --samples")
+    settings = _settings()
+    parts.guard_egress(settings)
+    knowledge = parts.build_knowledge(settings)
+    try:
+        with show.progress("ingesting") as step:
+            report = knowledge.sync(given, audience, step)
+    finally:
+        knowledge.close()
+    show.as_json(asdict(report)) if json else show.sync_report(report)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reports_errors
+def search(
+    query: str,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many passages.")] = 5,
+    internal: Annotated[bool, typer.Option("--internal", help="Also what only agents may read.")] = False,
+    json: Json = False,
+) -> None:
+    """Retrieval alone: the passages that a question finds."""
+    from agent.wiring import parts
+
+    settings = _settings()
+    parts.guard_egress(settings)
+    knowledge = parts.build_knowledge(settings)
+    audiences = frozenset(Audience) if internal else frozenset({Audience.PUBLIC})
+    try:
+        found = knowledge.search(Query(query, audiences, k))
+    finally:
+        knowledge.close()
+    if json:
+        rows = [(h.passage.doc_id, h.passage.passage_id, h.passage.title, round(h.score, 4), h.passage.text) for h in found]
+        show.as_json([dict(zip(("doc_id", "passage_id", "title", "score", "text"), row, strict=True)) for row in rows])
+    else:
+        show.hits(found)
+
+
+@app.command()
+@reports_errors
+def ask(
+    question: str,
+    language: Annotated[str | None, typer.Option(help="Language of the customer, if the text doesn't tell.")] = None,
+    json: Json = False,
+) -> None:
+    """One turn through the whole graph, as an anonymous customer. Needs no running services."""
+    from agent.surface import answer_body
+    from agent.wiring.asking import open_answerer
+    from agent.wiring.asking import question as one_message
+
+    if not question.strip():
+        raise typer.BadParameter("the question is empty")
+    settings = _settings("WARNING")
+
+    async def run() -> None:
+        async with open_answerer(settings) as answer:
+            body = answer_body(await answer(one_message(question), language))
+        show.as_json(body) if json else show.answer(body)
+
+    asyncio.run(run())
+
+
+@app.command()
+@reports_errors
+def doctor(json: Json = False) -> None:
+    """Check every dependency and say what to do; show what may be reached, and what was refused."""
+    from agent.cli.doctor import examine, show_findings
+
+    report = asyncio.run(examine(_settings("ERROR")))
+    show.as_json(report) if json else show_findings(report)
+    if not report["ok"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reports_errors
+def secret() -> None:
+    """Make a fresh webhook secret."""
+    from agent.wiring.up import new_secret
+
+    sys.stdout.write(new_secret() + "\n")
+
+
+@app.command(name="demo-desk")
+@reports_errors
+def demo_desk(
+    webhook_url: Annotated[str, typer.Option(help="Innkeeper's webhook for this desk.")] = "http://127.0.0.1:8080/webhooks/demo",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 8090,
+) -> None:
+    """A tiny helpdesk with a web page, to see tickets go in and replies come back."""
+    from agent.wiring.desk import run_desk
+
+    asyncio.run(run_desk(_settings("WARNING"), webhook_url, port))
+
+
+def sample_folder() -> Path:
+    """The sample company's help centre, inside the package."""
+    return Path(str(files("knowledge"))) / "samples" / "help_centre"
+
+
+def _path(given: str) -> Path:
+    if "://" in given:
+        raise typer.BadParameter(f"{given}: only files and folders can be ingested; save the page and name its file")
+    return Path(given)
+
+
+def _settings(least_level: str | None = None) -> Settings:
+    from agent.telemetry import configure_logging
+
+    settings = load_settings()
+    order = ["DEBUG", "INFO", "WARNING", "ERROR"]
+    level = settings.log_level if least_level is None else max(settings.log_level, least_level, key=order.index)
+    configure_logging(level)
+    return settings

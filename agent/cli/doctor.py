@@ -1,0 +1,96 @@
+"""`innkeeper doctor`: looks at every dependency, says what is wrong and what to do."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from agent.cli import show
+from agent.errors import AgentError
+from agent.settings import Settings
+from agent.wiring import parts, probes
+from knowledge.errors import KnowledgeError
+from policies.errors import PolicyError
+
+LAST_REFUSALS = 10
+Check = Callable[[Settings], Awaitable[str]]
+
+
+async def examine(settings: Settings) -> dict[str, Any]:
+    """Every check with its result: `{"ok", "checks": [{"name", "ok", "detail"}], "egress": {"allowed", "refused"}}`."""
+    guard = parts.guard_egress(settings, parts.model_url(settings))
+    checks: dict[str, Check] = {
+        "data folder": _data_folder,
+        "policies": _policies,
+        "knowledge": _knowledge,
+        "redis": probes.redis,
+        "model": probes.model,
+        "helpdesks": _helpdesks,
+    }
+    findings = [await _finding(name, check, settings) for name, check in checks.items()]
+    egress = {
+        "allowed": ["loopback", *sorted(map(str, guard.allowed))],
+        "refused": _refusals(settings),
+    }
+    return {"ok": all(f["ok"] for f in findings), "checks": findings, "egress": egress}
+
+
+def show_findings(report: dict[str, Any]) -> None:
+    """The report for a person."""
+    for finding in report["checks"]:
+        mark = "[green]ok[/]  " if finding["ok"] else "[red]FAIL[/]"
+        show.out.print(f"{mark} [bold]{finding['name']}[/]: ", end="")
+        show.out.print(finding["detail"], markup=False)
+    egress = report["egress"]
+    show.out.print(f"\nMay be reached: {', '.join(egress['allowed'])}")
+    if not egress["refused"]:
+        show.out.print("Refused so far: nothing")
+    for line in egress["refused"]:
+        show.out.print(f"Refused: {line['at']} {line['event']} {line['target']} (pid {line['pid']})", markup=False)
+
+
+async def _finding(name: str, check: Check, settings: Settings) -> dict[str, Any]:
+    try:
+        return {"name": name, "ok": True, "detail": await check(settings)}
+    except (AgentError, KnowledgeError, PolicyError) as error:
+        return {"name": name, "ok": False, "detail": str(error)}
+
+
+async def _data_folder(settings: Settings) -> str:
+    folder = settings.data_dir.absolute()
+    if not os.access(folder, os.W_OK):
+        raise AgentError(f"{folder} can't be written; check its rights, or set INNKEEPER_DATA_DIR")
+    return f"{folder} can be written"
+
+
+async def _policies(settings: Settings) -> str:
+    stamp = parts.build_policies(settings).stamp
+    return f"version {stamp.version}, sha256 {stamp.sha256[:12]}, from {settings.policy_dir or 'the pack that ships'}"
+
+
+async def _knowledge(settings: Settings) -> str:
+    knowledge = parts.build_knowledge(settings)
+    try:
+        await asyncio.to_thread(knowledge.check)
+        counts = await asyncio.to_thread(knowledge.counts)
+        if not any(counts.values()):
+            raise AgentError("the knowledge base is empty; fill it with `innkeeper ingest PATH` (or `--samples`)")
+        told = ", ".join(f"{count} {audience}" for audience, count in counts.items())
+        return f"{told} passages; embedding model {knowledge.embedder.name}"
+    finally:
+        knowledge.close()
+
+
+async def _helpdesks(settings: Settings) -> str:
+    if not settings.helpdesks:
+        return "none configured (INNKEEPER_HELPDESKS); tickets can't come in by webhook yet"
+    return ", ".join(f"{name} -> {desk.reply_url}" for name, desk in settings.helpdesks.items())
+
+
+def _refusals(settings: Settings) -> list[dict[str, Any]]:
+    try:
+        lines = parts.refusals_path(settings).read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines[-LAST_REFUSALS:]]
+    except (OSError, ValueError):
+        return []

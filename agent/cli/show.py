@@ -1,0 +1,91 @@
+"""How results look to a person at a terminal."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from agent.surface import AnswerBody
+from knowledge.types import Hit, SyncReport
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+COLOURS = {"answer": "green", "draft": "cyan", "clarify": "yellow", "handoff": "magenta", "refuse": "red"}
+
+
+def as_json(value: object) -> None:
+    """One JSON document on stdout."""
+    out.print_json(json.dumps(value, ensure_ascii=False)) if out.is_terminal else out.file.write(
+        json.dumps(value, ensure_ascii=False) + "\n"
+    )
+
+
+def answer(body: AnswerBody) -> None:
+    """An outcome with its citations and what it cost."""
+    colour = COLOURS.get(body["decision"], "white")
+    out.print(
+        Panel(Markdown(body["answer"]), title=f"[bold {colour}]{body['decision']}", title_align="left", border_style=colour)
+    )
+    for citation in body["citations"]:
+        place = f" – {citation['url']}" if citation["url"] else ""
+        out.print(f"[bold]\\[{citation['n']}][/] {citation['title']}{place}")
+        out.print(f"    “{one_line(citation['quote'])}”", style="dim", markup=False)
+    spent = sum(body["timings_ms"].values())
+    usage = body["usage"]
+    out.print(
+        f"{body['reason']} · confidence {body['confidence']:.2f} · {usage['llm_calls']} model calls, "
+        f"{usage['prompt_tokens']} + {usage['completion_tokens']} tokens · {spent:.0f} ms · "
+        f"policy {body['policy']['version']} {body['policy']['sha256'][:8]}",
+        style="dim",
+        markup=False,
+    )
+
+
+def hits(found: list[Hit]) -> None:
+    """Search results."""
+    table = Table("#", "score", "document", "passage", box=None, pad_edge=False)
+    for n, hit in enumerate(found, 1):
+        passage = hit.passage
+        place = " › ".join((passage.title, *passage.heading_path))
+        table.add_row(str(n), f"{hit.score:.3f}", passage.doc_id, f"[bold]{place}[/]\n{one_line(passage.text)[:300]}")
+    out.print(table)
+
+
+def sync_report(report: SyncReport) -> None:
+    """What an ingest did."""
+    out.print(
+        f"{len(report.added)} added, {len(report.updated)} updated, {len(report.unchanged)} unchanged, "
+        f"{len(report.removed)} removed; {report.passages} passages in the knowledge base"
+    )
+    for failure in report.failed:
+        err.print(f"[red]not read:[/] {failure.source}: {failure.reason}")
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar on stderr; the function inside takes done, total and a name."""
+    bar = Progress(
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[name]}"),
+        console=err,
+    )
+    with bar:
+        task = bar.add_task(title, total=None, name="")
+
+        def step(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, name=name[:40])
+
+        yield step
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks."""
+    return " ".join(text.split())

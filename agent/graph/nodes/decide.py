@@ -1,0 +1,67 @@
+"""Decide: one outcome from what the rules, the passages and the checks say. Code, not a model."""
+
+from langgraph.runtime import Runtime
+
+from agent.graph import compose
+from agent.graph.state import TurnContext, TurnState
+from agent.types import Decision, Outcome, PolicyTrace, Usage
+from policies.types import Action, Mode
+
+
+async def decide(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
+    """Make the outcome."""
+    return {"outcome": outcome_of(state, runtime.context)}
+
+
+def outcome_of(state: TurnState, context: TurnContext) -> Outcome:
+    """The outcome of a finished state."""
+    verdict = state["verdict"]
+    if verdict.action is Action.HANDOFF:
+        return _handoff(state, context, verdict.say or "handoff", f"rule {verdict.rule}", queue=verdict.queue)
+    if verdict.action is Action.REFUSE:
+        return _say(state, context, Decision.REFUSE, verdict.say or "refuse", f"rule {verdict.rule}")
+    if state.get("claims"):
+        return _answer(state, context)
+    if compose.may_ask_back(state["messages"]):
+        return _say(state, context, Decision.CLARIFY, "clarify", "the request names nothing to look up")
+    return _handoff(state, context, "dont_know", "the knowledge base does not answer this")
+
+
+def _answer(state: TurnState, context: TurnContext) -> Outcome:
+    text, citations = compose.answer(state["claims"], state["hits"])
+    drafted = context.policies.mode is Mode.DRAFT
+    return _outcome(
+        state,
+        context,
+        Decision.DRAFT if drafted else Decision.ANSWER,
+        text,
+        "a person approves answers first" if drafted else "supported by the cited passages",
+        citations=citations,
+        confidence=state["evidence"].probability,
+    )
+
+
+def _say(state: TurnState, context: TurnContext, decision: Decision, key: str, reason: str) -> Outcome:
+    return _outcome(state, context, decision, context.policies.text(key, state["facts"].language), reason)
+
+
+def _handoff(state: TurnState, context: TurnContext, key: str, reason: str, queue: str | None = None) -> Outcome:
+    text = context.policies.text(key, state["facts"].language)
+    summary = compose.summary(state["messages"], reason, state.get("hits", ()))
+    return _outcome(state, context, Decision.HANDOFF, text, reason, queue=queue, summary=summary)
+
+
+def _outcome(state: TurnState, context: TurnContext, decision: Decision, text: str, reason: str, **more: object) -> Outcome:
+    disclosure = context.policies.disclosure(state["facts"])
+    stamp = context.policies.stamp
+    rules = (*state.get("rules", ()), *(("disclosure",) if disclosure else ()))
+    return Outcome(
+        decision=decision,
+        answer=f"{disclosure}\n\n{text}" if disclosure else text,
+        reason=reason,
+        language=state["facts"].language,
+        policy=PolicyTrace(stamp.version, stamp.sha256, rules),
+        usage=state.get("usage", Usage()),
+        timings_ms=state.get("timings_ms", {}),
+        **more,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,105 @@
+"""Which words of a passage to quote, when a quote says it better than the draft. Pure.
+
+A quote is whole: the block (paragraph, list, table) around the sentence that answers, with the line
+that introduces it, so that no condition is cut off. It is a verbatim span of the passage.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.graph.sentences import split_sentences
+from agent.graph.terms import content_terms
+from agent.ports import Embedder
+
+MAX_QUOTE_WORDS = 110
+NEARLY_AS_GOOD = 0.12
+"""A second block is quoted too if its best sentence is this close (cosine) to the best one's."""
+
+_ITEM = re.compile(r"^\s*([-*+•]|\d+[.)]|\|)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, list or table of a passage, verbatim."""
+
+    text: str
+
+    @property
+    def is_lead_in(self) -> bool:
+        """True for a line that only introduces what follows."""
+        return self.text.rstrip().rstrip("*_").endswith(":")
+
+    @property
+    def is_listing(self) -> bool:
+        """True if it is a list or a table."""
+        return bool(_ITEM.match(self.text))
+
+
+def blocks(text: str) -> list[Block]:
+    """The blocks of a Markdown passage; a list or table stays together with its lead-in line."""
+    found: list[Block] = []
+    for part in re.split(r"\n\s*\n", text.strip()):
+        if not part.strip():
+            continue
+        joins = found and (found[-1].is_lead_in or (found[-1].is_listing and _ITEM.match(part)))
+        if joins:
+            found[-1] = Block(f"{found[-1].text}\n{part.rstrip()}")
+        else:
+            found.append(Block(part.rstrip()))
+    return found
+
+
+def best_quote(embedder: Embedder, question: str, text: str) -> tuple[str, float]:
+    """The span of a passage that answers best, and its closeness to the question (cosine, -1 to 1).
+
+    Next to the nearest block, a second one is taken if it is nearly as near and directly follows or
+    precedes it, as long as the whole stays short.
+    """
+    candidates = blocks(text)
+    if not candidates:
+        return "", 0.0
+    closeness = _closeness(embedder, question, candidates)
+    best = int(np.argmax(closeness))
+    first, last = best, best
+    for other in (best + 1, best - 1):
+        if not 0 <= other < len(candidates) or closeness[other] < closeness[best] - NEARLY_AS_GOOD:
+            continue
+        longer = candidates[min(first, other) : max(last, other) + 1]
+        if sum(len(b.text.split()) for b in longer) <= MAX_QUOTE_WORDS:
+            first, last = min(first, other), max(last, other)
+    quote = "\n\n".join(b.text for b in candidates[first : last + 1])
+    return _shorten(embedder, question, quote), closeness[best]
+
+
+def _closeness(embedder: Embedder, question: str, candidates: Sequence[Block]) -> list[float]:
+    per_block = [split_sentences(block.text, "en") or [block.text] for block in candidates]
+    vectors = embedder.embed([question, *(s for sentences in per_block for s in sentences)])
+    terms = set(content_terms(question))
+    scores: list[float] = []
+    start = 1
+    for sentences in per_block:
+        near = vectors[start : start + len(sentences)] @ vectors[0]
+        start += len(sentences)
+        shared = [len(terms & set(content_terms(s))) / len(terms) if terms else 0.0 for s in sentences]
+        scores.append(max(float(n) + 0.15 * s for n, s in zip(near, shared, strict=True)))
+    return scores
+
+
+def _shorten(embedder: Embedder, question: str, quote: str) -> str:
+    """A quote that is too long is cut to whole lines around its best line; a list keeps its lead-in."""
+    if len(quote.split()) <= MAX_QUOTE_WORDS:
+        return quote
+    lines = [line for line in quote.splitlines() if line.strip()]
+    if len(lines) < 2:
+        return quote
+    near = embedder.embed([question, *lines])
+    order = sorted(range(len(lines)), key=lambda i: -float(near[i + 1] @ near[0]))
+    kept = {0} if Block(lines[0]).is_lead_in or lines[0].lstrip().startswith("|") else set()
+    for i in order:
+        if sum(len(lines[j].split()) for j in kept | {i}) > MAX_QUOTE_WORDS and kept:
+            break
+        kept.add(i)
+    return "\n".join(lines[i] for i in sorted(kept))

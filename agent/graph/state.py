@@ -1,0 +1,60 @@
+"""What a turn knows as it walks through the graph, and what the nodes may use."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypedDict, TypeVar
+
+from agent.graph.claims import Claim
+from agent.graph.evidence import Evidence
+from agent.graph.prompting import Draft
+from agent.model_profiles import ModelProfile
+from agent.ports import ChatModel, Embedder, Retriever
+from agent.types import Message, Outcome, Usage
+from knowledge.types import Hit
+from policies.engine import PolicyEngine
+from policies.types import Facts, Verdict
+
+T = TypeVar("T")
+
+
+def merge(old: Mapping[str, float] | None, new: Mapping[str, float]) -> Mapping[str, float]:
+    """Reducer: later timings of a run are added to the earlier ones."""
+    return {**(old or {}), **new}
+
+
+class TurnState(TypedDict, total=False):
+    """Values only; clients travel in `TurnContext`."""
+
+    run_id: str
+    messages: tuple[Message, ...]  # what the customer may see, oldest first, ends with the customer
+    language_hint: str | None  # from the channel, if it knows
+    facts: Facts  # triage: language, first message, likeness to the rules' examples
+    verdict: Verdict  # gate: what the hard rules say
+    hits: tuple[Hit, ...]  # retrieve: best first
+    evidence: Evidence  # retrieve: how well the passages answer the question
+    draft: Draft | None  # draft: what the model wrote, None if it was not asked
+    claims: tuple[Claim, ...]  # verify: the sentences that may be sent, each with its passage
+    rules: tuple[str, ...]  # ids of the policy rules that applied
+    usage: Usage
+    timings_ms: Annotated[Mapping[str, float], merge]
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class TurnContext:
+    """What the nodes work with. Built once per process by `agent.wiring`."""
+
+    chat: ChatModel
+    profile: ModelProfile
+    retriever: Retriever
+    embedder: Embedder
+    policies: PolicyEngine
+    detect_language: Callable[[str], str | None]
+    examples: Mapping[str, Any] = field(default_factory=dict)  # rule id -> float32 [n, d], see `triage.embed_examples`
+    pool: ThreadPoolExecutor | None = None  # bounded: embedding and searching use all cores by themselves
+
+    async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
+        """Run blocking work off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work, *args)

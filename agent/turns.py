@@ -1,0 +1,168 @@
+"""The one use-case: a turn of a conversation. Reads once, thinks once, writes once.
+
+`run_turn` may be called any number of times, at any moment and after any crash: what is already
+answered is left alone, and the commit lets one outcome through for each state of the conversation.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
+
+from agent.errors import ModelUnavailable, TransientError
+from agent.graph import compose
+from agent.graph.build import TurnGraph
+from agent.graph.state import TurnContext, TurnState
+from agent.ports import Conversations, TurnQueue
+from agent.types import (
+    Author,
+    Conversation,
+    ConversationId,
+    Decision,
+    Message,
+    OutboxEntry,
+    Outcome,
+    PolicyTrace,
+    RunId,
+)
+from knowledge.errors import KnowledgeError
+
+log = structlog.get_logger()
+
+MAX_READS = 4
+"""A customer who keeps writing while a turn runs makes it start over this often, then it is queued again."""
+RUN_NAMESPACE = uuid.UUID("5d1c1f0e-6f0b-4f0c-9d1a-3a6f4c1f7a11")
+
+
+def utc_now() -> dt.datetime:
+    """The clock of production."""
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Runs turns with the given parts."""
+
+    graph: TurnGraph
+    context: TurnContext
+    conversations: Conversations
+    queue: TurnQueue
+    model_down_handoff_s: float
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None
+    clock: Callable[[], dt.datetime] = utc_now
+
+    async def run_turn(self, conversation_id: ConversationId) -> OutboxEntry | None:
+        """Answer what is unanswered, if anything is. Returns the committed entry, or None.
+
+        Raises:
+            TransientError: the model, the index or Redis is down; call again later.
+        """
+        for _ in range(MAX_READS):
+            conversation = await self.conversations.read(conversation_id)
+            if not has_question(conversation):
+                return None
+            run_id = run_id_of(conversation)
+            structlog.contextvars.bind_contextvars(conversation_id=conversation_id, run_id=run_id)
+            outcome = await self._think(conversation, run_id)
+            entry = await self.conversations.commit(conversation, run_id, outcome)
+            if entry is None and outcome.decision is not Decision.NO_REPLY:
+                log.info("run_superseded")
+                continue
+            self.on_outcome(outcome)
+            log.info("run_finished", decision=outcome.decision, reason=outcome.reason, **outcome.timings_ms)
+            if entry is not None:
+                await self.queue.add_delivery(entry.outbox_id)
+            return entry
+        newest = (await self.conversations.read(conversation_id)).messages[-1]
+        await self.queue.add_turn(conversation_id, newest.message_id)
+        return None
+
+    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
+        """Send a proposed reply, as it is or as `text`. False if that run does not wait (any more)."""
+        return await self._resume(conversation_id, run_id, {"approved": True, "text": text})
+
+    async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
+        """Drop a proposed reply and hand over. False if that run does not wait (any more)."""
+        return await self._resume(conversation_id, run_id, {"approved": False, "text": None})
+
+    async def _resume(self, conversation_id: ConversationId, run_id: RunId, answer: dict[str, object]) -> bool:
+        config = RunnableConfig(configurable={"thread_id": conversation_id})
+        waiting = await self.graph.aget_state(config)
+        if not waiting.next or waiting.values.get("run_id") != run_id:
+            return False
+        conversation = await self.conversations.read(conversation_id)
+        if has_question(conversation):
+            return False
+        resume: Command[Any] = Command(resume=answer)
+        state = await self.graph.ainvoke(resume, config, context=self.context, durability="exit")
+        entry = await self.conversations.release(conversation, run_id, state["outcome"])
+        if entry is not None:
+            self.on_outcome(state["outcome"])
+            await self.queue.add_delivery(entry.outbox_id)
+        return entry is not None
+
+    async def _think(self, conversation: Conversation, run_id: RunId) -> Outcome:
+        if conversation.handed_off:
+            return self._outcome(Decision.NO_REPLY, "", "a person has taken over")
+        try:
+            return await think(self.graph, self.context, visible(conversation.messages), run_id, conversation.conversation_id)
+        except (TransientError, KnowledgeError) as error:
+            if self._waited_s(conversation) < self.model_down_handoff_s:
+                if isinstance(error, TransientError):
+                    raise
+                raise ModelUnavailable(str(error)) from error
+            log.warning("run_failed_handed_over", error=type(error).__name__)
+            return self._technical_handoff(conversation)
+
+    def _technical_handoff(self, conversation: Conversation) -> Outcome:
+        language = self.context.detect_language(conversation.messages[-1].text) or self.context.policies.locales[0]
+        reason = "the assistant could not work on it in time"
+        text = self.context.policies.text("technical", language)
+        handoff = self._outcome(Decision.HANDOFF, text, reason, language)
+        return replace(handoff, summary=compose.summary(visible(conversation.messages), reason, ()))
+
+    def _outcome(self, decision: Decision, text: str, reason: str, language: str = "") -> Outcome:
+        stamp = self.context.policies.stamp
+        return Outcome(decision, text, reason, language, PolicyTrace(stamp.version, stamp.sha256))
+
+    def _waited_s(self, conversation: Conversation) -> float:
+        oldest = next(m for m in conversation.messages[conversation.answered :] if m.author is Author.CUSTOMER)
+        return (self.clock() - dt.datetime.fromisoformat(oldest.sent_at)).total_seconds()
+
+
+async def think(
+    graph: TurnGraph,
+    context: TurnContext,
+    messages: Sequence[Message],
+    run_id: RunId,
+    thread_id: str,
+    language: str | None = None,
+) -> Outcome:
+    """One pass of the graph over the messages that the customer may see."""
+    given: TurnState = {"run_id": run_id, "messages": tuple(messages), "language_hint": language}
+    config = RunnableConfig(configurable={"thread_id": thread_id})
+    state = await graph.ainvoke(given, config, context=context, durability="exit")
+    outcome: Outcome = state["outcome"]
+    return replace(outcome, timings_ms=dict(state["timings_ms"]))
+
+
+def run_id_of(conversation: Conversation) -> RunId:
+    """The same for every try at the same state of a conversation, so that a try done twice counts once."""
+    return RunId(str(uuid.uuid5(RUN_NAMESPACE, f"{conversation.conversation_id}:{conversation.length}")))
+
+
+def has_question(conversation: Conversation) -> bool:
+    """True if the customer wrote something visible that no outcome has seen."""
+    return any(m.author is Author.CUSTOMER and m.visible for m in conversation.messages[conversation.answered :])
+
+
+def visible(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """What the customer can see, up to their last message: internal notes never reach the graph."""
+    shown = [m for m in messages if m.visible]
+    last = max(i for i, m in enumerate(shown) if m.author is Author.CUSTOMER)
+    return tuple(shown[: last + 1])

@@ -1,0 +1,1 @@
+"""Puts the parts together, one file for each way of running. The only importer of adapters."""

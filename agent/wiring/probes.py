@@ -1,0 +1,32 @@
+"""Are the services there? Used by `innkeeper doctor`."""
+
+from agent.adapters.redis_store import is_ready, redis_client
+from agent.errors import ModelUnavailable, QueueUnavailable
+from agent.settings import Settings
+from agent.wiring import parts
+
+
+async def redis(settings: Settings) -> str:
+    """Raises `QueueUnavailable`, or `ServiceFailed` if there is none."""
+    url = parts.redis_url(settings)
+    parts.guard_egress(settings, url)
+    place = url.rpartition("@")[2].removeprefix("redis://")
+    async with redis_client(url) as client:
+        if not await is_ready(client):
+            raise QueueUnavailable(f"Redis at {place} does not answer, or takes no writes; check INNKEEPER_REDIS_URL")
+        info = await client.info("server")
+    name, version = info.get("server_name", "redis"), info.get("valkey_version") or info.get("redis_version")
+    return f"{name} {version} at {place}"
+
+
+async def model(settings: Settings) -> str:
+    """Raises `ModelUnavailable`."""
+    profile = parts.pick_profile(settings)
+    url = parts.model_url(settings)
+    if url is None:
+        return f"profile {profile.name}; no server runs: `innkeeper up` or `ask` start the packaged one"
+    async with parts.open_chat(settings, profile, url) as chat:
+        if not await chat.is_ready():
+            raise ModelUnavailable(f"the model server at {url} does not answer; check it, and INNKEEPER_LLM_BASE_URL")
+    told = "; a demonstration model" if profile.demonstration else ""
+    return f"profile {profile.name} at {url}{told}"

@@ -1,0 +1,119 @@
+"""The two production processes: `serve` takes messages in, `worker` answers them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from agent.adapters.checkpoints import open_checkpointer
+from agent.adapters.queue import DocketQueue, Handlers, WorkerOptions, run_worker
+from agent.adapters.redis_store import RedisConversations, RedisOutbox, is_ready, redis_client
+from agent.api import create_app
+from agent.channels.deps import ApiDeps
+from agent.channels.outbound import WebhookSender, new_client
+from agent.errors import SettingsInvalid
+from agent.graph.build import build_graph
+from agent.settings import Settings
+from agent.turns import Turns, think
+from agent.types import ConversationId, Message, Outcome, RunId
+from agent.wiring import parts
+from knowledge.errors import KnowledgeError
+
+
+@dataclass(frozen=True)
+class Process:
+    """What both processes are made of."""
+
+    settings: Settings
+    turns: Turns
+    conversations: RedisConversations
+    outbox: RedisOutbox
+    queue: DocketQueue
+    deps: ApiDeps
+
+
+async def serve(settings: Settings) -> None:
+    """Listen until SIGTERM or Ctrl-C.
+
+    Raises:
+        InnkeeperError: a part can't be built; see the message.
+    """
+    async with assemble(settings) as process:
+        config = uvicorn.Config(
+            create_app(process.deps),
+            host=settings.host,
+            port=settings.port,
+            loop="asyncio",  # uvloop opens sockets where the egress guard can't see them
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=10,
+        )
+        await uvicorn.Server(config).serve()
+
+
+async def work(settings: Settings) -> None:
+    """Run turns and deliveries until SIGTERM or Ctrl-C, then drain."""
+    async with assemble(settings) as process:
+
+        async def turn(conversation_id: ConversationId) -> None:
+            await process.turns.run_turn(conversation_id)
+
+        options = WorkerOptions(
+            concurrency=settings.worker_concurrency,
+            redelivery_s=settings.redelivery_s,
+            grace_s=min(15.0, settings.redelivery_s * 0.75),
+        )
+        async with new_client() as client:
+            sender = WebhookSender(settings.helpdesks, client)
+            await run_worker(process.queue, Handlers(turn, sender), process.conversations, process.outbox, options)
+
+
+@asynccontextmanager
+async def assemble(settings: Settings) -> AsyncIterator[Process]:
+    """Build every part, and close them in reverse."""
+    profile = parts.pick_profile(settings)
+    policies = parts.build_policies(settings)
+    base_url = parts.model_url(settings)
+    if base_url is None:
+        raise SettingsInvalid(
+            "there is no model server: set INNKEEPER_LLM_BASE_URL (e.g. http://vllm:8000/v1), or start `innkeeper up`."
+        )
+    redis_url = parts.redis_url(settings)
+    parts.guard_egress(settings, base_url, redis_url)
+    knowledge = parts.build_knowledge(settings)
+    async with AsyncExitStack() as stack:
+        stack.callback(knowledge.close)
+        chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
+        redis = await stack.enter_async_context(redis_client(redis_url))
+        saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES))
+        queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
+        context = await asyncio.to_thread(parts.build_context, chat, profile, knowledge, policies, settings.worker_concurrency)
+        conversations = RedisConversations(redis)
+        turns = Turns(
+            graph=build_graph(saver),
+            context=context,
+            conversations=conversations,
+            queue=queue,
+            model_down_handoff_s=settings.model_down_handoff_s,
+            on_outcome=parts.count_outcome,
+        )
+        direct = build_graph()
+
+        async def answer(messages: tuple[Message, ...], language: str | None) -> Outcome:
+            return await think(direct, context, messages, RunId("direct"), "direct", language)
+
+        async def knowledge_ready() -> bool:
+            try:
+                await asyncio.to_thread(knowledge.check)
+            except KnowledgeError:
+                return False
+            return True
+
+        async def redis_ready() -> bool:
+            return await is_ready(redis)
+
+        checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
+        deps = ApiDeps(settings, conversations, queue, answer, turns, checks)
+        yield Process(settings, turns, conversations, RedisOutbox(redis), queue, deps)

@@ -4,7 +4,7 @@ A process of its own, so that its threads and memory are its own and a crash tak
 JSON line when it answers, serves `/health` and `/v1/…`, and stops on SIGTERM. Weights are checked against the profile's
 SHA-256 at each start; nothing is ever downloaded.
 
-Memory with two slots of 4,096 tokens: 520 MB for SmolLM2-135M, 470 MB for Gemma 3 270M.
+Memory with two slots of 4,096 tokens, resident after use: 400 to 520 MB for SmolLM2-135M, 470 MB for Gemma 3 270M.
 """
 
 import argparse

@@ -48,6 +48,15 @@ class StoredCopy:
     is_complete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document with its passages and their vectors, float32 [passages, d]."""
+
+    document: Document
+    passages: Sequence[Passage]
+    vectors: Vectors
+
+
 class ChromaIndex:
     """Opens at first use. Safe to share between threads, and between processes that open the same folder."""
 
@@ -149,22 +158,31 @@ class ChromaIndex:
             copies += [_copy(audience, rows) for rows in groups.values()]
         return copies
 
-    def write(self, document: Document, passages: Sequence[Passage], vectors: Vectors, layout: str) -> None:
-        """Add one document's passages, or put them in place of those with the same ids (idempotent)."""
-        metadatas = [_metadata(document, passage, layout, len(passages)) for passage in passages]
-        with self._thread_lock, self._translated(f"write {document.source}"), self._exclusive():
+    def write(self, entries: Sequence[Entry], layout: str) -> None:
+        """Add documents' passages, or put them in place of those with the same ids (idempotent)."""
+        names = f"{entries[0].document.source}" + (f" and {len(entries) - 1} more" if len(entries) > 1 else "")
+        with self._thread_lock, self._translated(f"write {names}"), self._exclusive():
             self._ensure_open()
-            for start in range(0, len(passages), PAGE):
-                part = slice(start, start + PAGE)
-                self._collections[document.audience].upsert(
-                    ids=[passage.passage_id for passage in passages[part]],
-                    embeddings=list(vectors[part]),
-                    documents=[passage.text for passage in passages[part]],
-                    metadatas=metadatas[part],  # type: ignore[arg-type]
-                )
+            for audience in Audience:
+                rows = [
+                    (passage, vector, _metadata(entry.document, passage, layout, len(entry.passages)))
+                    for entry in entries
+                    if entry.document.audience is audience
+                    for passage, vector in zip(entry.passages, entry.vectors, strict=True)
+                ]
+                for start in range(0, len(rows), PAGE):
+                    part = rows[start : start + PAGE]
+                    self._collections[audience].upsert(
+                        ids=[passage.passage_id for passage, _, _ in part],
+                        embeddings=[vector for _, vector, _ in part],
+                        documents=[passage.text for passage, _, _ in part],
+                        metadatas=[meta for _, _, meta in part],
+                    )
 
     def delete(self, audience: Audience, ids: Sequence[PassageId]) -> None:
         """Remove passages; ids that don't exist are fine."""
+        if not ids:
+            return
         with self._thread_lock, self._translated("delete passages"), self._exclusive():
             self._ensure_open()
             for start in range(0, len(ids), PAGE):

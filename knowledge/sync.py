@@ -15,10 +15,10 @@ import filelock
 from knowledge import chunk
 from knowledge.embed import passage_text
 from knowledge.errors import IndexUnavailable
-from knowledge.index import ChromaIndex, StoredCopy
+from knowledge.index import ChromaIndex, Entry, StoredCopy
 from knowledge.lexical import LexicalIndex
 from knowledge.sources import existing_roots, read_sources
-from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, SourceFailure, SyncReport, Vectors
+from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, SourceFailure, SyncReport
 
 Progress = Callable[[int, int, str], None]
 """Called with documents done, documents to write, and the title of the one just written."""
@@ -132,16 +132,18 @@ class Syncer:
         removed: list[PassageId] = []
         done = 0
         for batch in _batches(plan.write):
-            for document, passages, vectors in self._embedded(batch):
-                self._index.write(document, passages, vectors, chunk.LAYOUT)
-                removed += self._delete_stale(plan.stale.get(document.doc_id, ()), document.audience, passages)
-                added += passages
+            entries = self._embedded(batch)
+            self._index.write(entries, chunk.LAYOUT)
+            kept = {passage.passage_id: passage.audience for entry in entries for passage in entry.passages}
+            stale = [copy for entry in entries for copy in plan.stale.get(entry.document.doc_id, ())]
+            removed += self._delete_copies(stale, kept)
+            added += [passage for entry in entries for passage in entry.passages]
+            for entry in entries:
                 done += 1
-                on_progress(done, len(plan.write), document.title)
+                on_progress(done, len(plan.write), entry.document.title)
         written = {document.doc_id for document in plan.write}
-        for doc_id, copies in plan.stale.items():
-            if doc_id not in written:
-                removed += self._delete_stale(copies, None, ())
+        left = [copy for doc_id, copies in plan.stale.items() if doc_id not in written for copy in copies]
+        removed += self._delete_copies(left, {})
         generation = uuid.uuid4().hex
         if lexical_is_current:
             self._lexical.apply(added, [*removed, *(passage.passage_id for passage in added)], generation)
@@ -149,19 +151,22 @@ class Syncer:
             self._lexical.rebuild(self._all_passages(), generation)
         self._index.mark(generation)
 
-    def _embedded(self, batch: list[tuple[Document, list[Passage]]]) -> Iterator[tuple[Document, list[Passage], Vectors]]:
+    def _embedded(self, batch: list[tuple[Document, list[Passage]]]) -> list[Entry]:
         vectors = self._embedder.embed([passage_text(passage) for _, passages in batch for passage in passages])
+        entries: list[Entry] = []
         start = 0
         for document, passages in batch:
-            yield document, passages, vectors[start : start + len(passages)]
+            entries.append(Entry(document, passages, vectors[start : start + len(passages)]))
             start += len(passages)
+        return entries
 
-    def _delete_stale(self, copies: Sequence[StoredCopy], audience: Audience | None, kept: Sequence[Passage]) -> list[PassageId]:
-        kept_ids = {passage.passage_id for passage in kept}
+    def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Audience]) -> list[PassageId]:
+        """Delete them, but for passages that were just written over under the same id in the same collection."""
         deleted: list[PassageId] = []
-        for copy in copies:
-            ids = [i for i in copy.passage_ids if copy.audience is not audience or i not in kept_ids]
-            self._index.delete(copy.audience, ids)
+        for audience in Audience:
+            own = [copy for copy in copies if copy.audience is audience]
+            ids = [i for copy in own for i in copy.passage_ids if kept.get(i) is not audience]
+            self._index.delete(audience, ids)
             deleted += ids
         return deleted
 

@@ -9,6 +9,7 @@ import resource
 import sys
 from pathlib import Path
 
+import knowledge.sync
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.errors import KnowledgeError
 from knowledge.types import Audience, Query
@@ -24,6 +25,8 @@ def main() -> None:
             hits = base.search(Query(line.strip(), frozenset(Audience), k=50))
             say(json.dumps([[hit.passage.doc_id, hit.passage.text, hit.lexical > 0] for hit in hits]))
         return
+    # Small batches, so that there is a middle to be killed in.
+    knowledge.sync.BATCH = 6
     if len(sys.argv) > 4:
         limit = int(sys.argv[4])
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -8,7 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from langchain_core.runnables import RunnableConfig
@@ -109,6 +109,8 @@ class Turns:
     async def _think(self, conversation: Conversation, run_id: RunId) -> Outcome:
         if conversation.handed_off:
             return self._outcome(Decision.NO_REPLY, "", "a person has taken over")
+        if not any(m.author is Author.CUSTOMER and m.visible for m in conversation.messages[conversation.answered :]):
+            return self._outcome(Decision.NO_REPLY, "", "nothing that the customer can see was asked")
         try:
             return await think(self.graph, self.context, visible(conversation.messages), run_id, conversation.conversation_id)
         except (TransientError, KnowledgeError) as error:
@@ -146,7 +148,9 @@ async def think(
     """One pass of the graph over the messages that the customer may see."""
     given: TurnState = {"run_id": run_id, "messages": tuple(messages), "language_hint": language}
     config = RunnableConfig(configurable={"thread_id": thread_id})
-    state = await graph.ainvoke(given, config, context=context, durability="exit")
+    # A crashed turn is done again from its start, so only what waits for a person is written down.
+    durability: Literal["exit"] | None = "exit" if graph.checkpointer else None
+    state = await graph.ainvoke(given, config, context=context, durability=durability)
     outcome: Outcome = state["outcome"]
     return replace(outcome, timings_ms=dict(state["timings_ms"]))
 
@@ -157,8 +161,8 @@ def run_id_of(conversation: Conversation) -> RunId:
 
 
 def has_question(conversation: Conversation) -> bool:
-    """True if the customer wrote something visible that no outcome has seen."""
-    return any(m.author is Author.CUSTOMER and m.visible for m in conversation.messages[conversation.answered :])
+    """True if the customer wrote something that no outcome has seen."""
+    return any(m.author is Author.CUSTOMER for m in conversation.messages[conversation.answered :])
 
 
 def visible(messages: Sequence[Message]) -> tuple[Message, ...]:

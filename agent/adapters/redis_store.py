@@ -95,6 +95,20 @@ redis.call('ZADD', pending, now, outbox_id)
 return entry
 """
 
+# The id set remembers every release for ever, so a repeated approval finds it.
+_RELEASE = """
+local meta, messages, ids, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local length, now, outbox_id, entry, message, handoff = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return false end
+if redis.call('SADD', ids, outbox_id) == 0 then return false end
+if handoff == '1' then redis.call('HSET', meta, 'handed_off', '1') end
+redis.call('RPUSH', messages, message)
+redis.call('HSET', meta, 'answered', redis.call('HINCRBY', meta, 'length', 1))
+redis.call('HSET', entries, outbox_id, entry)
+redis.call('ZADD', pending, now, outbox_id)
+return entry
+"""
+
 _SETTLE = """
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
@@ -147,6 +161,7 @@ class RedisConversations:
         self._redis = client
         self._append = client.register_script(_APPEND)
         self._commit = client.register_script(_COMMIT)
+        self._release = client.register_script(_RELEASE)
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
@@ -216,6 +231,25 @@ class RedisConversations:
             )
         return load_entry(stored) if stored else None
 
+    async def release(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        """Write what a person decided about the draft of `run_id`, in one atomic step, once; see the port."""
+        entry = make_entry(conversation, run_id, outcome, suffix="_released")
+        reply = make_reply(entry)
+        cid = conversation.conversation_id
+        with _unavailable("release a draft"):
+            stored = await self._release(
+                keys=[*_keys(cid), _ENTRIES, _PENDING],
+                args=[
+                    conversation.length,
+                    _now_ms(),
+                    entry.outbox_id,
+                    dump_entry(entry),
+                    dump_message(reply) if reply else "",
+                    "1" if outcome.decision is Decision.HANDOFF else "",
+                ],
+            )
+        return load_entry(stored) if stored else None
+
     async def unanswered(self) -> list[ConversationId]:
         """Conversations with a customer's message that no outcome has seen; longest waiting first."""
         with _unavailable("list unanswered conversations"):
@@ -262,11 +296,11 @@ class RedisOutbox:
         return sorted(entries, key=lambda dead: dead.at)
 
 
-def make_entry(conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry:
-    """The outbox entry of a run. Its id depends on the run alone, so that a run has one."""
+def make_entry(conversation: Conversation, run_id: RunId, outcome: Outcome, suffix: str = "") -> OutboxEntry:
+    """The outbox entry of a run. Its id depends on the run alone, so that a run has one (and one more if a person rules)."""
     asked = [message for message in conversation.messages if message.author is Author.CUSTOMER]
     return OutboxEntry(
-        outbox_id=OutboxId(f"out_{run_id}"),
+        outbox_id=OutboxId(f"out_{run_id}{suffix}"),
         conversation_id=conversation.conversation_id,
         source=conversation.source,
         ticket_id=conversation.ticket_id,

@@ -166,3 +166,25 @@ async def test_a_wrong_password_is_unavailable_too(redis_url: str) -> None:
     async with redis_client(redis_url.replace("redis://:", "redis://:x"), timeout_s=0.5) as client:
         with pytest.raises(QueueUnavailable):
             await RedisConversations(client).read(CID)
+
+
+async def test_a_draft_is_released_once(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    draft = await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), outcome(Decision.DRAFT))
+    assert draft is not None
+    first = await stores.conversations.release(await stores.conversations.read(CID), RunId("r1"), outcome())
+    again = await stores.conversations.release(await stores.conversations.read(CID), RunId("r1"), outcome())
+    assert first is not None
+    assert again is None
+    assert await stores.outbox.pending() == [draft.outbox_id, first.outbox_id]
+    assert await stores.conversations.unanswered() == []
+    assert (await stores.conversations.read(CID)).messages[-1].visible
+
+
+async def test_a_draft_is_not_released_over_a_newer_message(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), outcome(Decision.DRAFT))
+    waiting = await stores.conversations.read(CID)
+    await stores.conversations.append(TICKET, message("m2"))
+    assert await stores.conversations.release(waiting, RunId("r1"), outcome()) is None
+    assert await stores.conversations.unanswered() == [CID]

@@ -1,26 +1,27 @@
-"""Passages and their vectors in Chroma: the source of truth of the knowledge base. The only importer of chromadb.
+"""Passages and their vectors in Chroma: the source of truth of the knowledge base.
 
 One collection per audience, because metadata filters don't scale and because a collection that is
-never asked can't leak. Embedded Chroma keeps its vector graph in the memory of each process and
-doesn't see what another process wrote; so every sync leaves a new generation in the metadata of the
+never asked can't leak. Beside each one stands a collection of points: the vectors of a
+passage's sentences and of the ways of asking for it, by which the passage is found too.
+
+Embedded Chroma keeps its vector graph in the memory of each process and doesn't see what another process wrote; so every sync leaves a new generation in the metadata of the
 public collection, and a process that meets an unknown generation opens the folder again.
 """
 
 import json
-import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import filelock
-import httpx
 import numpy as np
 
-from knowledge.errors import IndexMismatch, IndexUnavailable
+from knowledge import chroma
+from knowledge.errors import IndexMismatch
 from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, Vectors
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 LOCK_TIMEOUT_S = 60.0
-SERVER_TIMEOUT_S = 15.0
-"""For one call to a Chroma server, whose client waits for ever by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +48,21 @@ class StoredCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A vector, float32 [d], by which a passage is found beside its own."""
+
+    passage_id: PassageId
+    vector: Vectors
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A document with its passages and their vectors, float32 [passages, d]."""
+    """A document with its passages, their vectors, float32 [passages, d], and their points."""
 
     document: Document
     passages: Sequence[Passage]
     vectors: Vectors
+    points: Sequence[Point] = ()
 
 
 class ChromaIndex:
@@ -76,6 +84,7 @@ class ChromaIndex:
         self._process_lock = filelock.FileLock(folder.parent / "chroma.lock", timeout=LOCK_TIMEOUT_S)
         self._system: System | None = None
         self._collections: dict[Audience, Collection] = {}
+        self._points: dict[Audience, Collection] = {}
         self._generation = ""
 
     def generation(self) -> str:
@@ -111,6 +120,17 @@ class ChromaIndex:
             found = self._collections[audience].query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         return [(PassageId(i), 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
+
+    def search_points(self, vector: Vectors, audience: Audience, k: int) -> dict[PassageId, float]:
+        """Passages of one audience by their nearest point, with its cosine similarity; from the `k` nearest points."""
+        with self._thread_lock, self._translated("search"):
+            self._ensure_open()
+            points = self._points[audience]
+            found = points.query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
+        nearest: dict[PassageId, float] = {}
+        for point_id, distance in zip(found["ids"][0], (found["distances"] or [[]])[0], strict=True):
+            nearest.setdefault(PassageId(point_id.rpartition("#")[0]), 1.0 - float(distance))
+        return nearest
 
     def vectors(self, audience: Audience, ids: Sequence[PassageId]) -> dict[PassageId, Vectors]:
         """float32 [d] of those ids that exist."""
@@ -164,6 +184,8 @@ class ChromaIndex:
         with self._thread_lock, self._translated(f"write {names}"), self._exclusive():
             self._ensure_open()
             for audience in Audience:
+                # Points first: a passage that is there has all of its own.
+                self._write_points([p for e in entries if e.document.audience is audience for p in e.points], audience)
                 rows = [
                     (passage, vector, _metadata(entry.document, passage, layout, len(entry.passages)))
                     for entry in entries
@@ -179,6 +201,21 @@ class ChromaIndex:
                         metadatas=[meta for _, _, meta in part],
                     )
 
+    def _write_points(self, points: Sequence[Point], audience: Audience) -> None:
+        """Put the points of passages in place of those they had."""
+        counts: Counter[PassageId] = Counter()
+        numbered: list[tuple[str, Point]] = []
+        for point in points:
+            numbered.append((f"{point.passage_id}#{counts[point.passage_id]}", point))
+            counts[point.passage_id] += 1
+        for start in range(0, len(numbered), PAGE):
+            part = numbered[start : start + PAGE]
+            self._points[audience].upsert(
+                ids=[point_id for point_id, _ in part],
+                embeddings=np.stack([point.vector for _, point in part]),
+                metadatas=[{"passage_id": point.passage_id} for _, point in part],
+            )
+
     def delete(self, audience: Audience, ids: Sequence[PassageId]) -> None:
         """Remove passages; ids that don't exist are fine."""
         if not ids:
@@ -186,7 +223,9 @@ class ChromaIndex:
         with self._thread_lock, self._translated("delete passages"), self._exclusive():
             self._ensure_open()
             for start in range(0, len(ids), PAGE):
-                self._collections[audience].delete(ids=list(ids[start : start + PAGE]))
+                part: list[str] = list(ids[start : start + PAGE])
+                self._points[audience].delete(where={"passage_id": {"$in": part}})  # type: ignore[dict-item]
+                self._collections[audience].delete(ids=part)
 
     def counts(self) -> dict[Audience, int]:
         """Passages by audience."""
@@ -197,9 +236,9 @@ class ChromaIndex:
     def close(self) -> None:
         """Release files and connections; the next use opens again."""
         with self._thread_lock:
-            system, self._system, self._collections = self._system, None, {}
+            system, self._system, self._collections, self._points = self._system, None, {}, {}
             if system is not None:
-                _stop(system)
+                chroma.stop(system)
 
     def _pages(self, audience: Audience, include: list[Any]) -> Iterator[Any]:
         offset = 0
@@ -226,51 +265,24 @@ class ChromaIndex:
             self._folder.mkdir(parents=True, exist_ok=True)
         # Opening replays what the graph on disk lacks and may write it: not while another process writes.
         with self._exclusive():
-            system, api = self._start()
+            system, api = chroma.start(self._folder, self._url)
             try:
-                self._collections = {audience: self._collection(api, audience) for audience in Audience}
+                self._collections = {audience: self._collection(api, f"passages-{audience}") for audience in Audience}
+                self._points = {audience: self._collection(api, f"points-{audience}") for audience in Audience}
                 self._system = system
                 self._generation = self._state().get("generation", "")
                 if self._url is None:
                     self._load_graphs()
             except BaseException:
-                self._system, self._collections = None, {}
-                _stop(system)
+                self._system, self._collections, self._points = None, {}, {}
+                chroma.stop(system)
                 raise
 
-    def _start(self) -> "tuple[System, ServerAPI]":
-        from chromadb.api import ServerAPI
-        from chromadb.config import Settings, System
-
-        if self._url is None:
-            settings = Settings(
-                chroma_api_impl="chromadb.api.rust.RustBindingsAPI",
-                is_persistent=True,
-                persist_directory=str(self._folder),
-                anonymized_telemetry=False,
-            )
-        else:
-            parts = urlsplit(self._url)
-            settings = Settings(
-                chroma_api_impl="chromadb.api.fastapi.FastAPI",
-                chroma_server_host=parts.hostname or "localhost",
-                chroma_server_http_port=parts.port or (443 if parts.scheme == "https" else 8000),
-                chroma_server_ssl_enabled=parts.scheme == "https",
-                anonymized_telemetry=False,
-            )
-        # Not chromadb.PersistentClient: that shares one system per path in the process, which couldn't be opened anew.
-        system = System(settings)
-        api = system.instance(ServerAPI)  # type: ignore[type-abstract]
-        system.start()
-        if (session := getattr(api, "_session", None)) is not None:
-            session.timeout = httpx.Timeout(SERVER_TIMEOUT_S)
-        return system, api
-
-    def _collection(self, api: "ServerAPI", audience: Audience) -> "Collection":
+    def _collection(self, api: "ServerAPI", name: str) -> "Collection":
         from chromadb.api.models.Collection import Collection
 
         model = api.get_or_create_collection(
-            name=f"passages-{audience}",
+            name=name,
             configuration={"hnsw": {"space": "cosine"}},
             metadata={"embedder": self._embedder.name},
         )
@@ -278,7 +290,7 @@ class ChromaIndex:
 
     def _load_graphs(self) -> None:
         """The graph is loaded by the first query; have that happen while we hold the lock."""
-        for collection in self._collections.values():
+        for collection in (*self._collections.values(), *self._points.values()):
             if (probe := collection.get(limit=1, include=["embeddings"]))["ids"]:
                 collection.query(query_embeddings=probe["embeddings"], n_results=1, include=[])
 
@@ -309,27 +321,8 @@ class ChromaIndex:
         with self._process_lock:
             yield
 
-    @contextmanager
-    def _translated(self, action: str) -> Iterator[None]:
-        from chromadb.errors import ChromaError
-
-        try:
-            yield
-        except (ChromaError, httpx.HTTPError, sqlite3.Error, OSError, ValueError, RuntimeError) as error:
-            raise IndexUnavailable(
-                f"the index at {self._where} can't {action}: {type(error).__name__}: {error}. "
-                + ("Is the Chroma server up?" if self._url else "Is the disk full, or the folder not writable?")
-            ) from error
-
-
-def _stop(system: "System") -> None:
-    from chromadb.api import ServerAPI
-
-    session = getattr(system.instance(ServerAPI), "_session", None)  # type: ignore[type-abstract]
-    system.stop()
-    if session is not None:
-        # The library leaves its connections to the garbage collector.
-        session.close()
+    def _translated(self, action: str) -> AbstractContextManager[None]:
+        return chroma.translated(self._where, self._url is not None, action)
 
 
 def _metadata(document: Document, passage: Passage, layout: str, count: int) -> dict[str, str | int]:

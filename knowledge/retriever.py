@@ -29,6 +29,8 @@ from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, 
 
 CANDIDATES = 30
 DENSE_WEIGHT = 0.85
+POINT_WEIGHT = 0.85
+POINTS_PER_CANDIDATE = 3
 
 
 class HybridRetriever:
@@ -64,15 +66,18 @@ class HybridRetriever:
         depth = max(CANDIDATES, 2 * query.k)
         lexical = {i: (audience, score) for i, audience, score in self._lexical.search(query.text, query.audiences, depth)}
         dense: dict[PassageId, float] = {}
+        nearest: dict[PassageId, float] = {}
         homes: dict[PassageId, Audience] = {}
         for audience in sorted(query.audiences):
             found = dict(self._index.search(vector, audience, depth))
-            by_words = [i for i, (home, _) in lexical.items() if home is audience and i not in found]
-            found |= self._cosines(vector, audience, by_words)
+            points = self._index.search_points(vector, audience, POINTS_PER_CANDIDATE * depth)
+            others = {*points, *(i for i, (home, _) in lexical.items() if home is audience)} - set(found)
+            found |= self._cosines(vector, audience, sorted(others))
             dense |= found
+            nearest |= {i: max(cosine, points.get(i, -1.0)) for i, cosine in found.items()}
             homes |= dict.fromkeys(found, audience)
-        ranked = fuse(dense, {i: score for i, (_, score) in lexical.items() if i in dense})
-        return self._hits(query, ranked, homes, dense, {i: score for i, (_, score) in lexical.items()})
+        ranked = fuse(dense, nearest, {i: score for i, (_, score) in lexical.items() if i in dense})
+        return self._hits(query, ranked, homes, dense, nearest, {i: score for i, (_, score) in lexical.items()})
 
     def _cosines(self, vector: Vectors, audience: Audience, ids: list[PassageId]) -> dict[PassageId, float]:
         return {i: float(np.dot(row, vector)) for i, row in self._index.vectors(audience, ids).items()}
@@ -83,6 +88,7 @@ class HybridRetriever:
         ranked: list[tuple[PassageId, float]],
         homes: dict[PassageId, Audience],
         dense: dict[PassageId, float],
+        nearest: dict[PassageId, float],
         lexical: dict[PassageId, float],
     ) -> list[Hit]:
         # Twice as many as asked for: another process may have deleted some since this one opened its graph.
@@ -91,7 +97,7 @@ class HybridRetriever:
         for audience in sorted(query.audiences):
             passages |= self._index.fetch(audience, [i for i, _ in shortlist if homes[i] is audience])
         hits = [
-            Hit(passage=passages[i], score=score, dense=dense[i], lexical=lexical.get(i, 0.0))
+            Hit(passage=passages[i], score=score, dense=dense[i], lexical=lexical.get(i, 0.0), nearest=nearest[i])
             for i, score in shortlist
             # Looked at once more, whatever the collections and the word index said.
             if i in passages and passages[i].audience in query.audiences
@@ -99,16 +105,20 @@ class HybridRetriever:
         return hits[: query.k]
 
 
-def fuse(dense: dict[PassageId, float], lexical: dict[PassageId, float]) -> list[tuple[PassageId, float]]:
+def fuse(
+    dense: dict[PassageId, float], nearest: dict[PassageId, float], lexical: dict[PassageId, float]
+) -> list[tuple[PassageId, float]]:
     """Candidates with a score of 0 to 1, best first; equal scores in the order of their ids.
 
     Args:
         dense: cosine similarity of every candidate.
+        nearest: the same for its nearest point.
         lexical: BM25 of those that share a word with the query.
     """
     best = max(lexical.values(), default=0.0)
-    scores = {
-        i: DENSE_WEIGHT * min(1.0, max(0.0, cosine)) + ((1 - DENSE_WEIGHT) * lexical.get(i, 0.0) / best if best > 0 else 0.0)
-        for i, cosine in dense.items()
-    }
+    scores: dict[PassageId, float] = {}
+    for i, cosine in dense.items():
+        meaning = (1 - POINT_WEIGHT) * cosine + POINT_WEIGHT * nearest[i]
+        words = lexical.get(i, 0.0) / best if best > 0 else 0.0
+        scores[i] = DENSE_WEIGHT * min(1.0, max(0.0, meaning)) + (1 - DENSE_WEIGHT) * words
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

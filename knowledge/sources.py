@@ -18,7 +18,7 @@ MAX_BYTES = 5_000_000
 """A help article is a few kilobytes; what is larger is an export or a mistake."""
 MARKDOWN, HTML, PLAIN = frozenset({".md", ".markdown"}), frozenset({".html", ".htm"}), frozenset({".txt"})
 SUFFIXES = MARKDOWN | HTML | PLAIN
-_KEYS = ("id", "title", "audience", "updated", "tags", "url", "language")
+_KEYS = ("id", "title", "audience", "updated", "tags", "url", "language", "asked")
 _DELIMITER = re.compile(r"^-{3,}\s*$", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -98,7 +98,8 @@ def parse_markdown(text: str, fallback_id: str, source: str, default_audience: A
         url=_text_value(meta, "url", source),
         updated=_text_value(meta, "updated", source),
         language=_text_value(meta, "language", source),
-        tags=_tags(meta, source),
+        tags=_texts(meta, "tags", source),
+        asked=_texts(meta, "asked", source),
     )
 
 
@@ -241,15 +242,15 @@ def _text_value(meta: Mapping[str, object], key: str, source: str) -> str | None
     return text or None
 
 
-def _tags(meta: Mapping[str, object], source: str) -> tuple[str, ...]:
-    value = meta.get("tags")
+def _texts(meta: Mapping[str, object], key: str, source: str) -> tuple[str, ...]:
+    value = meta.get(key)
     if value is None:
         return ()
     if isinstance(value, str):
-        value = value.split(",")
+        value = value.split(",") if key == "tags" else [value]
     if not isinstance(value, list):
-        raise SourceUnreadable(source, "front-matter tags must be a list")
-    return tuple(text for tag in value if (text := str(tag).strip()))
+        raise SourceUnreadable(source, f"front-matter {key} must be a list")
+    return tuple(text for one in value if (text := str(one).strip()))
 
 
 def _first_heading(body: str) -> str | None:

@@ -17,6 +17,7 @@ from knowledge.embed import passage_text
 from knowledge.errors import IndexUnavailable
 from knowledge.index import ChromaIndex, Entry, StoredCopy
 from knowledge.lexical import LexicalIndex
+from knowledge.points import points_of
 from knowledge.sources import existing_roots, read_sources
 from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, SourceFailure, SyncReport
 
@@ -156,8 +157,9 @@ class Syncer:
         entries: list[Entry] = []
         start = 0
         for document, passages in batch:
-            entries.append(Entry(document, passages, vectors[start : start + len(passages)]))
+            own = vectors[start : start + len(passages)]
             start += len(passages)
+            entries.append(Entry(document, passages, own, points_of(document, passages, own, self._embedder)))
         return entries
 
     def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Audience]) -> list[PassageId]:

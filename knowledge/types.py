@@ -35,11 +35,13 @@ class Document:
     updated: str | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    """How people ask for it, in words that the text does not use. Found by, never shown."""
 
     @property
     def version(self) -> str:
         """16 hex digits that change when anything a reader could see changes."""
-        seen = [self.title, self.text, self.audience, self.url, self.updated, self.language, self.tags]
+        seen = [self.title, self.text, self.audience, self.url, self.updated, self.language, self.tags, self.asked]
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
@@ -76,13 +78,16 @@ class Hit:
     """A passage that was found.
 
     `score` orders the hits (higher is better, 0 to 1); `dense` is the cosine similarity of query and
-    passage (-1 to 1); `lexical` is the BM25 score (0 and up, 0 when no word matched).
+    passage (-1 to 1); `lexical` is the BM25 score (0 and up, 0 when no word matched); `nearest` is the
+    highest cosine similarity of the query to the passage, to one of its sentences, or to a way of
+    asking for it (-1 to 1, at least `dense`).
     """
 
     passage: Passage
     score: float
     dense: float
     lexical: float
+    nearest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from importlib import resources
 
 import numpy as np
 
-from agent.graph.sentences import split_sentences
 from agent.graph.terms import content_terms
 from agent.ports import Embedder
+from knowledge.sentences import split_sentences
 from knowledge.types import Hit, Passage, Vectors
 
 WEIGHED_HITS = 4

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.graph.sentences import split_sentences
 from agent.graph.terms import content_terms
 from agent.ports import Embedder
+from knowledge.sentences import split_sentences
 
 MAX_QUOTE_WORDS = 110
 NEARLY_AS_GOOD = 0.12

@@ -1,6 +1,6 @@
 import pytest
 
-from agent.graph.sentences import split_sentences
+from knowledge.sentences import split_sentences
 
 
 @pytest.mark.parametrize(

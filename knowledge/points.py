@@ -6,38 +6,36 @@ sentences for tokens); and what customers call it gets one, which is how a quest
 with the article still finds it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from knowledge.index import Point
 from knowledge.sentences import split_sentences
-from knowledge.types import Document, Embedder, Passage, Vectors
+from knowledge.types import Document, Passage, Vectors
 
 MAX_SENTENCES = 40
 """Per passage; a price list of a thousand rows is found by its own vector and by its words."""
 
 
-def points_of(document: Document, passages: Sequence[Passage], vectors: Vectors, embedder: Embedder) -> list[Point]:
-    """Embed the sentences and the ways of asking, and give each of the latter to the passage nearest to it.
+def sentences_of(passage: Passage) -> list[str]:
+    """The sentences that become points."""
+    return split_sentences(passage.text, "en")[:MAX_SENTENCES]
+
+
+def points_of(document: Document, passages: Sequence[Passage], own: Vectors, known: Mapping[str, Vectors]) -> list[Point]:
+    """The points, each way of asking with the passage that is nearest to it.
 
     Args:
         document: the document.
-        passages: its passages.
-        vectors: theirs, float32 [passages, d].
-        embedder: the one of the index.
+        passages: its passages, at least one.
+        own: their vectors, float32 [passages, d].
+        known: the vector, float32 [d], of every sentence and way of asking.
     """
-    sentences = [(n, s) for n, p in enumerate(passages) for s in split_sentences(p.text, "en")[:MAX_SENTENCES]]
-    points: list[Point] = []
-    nearest = np.zeros((len(passages), len(document.asked)), dtype=np.float32)
-    asked = embedder.embed(document.asked)
-    if document.asked:
-        nearest = vectors @ asked.T
-    if sentences:
-        rows = embedder.embed([text for _, text in sentences])
-        points += [Point(passages[n].passage_id, row) for (n, _), row in zip(sentences, rows, strict=True)]
-        if document.asked:
-            for (n, _), row in zip(sentences, rows, strict=True):
-                nearest[n] = np.maximum(nearest[n], asked @ row)
-    points += [Point(passages[int(np.argmax(nearest[:, i]))].passage_id, row) for i, row in enumerate(asked)]
+    rows = [[known[text] for text in sentences_of(passage)] for passage in passages]
+    points = [Point(passage.passage_id, row) for passage, of in zip(passages, rows, strict=True) for row in of]
+    for text in document.asked:
+        asked = known[text]
+        near = [max([float(whole @ asked), *(float(row @ asked) for row in of)]) for whole, of in zip(own, rows, strict=True)]
+        points.append(Point(passages[int(np.argmax(near))].passage_id, asked))
     return points

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+import numpy as np
 
 from knowledge import chunk
 from knowledge.embed import passage_text
 from knowledge.errors import IndexUnavailable
 from knowledge.index import ChromaIndex, Entry, StoredCopy
 from knowledge.lexical import LexicalIndex
-from knowledge.points import points_of
+from knowledge.points import points_of, sentences_of
 from knowledge.sources import existing_roots, read_sources
 from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, SourceFailure, SyncReport
 
@@ -153,13 +154,16 @@ class Syncer:
         self._index.mark(generation)
 
     def _embedded(self, batch: list[tuple[Document, list[Passage]]]) -> list[Entry]:
-        vectors = self._embedder.embed([passage_text(passage) for _, passages in batch for passage in passages])
+        # All in one call: the model then works on full batches of texts of one length.
+        small = [text for _, passages in batch for passage in passages for text in sentences_of(passage)]
+        small += [text for document, _ in batch for text in document.asked]
+        whole = [passage_text(passage) for _, passages in batch for passage in passages]
+        texts = list(dict.fromkeys([*whole, *small]))
+        known = dict(zip(texts, self._embedder.embed(texts), strict=True))
         entries: list[Entry] = []
-        start = 0
         for document, passages in batch:
-            own = vectors[start : start + len(passages)]
-            start += len(passages)
-            entries.append(Entry(document, passages, own, points_of(document, passages, own, self._embedder)))
+            own = np.stack([known[passage_text(passage)] for passage in passages])
+            entries.append(Entry(document, passages, own, points_of(document, passages, own, known)))
         return entries
 
     def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Audience]) -> list[PassageId]:

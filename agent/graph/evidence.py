@@ -1,7 +1,7 @@
-"""How well do the passages answer the question? One calibrated number, before any model is asked. Pure.
+"""How well does the best passage answer the question? One calibrated number, before any model is asked. Pure.
 
-A logistic model over a handful of features of question and passage. Its weights stand in
-`calibration.json`, made by `tests/bench/calibrate_evidence.py`, which says on what.
+A logistic model over a handful of features of the question and of what was found. Its weights stand in
+`calibration.json`, made by `python -m tests.bench.calibrate_evidence`, which says on what.
 """
 
 import json
@@ -11,72 +11,85 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-import numpy as np
-
 from agent.graph.terms import content_terms
 from agent.ports import Embedder
 from knowledge.sentences import split_sentences
-from knowledge.types import Hit, Passage, Vectors
+from knowledge.types import Hit, Passage
 
-WEIGHED_HITS = 4
-"""Only the best few hits are looked at sentence by sentence: embedding sentences is the dear part."""
-FEATURES = ("dense", "sentence", "coverage", "unknown", "title", "lexical", "margin")
+FEATURES = ("dense", "nearest", "margin", "support", "coverage", "unknown", "title", "lexical", "length")
+"""What each one is stands in `features`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`probability` that the hit `best` answers the question (0 to 1, calibrated)."""
+    """`probability` that the best hit's document answers the question (0 to 1, calibrated).
+
+    `ranking` holds indexes of hits, best first, one for each document; `runner_up` is the one of another
+    document that is hardly behind, if there is one: then it can't be told which of the two is meant.
+    """
 
     probability: float
-    best: int
     ranking: tuple[int, ...] = ()
-    """Indexes of the weighed hits, most likely first."""
+    runner_up: int | None = None
+
+    @property
+    def best(self) -> int:
+        """Index of the best hit."""
+        return self.ranking[0]
 
 
 def weigh(embedder: Embedder, question: str, hits: Sequence[Hit]) -> Evidence:
-    """Judge the best hits. No hits: probability 0."""
+    """Judge what was found. No hits: probability 0."""
     if not hits:
-        return Evidence(0.0, 0)
-    rows = features(embedder, question, hits)
-    chances = [probability(row) for row in rows]
-    ranking = sorted(range(len(rows)), key=lambda i: -chances[i])
-    return Evidence(chances[ranking[0]], ranking[0], tuple(ranking))
+        return Evidence(0.0)
+    first_of: dict[str, int] = {}
+    for i, hit in enumerate(hits):
+        first_of.setdefault(hit.passage.doc_id, i)
+    ranking = tuple(first_of.values())
+    row = features(embedder, question, hits)
+    close = len(ranking) > 1 and hits[0].score - hits[ranking[1]].score <= _calibration().close
+    return Evidence(probability(row), ranking, ranking[1] if close else None)
 
 
-def features(embedder: Embedder, question: str, hits: Sequence[Hit]) -> list[tuple[float, ...]]:
-    """One row of `FEATURES` for each of the best `WEIGHED_HITS` hits."""
+def features(embedder: Embedder, question: str, hits: Sequence[Hit]) -> tuple[float, ...]:
+    """The row of `FEATURES` for the best hit.
+
+    dense, nearest: cosine similarities of the question to it. margin: how far `nearest` is above the best of
+    another document. support: `nearest` of another passage of the same document. coverage: share of the
+    question's content terms that it has. unknown: share that no hit has ("snake" in a help centre without
+    snakes). title: similarity of the question to title and headings. lexical: BM25 per term, on a log scale.
+    length: content terms, on a log scale.
+    """
+    best = hits[0]
     terms = set(content_terms(question))
-    known_somewhere = terms & {t for h in hits for t in content_terms(passage_text(h.passage))}
-    unknown = 1 - len(known_somewhere) / len(terms) if terms else 1.0
-    weighed = list(hits[:WEIGHED_HITS])
-    per_hit = [passage_sentences(h.passage) for h in weighed]
-    titles = [heading(h.passage) for h in weighed]
-    vectors = embedder.embed([question, *titles, *(s for sentences in per_hit for s in sentences)])
-    asked, rest = vectors[0], vectors[1 + len(titles) :]
-    rows: list[tuple[float, ...]] = []
-    start = 0
-    for i, (hit, sentences) in enumerate(zip(weighed, per_hit, strict=True)):
-        closeness = rest[start : start + len(sentences)] @ asked
-        start += len(sentences)
-        covered = terms & set(content_terms(passage_text(hit.passage)))
-        rows.append(
-            (
-                hit.dense,
-                _top(closeness),
-                len(covered) / len(terms) if terms else 0.0,
-                unknown,
-                float(vectors[1 + i] @ asked),
-                math.log1p(hit.lexical / max(1, len(terms))),
-                hit.dense - max((h.dense for h in hits if h.passage.doc_id != hit.passage.doc_id), default=0.0),
-            )
-        )
-    return rows
+    count = max(1, len(terms))
+    own = set(content_terms(passage_text(best.passage)))
+    anywhere = own.union(*(content_terms(passage_text(h.passage)) for h in hits))
+    others = [h.nearest for h in hits if h.passage.doc_id != best.passage.doc_id]
+    same = [h.nearest for h in hits[1:] if h.passage.doc_id == best.passage.doc_id]
+    vectors = embedder.embed([question, heading(best.passage)])
+    return (
+        best.dense,
+        best.nearest,
+        best.nearest - max(others, default=0.0),
+        max(same, default=0.0),
+        len(terms & own) / count,
+        len(terms - anywhere) / count,
+        float(vectors[0] @ vectors[1]),
+        math.log1p(best.lexical / count),
+        math.log1p(len(terms)),
+    )
 
 
 def probability(row: Sequence[float]) -> float:
     """The calibrated probability for one row of features."""
-    weights, bias = _calibration()
-    return 1 / (1 + math.exp(-(sum(w * x for w, x in zip(weights, row, strict=True)) + bias)))
+    calibration = _calibration()
+    return 1 / (1 + math.exp(-(sum(w * x for w, x in zip(calibration.weights, row, strict=True)) + calibration.bias)))
+
+
+def is_answerable(evidence: Evidence) -> bool:
+    """True if the evidence is good enough to answer from."""
+    return bool(evidence.ranking) and evidence.probability >= _calibration().answerable
 
 
 def passage_sentences(passage: Passage) -> list[str]:
@@ -94,11 +107,18 @@ def passage_text(passage: Passage) -> str:
     return f"{heading(passage)}\n{passage.text}"
 
 
-def _top(closeness: Vectors) -> float:
-    return float(np.max(closeness)) if closeness.size else 0.0
+@dataclass(frozen=True, slots=True)
+class _Calibration:
+    """The numbers in `calibration.json`. `answerable` and `close` are the two thresholds."""
+
+    weights: tuple[float, ...]
+    bias: float
+    answerable: float
+    close: float
 
 
 @cache
-def _calibration() -> tuple[tuple[float, ...], float]:
+def _calibration() -> _Calibration:
     data = json.loads(resources.files("agent.graph").joinpath("calibration.json").read_text(encoding="utf-8"))
-    return tuple(float(data["weights"][name]) for name in FEATURES), float(data["bias"])
+    weights = tuple(float(data["weights"][name]) for name in FEATURES)
+    return _Calibration(weights, float(data["bias"]), float(data["answerable"]), float(data["close"]))

@@ -5,12 +5,10 @@ from typing import Literal
 from langgraph.graph import END
 
 from agent.graph.compose import may_ask_back
+from agent.graph.evidence import is_answerable
 from agent.graph.state import TurnState
 from agent.types import Decision
 from policies.types import Action
-
-ANSWERABLE = 0.5
-"""Least probability that a passage answers, before a model is asked. See `calibration.json`."""
 
 
 def after_gate(state: TurnState) -> Literal["retrieve", "decide"]:
@@ -22,7 +20,7 @@ def after_gate(state: TurnState) -> Literal["retrieve", "decide"]:
 
 def after_retrieve(state: TurnState) -> Literal["draft", "decide"]:
     """No model call where no passage answers."""
-    return "draft" if state["evidence"].probability >= ANSWERABLE else "decide"
+    return "draft" if is_answerable(state["evidence"]) else "decide"
 
 
 def after_decide(state: TurnState) -> str:

@@ -29,6 +29,10 @@ def outcome_of(state: TurnState, context: TurnContext) -> Outcome:
 
 def _answer(state: TurnState, context: TurnContext) -> Outcome:
     text, citations = compose.answer(state["claims"], state["hits"])
+    language, policies = state["facts"].language, context.policies
+    if language != policies.locales[0] and all(c.text == c.quote for c in state["claims"]):
+        # The articles' own words, in the articles' language: say so in the customer's.
+        text = f"{policies.text('quoted', language)}\n\n{text}"
     drafted = context.policies.mode is Mode.DRAFT
     return _outcome(
         state,

@@ -1,11 +1,18 @@
 """Draft: the model writes an answer from the passages. At most one call, and none without evidence."""
 
+from dataclasses import replace
+
 from langgraph.runtime import Runtime
 
 from agent.errors import ModelOutputInvalid
+from agent.graph.followup import search_text
 from agent.graph.prompting import draft_prompt, parse_draft
+from agent.graph.quoting import best_quote
 from agent.graph.state import TurnContext, TurnState
+from agent.model_profiles import ModelProfile
+from agent.ports import Embedder
 from agent.types import Usage
+from knowledge.types import Passage
 
 DRAFT_PASSAGES = 4
 
@@ -17,8 +24,7 @@ async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         ModelUnavailable: the server can't be used now; the turn is tried again later.
     """
     context = runtime.context
-    evidence, hits = state["evidence"], state["hits"]
-    chosen = [hits[i].passage for i in evidence.ranking][:DRAFT_PASSAGES]
+    chosen = await context.in_thread(choose, context.embedder, context.profile, state)
     guidelines = context.policies.guidelines(state["facts"])
     prompt = draft_prompt(context.profile, context.policies.company, [g.then for g in guidelines], chosen, state["messages"])
     rules = (*state.get("rules", ()), *(g.id for g in guidelines))
@@ -27,3 +33,16 @@ async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     except ModelOutputInvalid:
         return {"draft": None, "rules": rules, "usage": Usage(llm_calls=1)}
     return {"draft": parse_draft(context.profile, completion.text), "rules": rules, "usage": completion.usage}
+
+
+def choose(embedder: Embedder, profile: ModelProfile, state: TurnState) -> list[Passage]:
+    """The passages that the model is shown, best first.
+
+    A model that can follow rules gets several. A small one gets the few sentences that answer: shown a whole
+    passage it writes of whatever stands first.
+    """
+    passages = [state["hits"][i].passage for i in state["evidence"].ranking][:DRAFT_PASSAGES]
+    if profile.prompt_style == "chat" or not passages:
+        return passages
+    quote, _ = best_quote(embedder, search_text(state["messages"]), passages[0].text)
+    return [replace(passages[0], text=quote or passages[0].text)]

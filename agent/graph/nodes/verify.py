@@ -26,10 +26,13 @@ async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
 def claims_of(embedder: Embedder, state: TurnState) -> tuple[Claim, ...]:
     """The sentences that may be sent, in order."""
     hits, evidence, question = state["hits"], state["evidence"], search_text(state["messages"])
-    drafted = supported_claims(embedder, question, state.get("draft"), hits, evidence.ranking)
-    if drafted:
-        return drafted
-    return (quote_claim(embedder, question, hits, evidence.best),)
+    claims = supported_claims(embedder, question, state.get("draft"), hits, evidence.ranking)
+    if not claims:
+        claims = (quote_claim(embedder, question, hits, evidence.best),)
+    # Where two articles are equally near the customer gets the words of both, rather than a guess.
+    if evidence.runner_up is not None and all(c.hit != evidence.runner_up for c in claims):
+        claims += (quote_claim(embedder, question, hits, evidence.runner_up),)
+    return claims
 
 
 def supported_claims(

@@ -52,6 +52,9 @@ _QUIET = {
     # They log task arguments, or a stack trace for what is handled: retries and reconnects have events of our own.
     "docket": logging.ERROR,
     "docket.dependencies": logging.CRITICAL,
+    "chromadb": logging.WARNING,
+    "sentence_transformers": logging.WARNING,
+    "transformers": logging.WARNING,
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "openai": logging.WARNING,

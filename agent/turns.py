@@ -25,10 +25,12 @@ from agent.types import (
     ConversationId,
     Decision,
     Message,
+    MessageId,
     OutboxEntry,
     Outcome,
     PolicyTrace,
     RunId,
+    outbox_id,
 )
 from knowledge.errors import KnowledgeError
 
@@ -91,18 +93,22 @@ class Turns:
         return await self._resume(conversation_id, run_id, {"approved": False, "text": None})
 
     async def _resume(self, conversation_id: ConversationId, run_id: RunId, answer: dict[str, object]) -> bool:
-        config = RunnableConfig(configurable={"thread_id": conversation_id})
-        waiting = await self.graph.aget_state(config)
-        if not waiting.next or waiting.values.get("run_id") != run_id:
-            return False
         conversation = await self.conversations.read(conversation_id)
-        if has_question(conversation):
+        if has_question(conversation) or not was_proposed(conversation, run_id):
             return False
-        resume: Command[Any] = Command(resume=answer)
-        state = await self.graph.ainvoke(resume, config, context=self.context, durability="exit")
-        entry = await self.conversations.release(conversation, run_id, state["outcome"])
+        config = RunnableConfig(configurable={"thread_id": conversation_id})
+        run = await self.graph.aget_state(config)
+        if run.values.get("run_id") != run_id:
+            return False
+        outcome: Outcome = run.values["outcome"]
+        # A run that no longer waits was ruled on before. Its ruling is released again, since a crash may have come
+        # in between; what was released stays released once.
+        if run.next:
+            resume: Command[Any] = Command(resume=answer)
+            outcome = (await self.graph.ainvoke(resume, config, context=self.context, durability="exit"))["outcome"]
+        entry = await self.conversations.release(conversation, run_id, outcome)
         if entry is not None:
-            self.on_outcome(state["outcome"])
+            self.on_outcome(outcome)
             await self.queue.add_delivery(entry.outbox_id)
         return entry is not None
 
@@ -163,6 +169,11 @@ def run_id_of(conversation: Conversation) -> RunId:
 def has_question(conversation: Conversation) -> bool:
     """True if the customer wrote something that no outcome has seen."""
     return any(m.author is Author.CUSTOMER for m in conversation.messages[conversation.answered :])
+
+
+def was_proposed(conversation: Conversation, run_id: RunId) -> bool:
+    """True if that run's outcome is a draft, which the customer can't see, and not an answer that was sent."""
+    return any(m.message_id == MessageId(outbox_id(run_id)) and not m.visible for m in conversation.messages)
 
 
 def visible(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -151,3 +151,8 @@ class Completion:
     text: str
     usage: Usage
     finish_reason: str = "stop"
+
+
+def outbox_id(run_id: RunId, *, released: bool = False) -> OutboxId:
+    """The id of a run's entry and of its words in the conversation. A run has one, and one more once a person has ruled."""
+    return OutboxId(f"out_{run_id}{'_released' if released else ''}")

@@ -88,15 +88,13 @@ class InMemoryConversations:
         return entry
 
     async def release(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
-        entry = make_entry(conversation, run_id, outcome, suffix="_released")
+        entry = make_entry(conversation, run_id, outcome, released=True)
         now = await self.read(conversation.conversation_id)
         reply = make_reply(entry)
         if now.length != conversation.length or reply is None or any(m.message_id == entry.outbox_id for m in now.messages):
             return None
         now = replace(now, messages=(*now.messages, reply), length=now.length + 1, answered=now.length + 1)
-        self.conversations[now.conversation_id] = replace(
-            now, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF
-        )
+        self.conversations[now.conversation_id] = replace(now, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
         self.outbox.entries[entry.outbox_id] = entry
         return entry
 

@@ -13,7 +13,9 @@ from agent.model_profiles import ModelProfile
 def embedded_model(profile: ModelProfile, port: int | None = None) -> Service:
     """A llama.cpp server on loopback with the profile's packaged weights. Its URL ends in `/v1`."""
     port = port or free_port()
-    threads = max(1, min(4, os.cpu_count() or 1))
+    # One less than there are cores: llama.cpp's threads wait spinning, so with a busy neighbour (a worker, an
+    # ingest) as many threads as cores take minutes for what fewer do in seconds.
+    threads = max(1, min(4, (os.cpu_count() or 2) - 1))
     module = (sys.executable, "-m", "agent.adapters.local_model", "--profile", profile.name)
     command = (*module, "--port", str(port), "--threads", str(threads))
 

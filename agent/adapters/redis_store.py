@@ -41,6 +41,7 @@ from agent.types import (
     OutboxId,
     Outcome,
     RunId,
+    outbox_id,
 )
 
 PREFIX = "innkeeper:"
@@ -233,7 +234,7 @@ class RedisConversations:
 
     async def release(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         """Write what a person decided about the draft of `run_id`, in one atomic step, once; see the port."""
-        entry = make_entry(conversation, run_id, outcome, suffix="_released")
+        entry = make_entry(conversation, run_id, outcome, released=True)
         reply = make_reply(entry)
         cid = conversation.conversation_id
         with _unavailable("release a draft"):
@@ -296,11 +297,11 @@ class RedisOutbox:
         return sorted(entries, key=lambda dead: dead.at)
 
 
-def make_entry(conversation: Conversation, run_id: RunId, outcome: Outcome, suffix: str = "") -> OutboxEntry:
-    """The outbox entry of a run. Its id depends on the run alone, so that a run has one (and one more if a person rules)."""
+def make_entry(conversation: Conversation, run_id: RunId, outcome: Outcome, *, released: bool = False) -> OutboxEntry:
+    """The outbox entry of a run."""
     asked = [message for message in conversation.messages if message.author is Author.CUSTOMER]
     return OutboxEntry(
-        outbox_id=OutboxId(f"out_{run_id}{suffix}"),
+        outbox_id=outbox_id(run_id, released=released),
         conversation_id=conversation.conversation_id,
         source=conversation.source,
         ticket_id=conversation.ticket_id,

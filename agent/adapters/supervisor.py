@@ -68,6 +68,15 @@ def live_services(data_dir: Path) -> dict[str, LiveService]:
     return {service.name: service for service in found if _lives(service)}
 
 
+def check_folder(data_dir: Path) -> None:
+    """See that no supervisor has this folder now, before time is spent on it.
+
+    Raises:
+        ServiceFailed: another `innkeeper up` uses the folder, or the folder can't be written.
+    """
+    _take_lock(data_dir.absolute()).close()
+
+
 class Supervisor:
     """Async context manager that owns the child processes of one data folder.
 

@@ -57,7 +57,7 @@ def up(
     """Start everything on this machine, print the URLs, stop cleanly on Ctrl-C."""
     from agent.cli.house import run_up
 
-    asyncio.run(run_up(_settings("WARNING"), demo=demo))
+    run_up(_settings("WARNING"), demo=demo)
 
 
 @app.command()

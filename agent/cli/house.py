@@ -1,6 +1,7 @@
 """`innkeeper up`: what a person sees while everything starts, and the demo."""
 
 import asyncio
+import signal
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ from agent.cli import show
 from agent.errors import ServiceFailed
 from agent.settings import Settings
 from agent.wiring import parts
-from agent.wiring.up import House, run_house
+from agent.wiring.up import House, check_folder, run_house
 
 DEMO_TICKETS = (
     "How much do I get back if I cancel three days before check-in?",
@@ -20,10 +21,16 @@ DEMO_TICKETS = (
 WAIT_S = 180.0
 
 
-async def run_up(settings: Settings, *, demo: bool) -> None:
-    """Start, show, wait for Ctrl-C."""
+def run_up(settings: Settings, *, demo: bool) -> None:
+    """Start, show, wait for Ctrl-C. SIGTERM is Ctrl-C from a program."""
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     began = time.monotonic()
-    await asyncio.to_thread(_fill, settings, demo)
+    check_folder(settings.data_dir)
+    _fill(settings, demo)  # outside the event loop, so that Ctrl-C ends it at once
+    asyncio.run(_up(settings, demo, began))
+
+
+async def _up(settings: Settings, demo: bool, began: float) -> None:
     async with run_house(settings, demo=demo, say=lambda line: show.err.print(f"· {line}")) as house:
         _greet(house, time.monotonic() - began)
         if demo and house.desk_url:
@@ -41,6 +48,7 @@ def _fill(settings: Settings, demo: bool) -> None:
     knowledge = parts.build_knowledge(settings)
     try:
         if demo:
+            show.err.print("· ingesting the sample help centre (takes a minute the first time)")
             with show.progress("ingesting the sample help centre") as step:
                 report = knowledge.sync([sample_folder()], on_progress=step)
             show.sync_report(report)

@@ -14,7 +14,7 @@ from agent.surface import AnswerBody
 from knowledge.types import Hit, SyncReport
 
 out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 COLOURS = {"answer": "green", "draft": "cyan", "clarify": "yellow", "handoff": "magenta", "refuse": "red"}
 
 
@@ -68,7 +68,7 @@ def sync_report(report: SyncReport) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A progress bar on stderr; the function inside takes done, total and a name."""
+    """A progress bar on a terminal, gone at the end; nothing elsewhere. The function inside takes done, total and a name."""
     bar = Progress(
         TextColumn(title),
         BarColumn(),
@@ -76,6 +76,8 @@ def progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[name]}"),
         console=err,
+        transient=True,
+        disable=not err.is_terminal,
     )
     with bar:
         task = bar.add_task(title, total=None, name="")

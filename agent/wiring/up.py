@@ -13,10 +13,12 @@ import httpx
 
 from agent.adapters.embedded import embedded_redis
 from agent.adapters.embedded_model import embedded_model, free_port
-from agent.adapters.supervisor import Service, Supervisor, write_private
+from agent.adapters.supervisor import Service, Supervisor, check_folder, write_private
 from agent.model_profiles import ModelProfile
 from agent.settings import Settings
 from agent.wiring import parts
+
+__all__ = ["House", "check_folder", "demo_secret", "new_secret", "run_house"]
 
 DEMO_SOURCE = "demo"
 DEMO_PORT = 8090
@@ -49,8 +51,8 @@ async def run_house(settings: Settings, *, demo: bool, say: Callable[[str], None
     """
     profile = parts.pick_profile(settings)
     parts.build_policies(settings)  # a bad policy stops here, not in a child's log
-    api_port = free_port(settings.port)
-    desk_port = free_port(DEMO_PORT) if demo else None
+    api_port = _port("the API", settings.port, say)
+    desk_port = _port("the demo desk", DEMO_PORT, say) if demo else None
     helpdesks = {name: _plain(desk) for name, desk in settings.helpdesks.items()}
     if desk_port:
         helpdesks[DEMO_SOURCE] = {
@@ -116,6 +118,13 @@ def _innkeeper(name: str, command: tuple[str, ...], url: str, env: dict[str, str
                 return False
 
     return Service(name, (sys.executable, "-m", "agent", *command), url, ready, env=env, ready_timeout_s=STARTS_IN_S)
+
+
+def _port(who: str, wanted: int, say: Callable[[str], None]) -> int:
+    port = free_port(wanted)
+    if wanted and port != wanted:
+        say(f"port {wanted} is in use: {who} takes {port}")
+    return port
 
 
 def _plain(desk: object) -> object:

@@ -1,0 +1,106 @@
+"""The command line as programs and people meet it: JSON of a known shape, or one clear message."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.product import run
+
+pytestmark = pytest.mark.slow
+
+QUESTION = "How much do I get back if I cancel three days before check-in?"
+
+
+def assert_fails(done, code: int, *words: str) -> None:
+    """One message on stderr that says all of this; nothing on stdout, no traceback."""
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("error:") <= 1
+    for word in words:
+        assert word in done.stderr
+
+
+def test_ask_gives_the_object_of_the_api_and_nothing_else(data_dir: Path) -> None:
+    done = run(data_dir, "ask", QUESTION, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    body = json.loads(done.stdout)
+    assert list(body) == [
+        *("decision", "answer", "citations", "confidence", "reason", "language", "policy", "usage", "timings_ms"),
+    ]
+    assert body["decision"] == "answer"
+    assert {"version", "rules"} <= set(body["policy"])
+    assert set(body["usage"]) == {"llm_calls", "prompt_tokens", "completion_tokens"}
+    assert all(list(c) == ["n", "doc_id", "passage_id", "title", "url", "quote"] for c in body["citations"])
+    assert any("50%" in citation["quote"] for citation in body["citations"])
+
+
+def test_ask_for_people_shows_the_answer_and_its_source(data_dir: Path) -> None:
+    done = run(data_dir, "ask", QUESTION)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "answer" in done.stdout
+    assert "50%" in done.stdout
+    assert "[1]" in done.stdout
+
+
+def test_search_gives_its_rows_and_nothing_else(data_dir: Path) -> None:
+    done = run(data_dir, "search", "cancel", "-k", "3", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = json.loads(done.stdout)
+    assert [list(row) for row in rows] == [["doc_id", "passage_id", "title", "score", "text"]] * 3
+
+
+def test_ingest_reports_what_it_did_and_names_what_it_could_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "good.md").write_text("# Pool\n\nThe pool is heated from May to September.\n")
+    done = run(tmp_path / "data", "ingest", str(folder), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert set(report) == {"added", "updated", "unchanged", "removed", "failed", "passages"}
+    assert (len(report["added"]), report["failed"], report["passages"]) == (1, [], 1)
+
+    (folder / "bad.md").write_bytes(b"\xff\xfe\x00broken\x9f")
+    done = run(tmp_path / "data", "ingest", str(folder), "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert len(report["unchanged"]) == 1
+    assert report["failed"][0]["source"].endswith("bad.md")
+
+
+def test_doctor_says_what_is_missing(data_dir: Path) -> None:
+    done = run(data_dir, "doctor", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    report = json.loads(done.stdout)
+    assert set(report) == {"ok", "checks", "egress"}
+    found = {check["name"]: check for check in report["checks"]}
+    assert [name for name, check in found.items() if not check["ok"]] == ["redis"]
+    assert "innkeeper up" in found["redis"]["detail"]
+
+
+def test_an_empty_knowledge_base_is_named(tmp_path: Path) -> None:
+    assert_fails(run(tmp_path, "ask", "hello?"), 1, "is empty", "innkeeper ingest")
+
+
+def test_an_unknown_setting_is_named_with_its_neighbour(tmp_path: Path) -> None:
+    done = run(tmp_path, "doctor", INNKEEPER_REDIS_ULR="redis://x")
+    assert_fails(done, 1, "INNKEEPER_REDIS_ULR", "did you mean INNKEEPER_REDIS_URL?")
+
+
+def test_a_missing_path_is_named(tmp_path: Path) -> None:
+    assert_fails(run(tmp_path, "ingest", str(tmp_path / "nowhere")), 1, str(tmp_path / "nowhere"))
+
+
+def test_a_bad_policy_file_is_named_with_its_line(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "policy.yaml").write_text("id: x\nversoin: 1.0.0\n")
+    done = run(tmp_path, "ask", "hello?", INNKEEPER_POLICY_DIR=str(folder))
+    assert_fails(done, 1, "policy.yaml:2", "versoin", "version")
+
+
+@pytest.mark.parametrize("arguments", [("ask",), ("ask", " "), ("ingest",), ("search", "x", "-k", "0"), ("nonsense",)])
+def test_wrong_use_exits_with_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert_fails(run(tmp_path, *arguments), 2)

@@ -1,11 +1,11 @@
 """The demo desk as a process."""
 
-import uvicorn
 from pydantic import SecretStr
 
 from agent.channels.demo_desk import DeskSettings, create_desk
 from agent.settings import Settings
 from agent.wiring import parts
+from agent.wiring.http import serve_app
 from agent.wiring.up import demo_secret
 
 
@@ -13,5 +13,4 @@ async def run_desk(settings: Settings, webhook_url: str, port: int) -> None:
     """Serve the desk on loopback until SIGTERM or Ctrl-C."""
     parts.guard_egress(settings, webhook_url)
     desk = DeskSettings(data_dir=settings.data_dir, webhook_url=webhook_url, secret=SecretStr(demo_secret(settings.data_dir)))
-    config = uvicorn.Config(create_desk(desk), host="127.0.0.1", port=port, loop="asyncio", log_config=None, access_log=False)
-    await uvicorn.Server(config).serve()
+    await serve_app(create_desk(desk), "127.0.0.1", port)

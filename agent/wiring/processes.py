@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import uvicorn
-
 from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.queue import DocketQueue, Handlers, WorkerOptions, run_worker
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, is_ready, redis_client
@@ -19,6 +17,7 @@ from agent.settings import Settings
 from agent.turns import Turns, think
 from agent.types import ConversationId, Message, Outcome, RunId
 from agent.wiring import parts
+from agent.wiring.http import serve_app
 from knowledge.errors import KnowledgeError
 
 
@@ -41,16 +40,7 @@ async def serve(settings: Settings) -> None:
         InnkeeperError: a part can't be built; see the message.
     """
     async with assemble(settings) as process:
-        config = uvicorn.Config(
-            create_app(process.deps),
-            host=settings.host,
-            port=settings.port,
-            loop="asyncio",  # uvloop opens sockets where the egress guard can't see them
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=10,
-        )
-        await uvicorn.Server(config).serve()
+        await serve_app(create_app(process.deps), settings.host, settings.port)
 
 
 async def work(settings: Settings) -> None:

@@ -26,7 +26,7 @@ from tests.servers import RedisServer, free_port, valkey
 ROOT = Path(__file__).parents[2]
 SOURCE = "acme"
 INNKEEPER = (sys.executable, "-m", "agent")
-STARTS_IN_S = 120.0
+STARTS_IN_S = 240.0
 ANSWERS_IN_S = 120.0
 
 
@@ -164,7 +164,7 @@ class Product:
             "INNKEEPER_DEBOUNCE_MS": "100",
             "INNKEEPER_REDELIVERY_S": "5",
         }
-        return environment(self.data_dir, **ours, **self.settings) | more
+        return environment(self.data_dir, **(ours | self.settings | more))
 
     def start(self, *commands: str, **more: str) -> None:
         """Start `serve` or `worker` or both at once, and wait until they are ready."""

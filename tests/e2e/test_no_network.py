@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.product import ROOT, environment, run, until, up
+from tests.e2e.product import ROOT, environment, run, up
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ from agent.privacy.egress import install
 from agent.privacy.environment import lock_down
 lock_down()
 guard = install()
-import json, httpx
+import json, socket, httpx
 from agent.errors import EgressRefused
 from agent.settings import load_settings
 from agent.telemetry import EGRESS_REFUSED
@@ -34,6 +34,10 @@ for url in ("http://192.0.2.1/collect", "http://telemetry.example/collect"):
         httpx.get(url, timeout=5)
     except (EgressRefused, httpx.ConnectError) as error:
         stopped.append(url)
+try:
+    socket.socket().connect(("192.0.2.1", 443))  # as a library that resolves names by itself
+except EgressRefused:
+    stopped.append("connect")
 print(json.dumps([stopped, guard.refused, EGRESS_REFUSED._value.get()]))
 """
 
@@ -73,12 +77,13 @@ def test_a_library_that_calls_home_is_stopped_and_reported(tmp_path: Path) -> No
     found = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert found.returncode == 0, found.stderr
     stopped, refused, counted = json.loads(found.stdout)
-    assert stopped == ["http://192.0.2.1/collect", "http://telemetry.example/collect"]
-    assert refused == counted == 2
+    assert stopped == ["http://192.0.2.1/collect", "http://telemetry.example/collect", "connect"]
+    assert refused == counted == 3
 
     report = json.loads(run(tmp_path, "doctor", "--json").stdout)
     assert [(line["event"], line["target"]) for line in report["egress"]["refused"]] == [
-        ("socket.connect", "192.0.2.1:80"),
+        ("socket.getaddrinfo", "192.0.2.1"),
         ("socket.getaddrinfo", "telemetry.example"),
+        ("socket.connect", "192.0.2.1:443"),
     ]
-    until(lambda: report["egress"]["allowed"] == ["loopback"], 1)
+    assert report["egress"]["allowed"] == ["loopback"]

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from knowledge.types import Document, Passage, PassageId
 
-LAYOUT = "2"
+LAYOUT = "3"
 """Raise it when this module cuts differently, or a document gets other points: it is then cut and embedded again."""
 LIMIT = 170
 """Most words in a passage; title and headings are embedded with it and need room too."""

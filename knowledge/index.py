@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,15 @@ class Point:
     """A vector, float32 [d], by which a passage is found beside its own."""
 
     passage_id: PassageId
+    kind: "PointKind"
     vector: Vectors
+
+
+class PointKind(StrEnum):
+    """What a point stands for. The value opens the last part of its id."""
+
+    SENTENCE = "s"
+    ASKED = "a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +131,16 @@ class ChromaIndex:
         distances = (found["distances"] or [[]])[0]
         return [(PassageId(i), 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
 
-    def search_points(self, vector: Vectors, audience: Audience, k: int) -> dict[PassageId, float]:
-        """Passages of one audience by their nearest point, with its cosine similarity; from the `k` nearest points."""
+    def search_points(self, vector: Vectors, audience: Audience, k: int) -> dict[PointKind, dict[PassageId, float]]:
+        """Passages of one audience by their nearest point of each kind, with its cosine; from the `k` nearest points."""
         with self._thread_lock, self._translated("search"):
             self._ensure_open()
             points = self._points[audience]
             found = points.query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
-        nearest: dict[PassageId, float] = {}
+        nearest: dict[PointKind, dict[PassageId, float]] = {kind: {} for kind in PointKind}
         for point_id, distance in zip(found["ids"][0], (found["distances"] or [[]])[0], strict=True):
-            nearest.setdefault(PassageId(point_id.rpartition("#")[0]), 1.0 - float(distance))
+            passage_id, _, place = point_id.rpartition("#")
+            nearest[PointKind(place[0])].setdefault(PassageId(passage_id), 1.0 - float(distance))
         return nearest
 
     def vectors(self, audience: Audience, ids: Sequence[PassageId]) -> dict[PassageId, Vectors]:
@@ -207,7 +217,7 @@ class ChromaIndex:
         counts: Counter[PassageId] = Counter()
         numbered: list[tuple[str, Point]] = []
         for point in points:
-            numbered.append((f"{point.passage_id}#{counts[point.passage_id]}", point))
+            numbered.append((f"{point.passage_id}#{point.kind}{counts[point.passage_id]}", point))
             counts[point.passage_id] += 1
         for start in range(0, len(numbered), PAGE):
             part = numbered[start : start + PAGE]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from knowledge.index import Point
+from knowledge.index import Point, PointKind
 from knowledge.sentences import split_sentences
 from knowledge.types import Document, Passage, Vectors
 
@@ -33,9 +33,11 @@ def points_of(document: Document, passages: Sequence[Passage], own: Vectors, kno
         known: the vector, float32 [d], of every sentence and way of asking.
     """
     rows = [[known[text] for text in sentences_of(passage)] for passage in passages]
-    points = [Point(passage.passage_id, row) for passage, of in zip(passages, rows, strict=True) for row in of]
+    points = [
+        Point(passage.passage_id, PointKind.SENTENCE, row) for passage, of in zip(passages, rows, strict=True) for row in of
+    ]
     for text in document.asked:
         asked = known[text]
         near = [max([float(whole @ asked), *(float(row @ asked) for row in of)]) for whole, of in zip(own, rows, strict=True)]
-        points.append(Point(passages[int(np.argmax(near))].passage_id, asked))
+        points.append(Point(passages[int(np.argmax(near))].passage_id, PointKind.ASKED, asked))
     return points

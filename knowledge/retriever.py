@@ -19,18 +19,44 @@ ranked by its best passage (nDCG@10 / recall@5 / recall@20; dev halves of public
 rare words find. Differences of .01 are within noise on the 56 queries of tau_banking.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from knowledge.index import ChromaIndex
+from knowledge.index import ChromaIndex, PointKind
 from knowledge.lexical import LexicalIndex
 from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors
 
 CANDIDATES = 30
 DENSE_WEIGHT = 0.85
-POINT_WEIGHT = 0.85
+SENTENCE_WEIGHT = 0.4
+ASKED_WEIGHT = 0.9
 POINTS_PER_CANDIDATE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """Cosine similarities of the query to a passage, to its nearest sentence and to its nearest way of asking.
+
+    -1 for a point that is not among the nearest ones.
+    """
+
+    passage: float
+    sentence: float = -1.0
+    asked: float = -1.0
+
+    @property
+    def best(self) -> float:
+        """The highest of them."""
+        return max(self.passage, self.sentence, self.asked)
+
+    @property
+    def meaning(self) -> float:
+        """The passage's own, raised towards that of a nearer point."""
+        by_sentence = SENTENCE_WEIGHT * (self.sentence - self.passage)
+        by_asked = ASKED_WEIGHT * (self.asked - self.passage)
+        return self.passage + max(0.0, by_sentence, by_asked)
 
 
 class HybridRetriever:
@@ -65,19 +91,19 @@ class HybridRetriever:
         vector = self._embedder.embed([query.text])[0]
         depth = max(CANDIDATES, 2 * query.k)
         lexical = {i: (audience, score) for i, audience, score in self._lexical.search(query.text, query.audiences, depth)}
-        dense: dict[PassageId, float] = {}
-        nearest: dict[PassageId, float] = {}
+        near: dict[PassageId, Nearness] = {}
         homes: dict[PassageId, Audience] = {}
         for audience in sorted(query.audiences):
             found = dict(self._index.search(vector, audience, depth))
             points = self._index.search_points(vector, audience, POINTS_PER_CANDIDATE * depth)
-            others = {*points, *(i for i, (home, _) in lexical.items() if home is audience)} - set(found)
+            by_words = {i for i, (home, _) in lexical.items() if home is audience}
+            others = by_words.union(*points.values()) - set(found)
             found |= self._cosines(vector, audience, sorted(others))
-            dense |= found
-            nearest |= {i: max(cosine, points.get(i, -1.0)) for i, cosine in found.items()}
+            sentence, asked = points[PointKind.SENTENCE], points[PointKind.ASKED]
+            near |= {i: Nearness(cosine, sentence.get(i, -1.0), asked.get(i, -1.0)) for i, cosine in found.items()}
             homes |= dict.fromkeys(found, audience)
-        ranked = fuse(dense, nearest, {i: score for i, (_, score) in lexical.items() if i in dense})
-        return self._hits(query, ranked, homes, dense, nearest, {i: score for i, (_, score) in lexical.items()})
+        words = {i: score for i, (_, score) in lexical.items() if i in near}
+        return self._hits(query, fuse(near, words), homes, near, words)
 
     def _cosines(self, vector: Vectors, audience: Audience, ids: list[PassageId]) -> dict[PassageId, float]:
         return {i: float(np.dot(row, vector)) for i, row in self._index.vectors(audience, ids).items()}
@@ -87,8 +113,7 @@ class HybridRetriever:
         query: Query,
         ranked: list[tuple[PassageId, float]],
         homes: dict[PassageId, Audience],
-        dense: dict[PassageId, float],
-        nearest: dict[PassageId, float],
+        near: dict[PassageId, Nearness],
         lexical: dict[PassageId, float],
     ) -> list[Hit]:
         # Twice as many as asked for: another process may have deleted some since this one opened its graph.
@@ -97,7 +122,7 @@ class HybridRetriever:
         for audience in sorted(query.audiences):
             passages |= self._index.fetch(audience, [i for i, _ in shortlist if homes[i] is audience])
         hits = [
-            Hit(passage=passages[i], score=score, dense=dense[i], lexical=lexical.get(i, 0.0), nearest=nearest[i])
+            Hit(passages[i], score, near[i].passage, lexical.get(i, 0.0), near[i].best)
             for i, score in shortlist
             # Looked at once more, whatever the collections and the word index said.
             if i in passages and passages[i].audience in query.audiences
@@ -105,20 +130,16 @@ class HybridRetriever:
         return hits[: query.k]
 
 
-def fuse(
-    dense: dict[PassageId, float], nearest: dict[PassageId, float], lexical: dict[PassageId, float]
-) -> list[tuple[PassageId, float]]:
+def fuse(near: Mapping[PassageId, Nearness], lexical: Mapping[PassageId, float]) -> list[tuple[PassageId, float]]:
     """Candidates with a score of 0 to 1, best first; equal scores in the order of their ids.
 
     Args:
-        dense: cosine similarity of every candidate.
-        nearest: the same for its nearest point.
+        near: of every candidate.
         lexical: BM25 of those that share a word with the query.
     """
     best = max(lexical.values(), default=0.0)
     scores: dict[PassageId, float] = {}
-    for i, cosine in dense.items():
-        meaning = (1 - POINT_WEIGHT) * cosine + POINT_WEIGHT * nearest[i]
+    for i, nearness in near.items():
         words = lexical.get(i, 0.0) / best if best > 0 else 0.0
-        scores[i] = DENSE_WEIGHT * min(1.0, max(0.0, meaning)) + (1 - DENSE_WEIGHT) * words
+        scores[i] = DENSE_WEIGHT * min(1.0, max(0.0, nearness.meaning)) + (1 - DENSE_WEIGHT) * words
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

@@ -12,7 +12,7 @@ from knowledge.types import Audience
 from policies.patterns import check_pattern
 from policies.types import Action, Mode
 
-REQUIRED_TEXTS = ("handoff", "dont_know", "clarify", "refuse", "technical", "safety", "quoted")
+REQUIRED_TEXTS = ("handoff", "dont_know", "clarify", "refuse", "technical", "safety", "quoted", "closest")
 """What the agent may have to say whatever the triggers are."""
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")

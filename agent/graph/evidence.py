@@ -24,13 +24,13 @@ FEATURES = ("dense", "nearest", "margin", "support", "coverage", "unknown", "tit
 class Evidence:
     """`probability` that the best hit's document answers the question (0 to 1, calibrated).
 
-    `ranking` holds indexes of hits, best first, one for each document; `runner_up` is the one of another
-    document that is hardly behind, if there is one: then it can't be told which of the two is meant.
+    `ranking` holds indexes of hits, best first, one for each document. Where the evidence is not `sure`, an answer
+    says so, and quotes the runner-up beside the best.
     """
 
     probability: float
     ranking: tuple[int, ...] = ()
-    runner_up: int | None = None
+    sure: bool = False
 
     @property
     def best(self) -> int:
@@ -46,9 +46,8 @@ def weigh(embedder: Embedder, question: str, hits: Sequence[Hit]) -> Evidence:
     for i, hit in enumerate(hits):
         first_of.setdefault(hit.passage.doc_id, i)
     ranking = tuple(first_of.values())
-    row = features(embedder, question, hits)
-    close = len(ranking) > 1 and hits[0].score - hits[ranking[1]].score <= _calibration().close
-    return Evidence(probability(row), ranking, ranking[1] if close else None)
+    chance = probability(features(embedder, question, hits))
+    return Evidence(chance, ranking, chance >= _calibration().sure)
 
 
 def features(embedder: Embedder, question: str, hits: Sequence[Hit]) -> tuple[float, ...]:
@@ -109,16 +108,16 @@ def passage_text(passage: Passage) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Calibration:
-    """The numbers in `calibration.json`. `answerable` and `close` are the two thresholds."""
+    """The numbers in `calibration.json`. `answerable` and `sure` are the two thresholds."""
 
     weights: tuple[float, ...]
     bias: float
     answerable: float
-    close: float
+    sure: float
 
 
 @cache
 def _calibration() -> _Calibration:
     data = json.loads(resources.files("agent.graph").joinpath("calibration.json").read_text(encoding="utf-8"))
     weights = tuple(float(data["weights"][name]) for name in FEATURES)
-    return _Calibration(weights, float(data["bias"]), float(data["answerable"]), float(data["close"]))
+    return _Calibration(weights, float(data["bias"]), float(data["answerable"]), float(data["sure"]))

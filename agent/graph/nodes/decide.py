@@ -33,6 +33,8 @@ def _answer(state: TurnState, context: TurnContext) -> Outcome:
     if language != policies.locales[0] and all(c.text == c.quote for c in state["claims"]):
         # The articles' own words, in the articles' language: say so in the customer's.
         text = f"{policies.text('quoted', language)}\n\n{text}"
+    if not state["evidence"].sure:
+        text = f"{text}\n\n{policies.text('closest', language)}"
     drafted = context.policies.mode is Mode.DRAFT
     return _outcome(
         state,

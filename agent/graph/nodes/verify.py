@@ -29,9 +29,9 @@ def claims_of(embedder: Embedder, state: TurnState) -> tuple[Claim, ...]:
     claims = supported_claims(embedder, question, state.get("draft"), hits, evidence.ranking)
     if not claims:
         claims = (quote_claim(embedder, question, hits, evidence.best),)
-    # Where two articles are equally near the customer gets the words of both, rather than a guess.
-    if evidence.runner_up is not None and all(c.hit != evidence.runner_up for c in claims):
-        claims += (quote_claim(embedder, question, hits, evidence.runner_up),)
+    # Where it can't be told which article is meant the customer gets the words of two, rather than a guess.
+    if not evidence.sure and len(evidence.ranking) > 1 and all(c.hit != evidence.ranking[1] for c in claims):
+        claims += (quote_claim(embedder, question, hits, evidence.ranking[1]),)
     return claims
 
 

@@ -4,11 +4,10 @@ import json
 import time
 from collections.abc import Iterator
 
-import httpx
 import pytest
 import redis
 
-from tests.e2e.product import ModelServer, Product, message, product, small_model, until
+from tests.e2e.product import ModelServer, Product, http, message, product, small_model, until
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +36,7 @@ def dead_model(own_model: ModelServer) -> Iterator[ModelServer]:
 
 
 def readiness(house: Product) -> tuple[int, str]:
-    response = httpx.get(f"{house.url}/readyz", trust_env=False, timeout=10)
+    response = http().get(f"{house.url}/readyz")
     return response.status_code, response.json()["status"]
 
 
@@ -95,7 +94,7 @@ def test_nothing_of_a_bad_delivery_is_kept(house: Product) -> None:
         "too large": house.deliver(message("BAD", "x" * 2_000_000, "M-BAD")),
         "incomplete": house.deliver(json.dumps({"type": "ticket.message.created", "data": {"ticket_id": "BAD"}}).encode()),
         "unknown source": house.deliver(bad, source="nobody"),
-        "unsigned": httpx.post(f"{house.url}/webhooks/acme", content=bad, trust_env=False),
+        "unsigned": http().post(f"{house.url}/webhooks/acme", content=bad),
     }
     house.secret = "whsec_" + "A" * 44
     try:

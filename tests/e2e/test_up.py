@@ -6,11 +6,10 @@ import signal
 import socket
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
-from tests.e2e.product import Up, run, until, up
+from tests.e2e.product import Up, http, run, until, up
 
 pytestmark = pytest.mark.slow
 
@@ -38,12 +37,11 @@ def test_the_demo_shows_three_tickets_takes_more_and_stops_cleanly(data_dir: Pat
         assert "50%" in tickets[0]
         assert "[1]" in tickets[0]
         api, desk = url_after(told, "Innkeeper is up"), url_after(told, "Try it yourself")
-        with httpx.Client(trust_env=False, timeout=10) as client:
-            assert client.get(f"{api}/readyz").json()["status"] == "ready"
-            assert "innkeeper_turns_total" in client.get(f"{api}/metrics").text
-            assert "<html" in client.get(desk).text
-            ticket = client.post(f"{desk}/tickets", json={"text": "Can I bring my dog?"}).json()["id"]
-            until(lambda: client.get(f"{desk}/tickets/{ticket}").json()["status"] in ("answered", "person"))
+        assert http().get(f"{api}/readyz").json()["status"] == "ready"
+        assert "innkeeper_turns_total" in http().get(f"{api}/metrics").text
+        assert "<html" in http().get(desk).text
+        ticket = http().post(f"{desk}/tickets", json={"text": "Can I bring my dog?"}).json()["id"]
+        until(lambda: http().get(f"{desk}/tickets/{ticket}").json()["status"] in ("answered", "person"))
 
         second = run(data_dir, "up")
         assert second.returncode == 1
@@ -75,7 +73,7 @@ def test_a_port_in_use_is_passed_over_and_named(data_dir: Path) -> None:
             told = house.printed("Innkeeper is up")
             api = url_after(told, "Innkeeper is up")
             assert f"port {port} is in use: the API takes {api.rpartition(':')[2]}" in house.errors.read_text()
-            assert httpx.get(f"{api}/healthz", trust_env=False).is_success
+            assert http().get(f"{api}/healthz").is_success
             children = family(house)
             house.process.send_signal(signal.SIGTERM)
             assert house.process.wait(60) == 0

@@ -99,7 +99,8 @@ def figures(asked: list[Asked], probed: list[tuple[dict[str, Any], Outcome]]) ->
     calls = Counter(a.outcome.usage.llm_calls for a in asked)
     prompt = max(a.outcome.usage.prompt_tokens for a in asked)
     lines.append(
-        f"seconds a turn: median {seconds[len(seconds) // 2]:.2f}, worst {seconds[-1]:.2f}; model calls {dict(calls)}; longest prompt {prompt} tokens"
+        f"seconds a turn: median {seconds[len(seconds) // 2]:.2f}, worst {seconds[-1]:.2f}; "
+        f"model calls {dict(calls)}; longest prompt {prompt} tokens"
     )
     return lines
 

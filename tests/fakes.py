@@ -1,9 +1,14 @@
 """Fakes of the seams, held to the same contract tests as the real adapters."""
 
+import zlib
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from agent.adapters.redis_store import make_entry, make_reply
 from agent.errors import ConversationMissing
+from agent.graph.terms import content_terms
 from agent.ports import Ticket
 from agent.types import (
     Author,
@@ -16,6 +21,7 @@ from agent.types import (
     Outcome,
     RunId,
 )
+from knowledge.types import Hit, Passage, Query, Vectors
 
 
 class InMemoryOutbox:
@@ -120,3 +126,38 @@ class InMemoryQueue:
 
 def _waits(conversation: Conversation) -> bool:
     return any(message.author is Author.CUSTOMER for message in conversation.messages[conversation.answered :])
+
+
+class HashedWordsEmbedder:
+    """`agent.ports.Embedder` without a model: texts that share content words are near each other."""
+
+    name = "hashed-words"
+
+    def __init__(self, size: int = 512) -> None:
+        self.size = size
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        found = np.zeros((len(texts), self.size), np.float32)
+        for row, text in zip(found, texts, strict=True):
+            for term in content_terms(text) or [text]:
+                row[zlib.crc32(term.encode()) % self.size] += 1.0
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+
+
+class InMemoryRetriever:
+    """`agent.ports.Retriever` over a few passages, by likeness alone."""
+
+    def __init__(self, embedder: HashedWordsEmbedder, passages: Sequence[Passage]) -> None:
+        self.embedder = embedder
+        self.passages = passages
+        self.queries: list[Query] = []
+
+    def search(self, query: Query) -> list[Hit]:
+        self.queries.append(query)
+        shown = [p for p in self.passages if p.audience in query.audiences]
+        if not shown:
+            return []
+        vectors = self.embedder.embed([query.text, *(f"{p.title} {p.text}" for p in shown)])
+        near = [max(0.0, float(v)) for v in vectors[1:] @ vectors[0]]
+        hits = [Hit(p, score=n, dense=n, lexical=10 * n, nearest=n) for p, n in zip(shown, near, strict=True)]
+        return sorted(hits, key=lambda hit: -hit.score)[: query.k]

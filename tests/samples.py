@@ -15,7 +15,7 @@ from agent.types import (
     RunId,
     Usage,
 )
-from knowledge.types import DocumentId, PassageId
+from knowledge.types import Audience, DocumentId, Hit, Passage, PassageId
 
 TICKET = Ticket(ConversationId("desk:7"), "desk", "7", "Refund")
 
@@ -62,3 +62,13 @@ def entry(number: int = 1, result: Outcome | None = None) -> OutboxEntry:
         outcome=result or outcome(),
         created_at="2026-11-24T10:00:01+00:00",
     )
+
+
+def passage(doc_id: str, text: str, title: str = "Article", audience: Audience = Audience.PUBLIC) -> Passage:
+    return Passage(
+        PassageId(f"{doc_id}#0"), DocumentId(doc_id), "v1", 0, title, (), text, audience, f"https://help.example/{doc_id}"
+    )
+
+
+def hit(doc_id: str, text: str, title: str = "Article", score: float = 0.9) -> Hit:
+    return Hit(passage(doc_id, text, title), score, score, 10.0, score)

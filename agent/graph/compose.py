@@ -1,6 +1,8 @@
 """Words around verified claims: the reply with its citations, and the summary for a person. Pure."""
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from agent.graph.claims import Claim
 from agent.graph.followup import latest_request
@@ -10,6 +12,7 @@ from knowledge.types import Hit
 
 MAX_ASKED_BACK = 2
 SUMMARY_PASSAGES = 3
+_ITEM = re.compile(r"\s*([-*+•]|\d+[.)])\s")
 
 
 def answer(claims: Sequence[Claim], hits: Sequence[Hit]) -> tuple[str, tuple[Citation, ...]]:
@@ -20,8 +23,7 @@ def answer(claims: Sequence[Claim], hits: Sequence[Hit]) -> tuple[str, tuple[Cit
     for claim in claims:
         n = numbers.setdefault(claim.hit, len(numbers) + 1)
         quotes.setdefault(claim.hit, []).append(claim.quote)
-        joint = "\n\n" if claim.text.count("\n") or claim.text.lstrip().startswith(("-", "|", "*")) else " "
-        parts.append(f"{claim.text.rstrip()}{joint if joint != ' ' else ' '}[{n}]")
+        parts.append(_numbered(claim.text.strip("\n").rstrip(), n))
     citations = tuple(
         Citation(
             n=n,
@@ -33,7 +35,23 @@ def answer(claims: Sequence[Claim], hits: Sequence[Hit]) -> tuple[str, tuple[Cit
         )
         for i, n in numbers.items()
     )
-    return " ".join(parts) if all("\n" not in p for p in parts) else "\n\n".join(parts), citations
+    return _joined(parts), citations
+
+
+def _numbered(text: str, n: int) -> str:
+    """The [n] ends the sentence; under a table or a list of several items it stands by itself, for it is of the whole."""
+    last = text.splitlines()[-1] if text else ""
+    apart = last.lstrip().startswith("|") or ("\n" in text and _ITEM.match(last))
+    return f"{text}\n\n[{n}]" if apart else f"{text} [{n}]"
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Sentences run on; whatever has lines of its own is a paragraph of its own."""
+    text = ""
+    for before, part in pairwise(("", *parts)):
+        is_block = any("\n" in p or _ITEM.match(p) for p in (before, part))
+        text += (("\n\n" if is_block else " ") if before else "") + part
+    return text
 
 
 def may_ask_back(messages: Sequence[Message]) -> bool:

@@ -1,12 +1,14 @@
 """Which words of a passage to quote, when a quote says it better than the draft. Pure.
 
 A quote is whole: the block (paragraph, list, table) around the sentence that answers, with the line
-that introduces it, so that no condition is cut off. It is a verbatim span of the passage.
+that introduces it, so that no condition is cut off. It is a verbatim span of the passage, or whole
+lines of it.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +21,8 @@ NEARLY_AS_GOOD = 0.12
 """A second block is quoted too if its best sentence is this close (cosine) to the best one's."""
 
 _ITEM = re.compile(r"^\s*([-*+•]|\d+[.)]|\|)\s*")
+_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_a-z]|[\"'(*\[€$£])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ def blocks(text: str) -> list[Block]:
             continue
         joins = found and (found[-1].is_lead_in or (found[-1].is_listing and _ITEM.match(part)))
         if joins:
-            found[-1] = Block(f"{found[-1].text}\n{part.rstrip()}")
+            found[-1] = Block(f"{found[-1].text}\n\n{part.rstrip()}")
         else:
             found.append(Block(part.rstrip()))
     return found
@@ -89,17 +93,43 @@ def _closeness(embedder: Embedder, question: str, candidates: Sequence[Block]) -
 
 
 def _shorten(embedder: Embedder, question: str, quote: str) -> str:
-    """A quote that is too long is cut to whole lines around its best line; a list keeps its lead-in."""
+    """A quote that is too long is cut to its best whole lines; a list keeps its lead-in, a table its header."""
     if len(quote.split()) <= MAX_QUOTE_WORDS:
         return quote
     lines = [line for line in quote.splitlines() if line.strip()]
     if len(lines) < 2:
-        return quote
+        return _best_sentences(embedder, question, quote)
     near = embedder.embed([question, *lines])
     order = sorted(range(len(lines)), key=lambda i: -float(near[i + 1] @ near[0]))
-    kept = {0} if Block(lines[0]).is_lead_in or lines[0].lstrip().startswith("|") else set()
+    kept = _opening(lines)
     for i in order:
-        if sum(len(lines[j].split()) for j in kept | {i}) > MAX_QUOTE_WORDS and kept:
+        if sum(len(lines[j].split()) for j in kept | {i}) > MAX_QUOTE_WORDS and i != order[0]:
             break
         kept.add(i)
-    return "\n".join(lines[i] for i in sorted(kept))
+    short = "\n".join(lines[i] for i in sorted(kept))
+    return short if len(kept) > 1 else _best_sentences(embedder, question, short)
+
+
+def _opening(lines: Sequence[str]) -> set[int]:
+    """The lines without which the others can't be understood: the lead-in, the header of a table and its rule."""
+    kept = {0} if Block(lines[0]).is_lead_in else set()
+    rule = next((i for i, line in enumerate(lines) if _RULE.match(line)), None)
+    return kept if rule is None else kept | {rule, max(0, rule - 1)}
+
+
+def _best_sentences(embedder: Embedder, question: str, line: str) -> str:
+    """A long paragraph is cut to whole sentences that follow each other, around the best one."""
+    if len(line.split()) <= MAX_QUOTE_WORDS:
+        return line
+    ends = [0, *(m.end() for m in _SENTENCE_END.finditer(line)), len(line)]
+    parts = [line[a:b] for a, b in pairwise(ends) if line[a:b].strip()]
+    near = embedder.embed([question, *parts])
+    closeness = [float(v) for v in near[1:] @ near[0]]
+    first = last = int(np.argmax(closeness))
+    while True:
+        sides = [i for i in (first - 1, last + 1) if 0 <= i < len(parts)]
+        sides = [i for i in sides if len("".join(parts[min(first, i) : max(last, i) + 1]).split()) <= MAX_QUOTE_WORDS]
+        if not sides:
+            return "".join(parts[first : last + 1]).strip()
+        best = max(sides, key=lambda i: closeness[i])
+        first, last = min(first, best), max(last, best)

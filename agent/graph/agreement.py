@@ -1,0 +1,223 @@
+"""Does a claim say the same as one sentence of a passage? Hard contradictions, found by rules. Pure, English.
+
+Words that overlap are not enough: "You get a full refund" is in the words of "You get a full refund if you cancel
+five days before". So what limits a sentence must be kept (conditions, exceptions, bounds, hedges, options), what
+turns it round must agree (negations, order of the words within a clause), and nothing may be added that widens it.
+Every rule is strict: a claim that says the same in freer words is refused too, and a quote takes its place.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from agent.graph import quantities
+from agent.graph.quantities import NUMBER_WORDS
+from agent.graph.terms import FUNCTION_WORDS, stem, words
+
+MIN_CONDITION_KEPT = 0.8
+"""Share of a condition's content words that a claim must keep. Set by tests/bench/bench_claims.py."""
+
+# Other words for the same thing, as stems. Only what no customer could take for something else.
+_SAME = {
+    "reserv": "book",
+    "reimburs": "refund",
+    "payment": "pay",
+    "paid": "pay",
+    "chosen": "choos",
+    "written": "write",
+    "sent": "send",
+    "told": "tell",
+    "kept": "keep",
+    "receiv": "get",
+}
+_EMPTY = frozenset(["able", "abl", "get", "non", "simpli", "e"])
+"""Stems that carry no fact of their own; negation is compared by itself."""
+
+_NEGATION = re.compile(
+    r"\b(not|no|never|none|cannot|without|neither|nor|nobody|nothing|unable|non|cant|wont|dont|doesnt|isnt|arent)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(
+    r"\b(if|unless|only|until|till|except|provided|as long as|before|after|within|at least|at most|up to|more than|less than|"
+    r"fewer than|under|over|when|whenever|while|once|during|without|other than|between|for bookings|for stays|from|per|"
+    r"each|every|with|by|in case|where|outside|inside|for)\b"
+    r"((?:(?!\b(?:if|unless|until|except|when|whenever|once|provided)\b)[^,.;:()])*)",
+    re.IGNORECASE,
+)
+_HEADING_CONDITION = re.compile(
+    r"\b(if|unless|except|without|less than|more than|at least|within|only|after|before|during)\b", re.IGNORECASE
+)
+_LEANS = re.compile(
+    r"^(otherwise|in (that|this|the (first|second|third|other|same)) case|then|this|that|these|those|they|it|he|she|also|"
+    r"however|but|instead|after (that|this)|before that|in addition|and|or|so|here|there|both|neither|all of (them|these))\b",
+    re.IGNORECASE,
+)
+_EXCEPTION_FOLLOWS = re.compile(
+    r"^(however|but|except|exceptions?|unless|otherwise|not |only |(this|that|it|they|these) "
+    r"(only|does not|doesn['’]t|do not|don['’]t|is not|isn['’]t|are not|aren['’]t|no longer|never)\b)",
+    re.IGNORECASE,
+)
+_PROMISE = re.compile(
+    r"\b(we|us|our (?:team|support|staff))\b\W+(?:\w+\W+)?(will|ll|have|has|shall|are going|promise|guarantee)\b"
+    r"|\bwe['’](ll|ve)\b",
+    re.IGNORECASE,
+)
+_OURSELVES = re.compile(r"\b(we|our|ours|us)\b|\bwe['’]", re.IGNORECASE)
+
+_GROUPS: dict[str, str] = {
+    "a condition": r"if|when|whenever|once|provided|as long as|in case|where|for",
+    "an exception": r"unless|except|other than|apart from|without",
+    "only": r"only|solely|exclusively",
+    "before": r"before|prior to",
+    "after": r"after|following",
+    "until": r"until|till",
+    "during": r"during|while",
+    "all": r"all|every|each|any|anyone|anything|both|whenever|wherever|per",
+    "an obligation": r"must|have to|has to|need|needs|required|requires?|should",
+    "an option": r"can|cannot|can['’]t|may|might|could|allowed|allows?|possible|able|unable|optional|or",
+    "a hedge": r"some|most|many|usually|normally|often|typically|sometimes|generally|may|might|could|almost|mostly|likely",
+    "an alternative": r"or|otherwise|instead",
+}
+_GROUP = {name: re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE) for name, pattern in _GROUPS.items()}
+# What the source limits must stay limited; what it does not limit or oblige must not be.
+_KEPT = ("an exception", "only", "before", "after", "until", "an option", "a hedge")
+_NOT_ADDED = (
+    "a condition",
+    "an exception",
+    "only",
+    "before",
+    "after",
+    "until",
+    "during",
+    "all",
+    "an obligation",
+    "an alternative",
+)
+_CLAUSE = re.compile(r"[,;:.()–—]|\b(?:if|when|whenever|unless|but|and|or|while|because|so|which|that)\b", re.IGNORECASE)
+
+
+def content(text: str) -> list[str]:
+    """Stems of the words that carry facts, in order; numbers as digits, other words for the same thing as one."""
+    text = re.sub(r"\be-mail", "email", text, flags=re.IGNORECASE)
+    found = []
+    for word in words(text):
+        if word in NUMBER_WORDS and word != "half":
+            found.append(f"{NUMBER_WORDS[word]:g}")
+        elif word not in FUNCTION_WORDS:
+            term = _SAME.get(stem(word), stem(word))
+            if term not in _EMPTY:
+                found.append(term)
+    return found
+
+
+def disagreement(claim: str, sentences: Sequence[str], at: int, context: str) -> str:
+    """The first contradiction between a claim and sentence `at` of a passage, in words; empty if there is none.
+
+    Args:
+        claim: what is to be sent.
+        sentences: the sentences of the passage.
+        at: which one the claim is compared with.
+        context: title and headings of the passage.
+    """
+    source = sentences[at]
+    if wrong := quantities.unsupported(claim, source) and quantities.unsupported(claim, f"{source} {context}"):
+        return f"number {wrong[0].value:g} is not in the sentence"
+    if added := next((m for m in names(claim) if m not in {w.lower() for w in words(f"{source} {context}")}), ""):
+        return f"name {added!r} is not in the sentence"
+    checks: tuple[Callable[[str, str], str], ...] = (_negation, _voice, _limits, dropped_condition, dropped_name, _order)
+    for check in checks:
+        if reason := check(claim, source):
+            return reason
+    return _surroundings(claim, sentences, at, context)
+
+
+def _surroundings(claim: str, sentences: Sequence[str], at: int, context: str) -> str:
+    """Conditions that stand around a sentence: lead-in, heading, the sentence it leans on, an exception after it."""
+    source = sentences[at]
+    heading = " ".join(part for part in context.split(" – ")[1:] if _HEADING_CONDITION.search(part))
+    lead_in = next((s for s in reversed(sentences[:at]) if s.rstrip().endswith(":")), "")
+    before = sentences[at - 1] if at and _LEANS.search(source) else ""
+    for place, text in (("heading", heading), ("lead-in", lead_in), ("sentence before", before)):
+        if dropped := dropped_condition(claim, text):
+            return f"{dropped} ({place})"
+    if before and _negation(claim, source + " " + before) and _negation(claim, source):
+        return "negation differs"
+    if before and at > 1 and _LEANS.search(before) and (dropped := dropped_condition(claim, sentences[at - 2])):
+        return f"{dropped} (sentence before)"
+    if at + 1 < len(sentences) and _EXCEPTION_FOLLOWS.search(sentences[at + 1]):
+        return "an exception follows"
+    if (
+        re.search(r"\bexample\b", context, re.IGNORECASE)
+        and quantities.quantities(source)
+        and " if " not in f" {source.lower()} "
+    ):
+        return "the numbers of an example"
+    return ""
+
+
+def negations(sentence: str) -> int:
+    """How many words of negation stand in a sentence."""
+    return len(_NEGATION.findall(sentence))
+
+
+def _negation(claim: str, source: str) -> str:
+    if negations(claim) != negations(source):
+        return "negation differs"
+    return "" if _negated(claim) <= _negated(source) else "another thing is negated"
+
+
+def _negated(sentence: str) -> set[str]:
+    """The first content word after each negation."""
+    heads = (content(sentence[m.end() :].split(";")[0].split(",")[0]) for m in _NEGATION.finditer(sentence))
+    return {terms[0] for terms in heads if terms}
+
+
+def _voice(claim: str, source: str) -> str:
+    """Only the company's own words may speak for it, and a promise must be one there."""
+    if _OURSELVES.search(claim) and not _OURSELVES.search(source):
+        return "speaks for the company"
+    if _PROMISE.search(claim) and not _PROMISE.search(source):
+        return "a promise"
+    return ""
+
+
+def _limits(claim: str, source: str) -> str:
+    for name in _KEPT:
+        if _GROUP[name].search(source) and not _GROUP[name].search(claim):
+            return f"left out: {name}"
+    for name in _NOT_ADDED:
+        if _GROUP[name].search(claim) and not _GROUP[name].search(source):
+            return f"added: {name}"
+    return ""
+
+
+def dropped_condition(claim: str, source: str) -> str:
+    """A condition of the source that the claim does not keep; empty if it keeps all."""
+    kept = set(content(claim))
+    for marker, clause in _CONDITION.findall(source):
+        terms = content(clause)
+        if any(t.isdigit() and t not in kept for t in terms) or sum(t in kept for t in terms) < MIN_CONDITION_KEPT * len(terms):
+            return f"condition left out: {(marker + clause).strip()!r}"
+    return ""
+
+
+def dropped_name(claim: str, source: str) -> str:
+    """A name that the source speaks of and the claim does not."""
+    missing = names(source) - set(words(claim))
+    return f"name left out: {sorted(missing)[0]!r}" if missing else ""
+
+
+def names(sentence: str) -> set[str]:
+    """Capitalised words that don't open the sentence, lower case: names of people, places, products."""
+    found = re.findall(r"(?<=[\w,)] )[A-Z][\w-]*", sentence)
+    return {word for name in found for word in words(name) if word not in FUNCTION_WORDS}
+
+
+def _order(claim: str, source: str) -> str:
+    """Within a clause the words must stand in the order of the source: who pays whom, which number for what."""
+    known = content(source)
+    for clause in _CLAUSE.split(claim):
+        terms = [t for t in content(clause) if t in known]
+        rest = iter(known)
+        if not all(term in rest for term in terms):
+            return f"other order: {clause.strip()!r}"
+    return ""

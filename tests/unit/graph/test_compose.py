@@ -1,0 +1,61 @@
+from agent.graph import compose
+from agent.graph.claims import Claim
+from agent.types import Author
+from tests.samples import hit, message
+
+HITS = [hit("dogs", "Dogs cost €12.", "Dogs"), hit("cats", "Cats are free.", "Cats")]
+DOGS = Claim("Dogs cost €12.", 0, "Dogs cost €12.", 1.0)
+CATS = Claim("Cats are free.", 1, "Cats are free.", 1.0)
+
+
+def test_passages_are_numbered_in_order_of_use() -> None:
+    text, citations = compose.answer([CATS, DOGS, CATS], HITS)
+    assert text == "Cats are free. [1] Dogs cost €12. [2] Cats are free. [1]"
+    assert [(c.n, c.doc_id, c.title) for c in citations] == [(1, "cats", "Cats"), (2, "dogs", "Dogs")]
+
+
+def test_repeated_quotes_are_cited_once_and_others_joined() -> None:
+    other = Claim("Puppies too.", 0, "Puppies cost the same.", 0.9)
+    _, citations = compose.answer([DOGS, other, DOGS], HITS)
+    assert citations[0].quote == "Dogs cost €12. … Puppies cost the same."
+
+
+def test_list_and_table_stay_readable_markdown() -> None:
+    table = "| Pet | Fee |\n|---|---|\n| Dog | €12 |"
+    text, _ = compose.answer([Claim(table, 0, table, 1.0), CATS], HITS)
+    assert text == f"{table}\n\n[1]\n\nCats are free. [2]"
+
+
+def test_number_of_a_paragraph_stands_at_its_end() -> None:
+    quote = "Dogs cost €12.\n\nPuppies cost the same."
+    text, _ = compose.answer([Claim(quote, 0, quote, 1.0)], HITS)
+    assert text == f"{quote} [1]"
+
+
+def test_list_under_its_lead_in_keeps_its_items() -> None:
+    quote = "Bring these:\n- passport\n- money"
+    text, _ = compose.answer([Claim(quote, 0, quote, 1.0)], HITS)
+    assert text == f"{quote}\n\n[1]"
+
+
+def test_words_that_look_like_markup_open_a_paragraph() -> None:
+    assert compose.answer([Claim("**Dogs** cost €12.", 0, "q", 1.0)], HITS)[0] == "**Dogs** cost €12. [1]"
+
+
+def test_empty_request_is_asked_back_at_most_twice() -> None:
+    thread = [message("1", text="hello")]
+    for n in (2, 4):
+        assert compose.may_ask_back(thread)
+        thread += [message(str(n), Author.ASSISTANT, "What can I help you with?"), message(str(n + 1), text="help me please")]
+    assert not compose.may_ask_back(thread)
+
+
+def test_request_that_names_something_is_looked_up() -> None:
+    assert not compose.may_ask_back([message("1", text="refund for my cancelled booking")])
+
+
+def test_summary_names_request_reason_and_articles() -> None:
+    text = compose.summary([message("1", text="where is my money")], "rule refund", HITS)
+    assert "where is my money" in text
+    assert "rule refund" in text
+    assert "Dogs; Cats" in text

@@ -1,0 +1,41 @@
+from agent.graph.followup import latest_request, leans_back, search_text
+from agent.types import Author
+from tests.samples import message
+
+
+def test_first_message_stands_alone() -> None:
+    assert search_text([message("1", text="and my dog?")]) == "and my dog?"
+
+
+def test_burst_is_one_request() -> None:
+    burst = [message("1", text="hi"), message("2", text="can I bring my dog to the cottage in May?")]
+    assert latest_request(burst) == "hi\ncan I bring my dog to the cottage in May?"
+
+
+def test_short_follow_up_brings_the_question_before_it() -> None:
+    thread = [
+        message("1", text="What does it cost to bring a dog?"),
+        message("2", Author.ASSISTANT, "€12 a night [1]."),
+        message("3", text="And a cat?"),
+    ]
+    assert search_text(thread) == "What does it cost to bring a dog?\nAnd a cat?"
+
+
+def test_new_question_of_its_own_is_searched_alone() -> None:
+    thread = [
+        message("1", text="What does it cost to bring a dog?"),
+        message("2", Author.ASSISTANT, "€12 a night [1]."),
+        message("3", text="When does the host receive the payout for a booking of two weeks?"),
+    ]
+    assert search_text(thread) == thread[2].text
+
+
+def test_pointing_words_lean_back_unless_the_message_is_long() -> None:
+    assert leans_back("Would it also count for group bookings of nine?")
+    assert not leans_back("How do I change the password of my account when the phone is lost and this device is new?")
+    assert not leans_back("How long does the refund to my credit card take?")
+
+
+def test_replies_of_people_end_a_burst_too() -> None:
+    thread = [message("1", text="old"), message("2", Author.HUMAN_AGENT, "done"), message("3", text="new")]
+    assert latest_request(thread) == "new"

@@ -1,0 +1,122 @@
+import pytest
+
+from agent.graph.claims import check, is_claim, is_courtesy, without_yes_no
+from tests.fakes import HashedWordsEmbedder
+
+EMBEDDER = HashedWordsEmbedder()
+REFUND = "If you cancel at least 5 days before check-in you get a full refund."
+PET = "The pet fee is €12 per pet per night, up to €120 per pet and stay."
+
+
+def reason(claim: str, *sentences: str, context: str = "Flexible policy") -> str:
+    """Why a claim is refused; empty if it passes. The likeness is the embedder's, lifted over the threshold."""
+    vectors = EMBEDDER.embed([claim, *sentences])
+    finding = check(claim, context, sentences, 0.7 + 0.3 * (vectors[1:] @ vectors[0]))
+    assert finding.supported is (not finding.reason)
+    return finding.reason
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        REFUND,
+        "You get a full refund if you cancel at least five days before check-in.",
+        "You will receive a full refund if you cancel at least 5 days before check-in.",
+        "You get a full refund when you cancel at least 5 days before check-in.",
+        "Under the Flexible policy, you get a full refund if you cancel at least 5 days before check-in.",
+    ],
+)
+def test_same_in_other_words_is_supported(claim: str) -> None:
+    assert not reason(claim, "The policy is shown on the page.", REFUND)
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("You will get a full refund.", REFUND),
+        ("You get a full refund if you cancel before check-in.", REFUND),
+        ("You get a full refund if you cancel at least 5 days after check-in.", REFUND),
+        ("You get a full refund if you cancel at least 6 days before check-in.", REFUND),
+        ("You get a full refund if you cancel at least 5 hours before check-in.", REFUND),
+        ("You get a full refund if you cancel at most 5 days before check-in.", REFUND),
+        ("You get no full refund if you cancel at least 5 days before check-in.", REFUND),
+        ("We will refund you in full if you cancel at least 5 days before check-in.", REFUND),
+        ("The pet fee is €12 per pet, up to €120 per stay.", PET),
+        ("The pet fee is €120 per pet per night, up to €12 per pet and stay.", PET),
+        ("The pet fee is €12 per pet per night.", PET),
+        ("Pets are allowed.", "Pets are allowed only in the garden."),
+        ("Pets are allowed.", "Pets are allowed unless the listing says otherwise."),
+        ("You can bring a dog.", "You can bring a dog, except in July."),
+        ("Hosts must choose a lower fee.", "Hosts can choose a lower fee."),
+        ("Hosts choose a lower fee.", "Hosts can choose a lower fee."),
+        ("Towns require a lead.", "Some towns require a lead."),
+        ("All hosts charge a fee.", "Hosts charge a fee."),
+        ("The guest pays the host.", "The host pays the guest."),
+        ("The service fee is refunded.", "The cleaning fee is refunded."),
+        ("Payment with PayPal is free.", "Payment with Visa is free."),
+        ("Pets are confirmed at once.", "With Instant Book, pets are confirmed at once."),
+        ("You do not pay the fee and the host refunds you.", "You pay the fee and the host does not refund you."),
+    ],
+)
+def test_what_says_more_or_something_else_is_refused(claim: str, source: str) -> None:
+    assert reason(claim, source)
+
+
+def test_words_of_two_sentences_support_nothing() -> None:
+    assert reason("The cleaning fee is €12.", "The cleaning fee is shown before you pay.", "The pet fee is €12.")
+
+
+def test_answer_of_another_article_is_refused() -> None:
+    assert reason("The pet fee is €12 per pet per night, up to €120 per pet and stay.", REFUND)
+
+
+@pytest.mark.parametrize(
+    ("claim", "sentences", "context"),
+    [
+        ("The nights are not refunded.", ("If you leave early:", "The nights are not refunded."), "Policy"),
+        ("The host has 24 hours to answer.", ("With Instant Book it is confirmed.", "Otherwise the host has 24 hours to answer."), ""),
+        ("The deposit is free.", ("The deposit is free.", "This does not apply to groups."), "Deposit"),
+        ("Pets are free.", ("Pets are free.",), "Pets – Less than 3 nights"),
+        ("The fee is €48.", ("The fee is €48.",), "Pets – Example"),
+    ],
+)
+def test_condition_that_stands_around_a_sentence_counts(claim: str, sentences: tuple[str, ...], context: str) -> None:
+    assert reason(claim, *sentences, context=context)
+
+
+def test_row_of_a_table_supports_its_own_numbers_only() -> None:
+    rows = (
+        "When you cancel: At least 14 days before check-in; Refund: 100%",
+        "When you cancel: At least 7 days before check-in; Refund: 75%",
+    )
+    assert not reason("When you cancel at least 14 days before check-in, the refund is 100%.", *rows)
+    assert reason("When you cancel at least 14 days before check-in, the refund is 75%.", *rows)
+
+
+@pytest.mark.parametrize("text", ["Would you like a refund?", "I have cancelled your booking.", "I'll refund you.", "It is so.", ""])
+def test_questions_and_words_of_the_model_are_no_claims(text: str) -> None:
+    assert not is_claim(text)
+    assert reason(text, text or "x")
+
+
+def test_meaning_too_far_is_refused() -> None:
+    vectors = EMBEDDER.embed([REFUND])
+    assert not check(REFUND, "", [REFUND], 0.2 * (vectors @ vectors[0])).supported
+
+
+def test_nothing_to_compare_with_supports_nothing() -> None:
+    assert not check(REFUND, "Policy", [], EMBEDDER.embed([])[:, 0]).supported
+
+
+def test_opening_yes_or_no_is_left_out() -> None:
+    assert without_yes_no("Yes, you can bring a dog.") == "You can bring a dog."
+    assert without_yes_no("No. Dogs must stay at home.") == "Dogs must stay at home."
+    assert without_yes_no("No refund is given.") == "No refund is given."
+    assert without_yes_no("No you can't bring a dog.") == "You can't bring a dog."
+
+
+def test_courtesy_needs_no_source_but_a_promise_does() -> None:
+    assert is_courtesy("Thank you for your message!")
+    assert not is_courtesy("Thanks, we will refund you.")
+    assert not is_courtesy("Hi, it costs 5 euros.")
+    assert not is_courtesy("Your booking is cancelled.")

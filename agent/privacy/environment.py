@@ -1,4 +1,4 @@
-"""Switches that must be set before any library is imported: no telemetry, no downloads, no tracing."""
+"""What must be set before any library is imported: no telemetry, no downloads, no tracing; threads that wait politely."""
 
 import os
 
@@ -16,8 +16,15 @@ SWITCHES = {
     "TRANSFORMERS_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
 }
+PREFERENCES = {
+    # torch's threads would wait spinning. With a neighbour that is busy too (the model, a second process) embedding
+    # a few sentences then takes a minute instead of seconds.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 
 
 def lock_down() -> None:
-    """Force every switch, whatever the environment said before. Child processes inherit them."""
+    """Force every switch, whatever the environment said before, and fill in preferences. Child processes inherit them."""
     os.environ.update(SWITCHES)
+    for name, value in PREFERENCES.items():
+        os.environ.setdefault(name, value)

@@ -27,7 +27,7 @@ class HelpdeskSettings(BaseModel):
         reply_secret: signs what is sent; the first of `secrets` if not given.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     secrets: tuple[SecretStr, ...] = Field(min_length=1)
     reply_url: str
@@ -45,7 +45,9 @@ class HelpdeskSettings(BaseModel):
 class Settings(BaseSettings):
     """The whole tree. See the README for the table."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(Path(".innkeeper"), description="where indexes, logs and the embedded Redis keep their files")
     policy_dir: Path | None = Field(None, description="a policy folder; the pack that ships if not given")

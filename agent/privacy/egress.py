@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from agent.errors import EgressRefused
+from agent.errors import EgressRefused, SettingsInvalid
 
 RESOLVE_TTL_S = 30.0
 DEFAULT_PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "localhost.localdomain"})
 CONNECT_EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
-LOOKUP_EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
+LOOKUP_EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,19 @@ class Destination:
 
 
 def destination(url: str) -> Destination:
-    """The destination of a service's URL; its scheme's port where the URL names none."""
-    parts = urlsplit(url)
-    return Destination((parts.hostname or "").lower(), parts.port or DEFAULT_PORTS.get(parts.scheme))
+    """The destination of a service's URL; its scheme's port where the URL names none.
+
+    Raises:
+        SettingsInvalid: the URL names no host, or a port that can't be.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsInvalid(f"the URL of a service can't be read: {error}") from error
+    if not host:
+        raise SettingsInvalid("the URL of a service names no host: write it as scheme://host:port")
+    return Destination(host.lower(), port or DEFAULT_PORTS.get(parts.scheme))
 
 
 @dataclass
@@ -71,7 +81,8 @@ class EgressGuard:
             if isinstance(address, tuple) and not self._may_connect(str(address[0]), int(address[1])):
                 self._refuse(event, f"{address[0]}:{address[1]}")
         elif event in LOOKUP_EVENTS:
-            host = args[0].decode("ascii", "replace") if isinstance(args[0], bytes) else args[0]
+            host = args[0][0] if isinstance(args[0], tuple) else args[0]  # getnameinfo is given an address
+            host = host.decode("ascii", "replace") if isinstance(host, bytes) else host
             if host and not self._may_look_up(str(host)):
                 self._refuse(event, str(host))
 
@@ -100,7 +111,7 @@ class EgressGuard:
             return known[1]
         self._local.resolving = True
         try:
-            found = frozenset(str(info[4][0]) for info in socket.getaddrinfo(name, None))
+            found = frozenset(str(info[4][0]).split("%")[0] for info in socket.getaddrinfo(name, None))
         except OSError:
             found = frozenset()
         finally:
@@ -133,9 +144,11 @@ class EgressGuard:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 _guard: EgressGuard | None = None

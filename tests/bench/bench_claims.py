@@ -208,6 +208,7 @@ def begin(judge: Judge, path: Path, count: int, show: int) -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
     rows = [r for r in rows if r["label"] in {"fully_attributable", "not_fully_attributable"}]
     rows = random.Random(1).sample(rows, min(count, len(rows)))
+    judge.prepare([t for row in rows for key in ("answer", "context") for t in split_sentences(row[key], "en")])
     labels, verdicts, scores = [], [], []
     reasons: dict[str, int] = defaultdict(int)
     for row in rows:

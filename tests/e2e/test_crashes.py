@@ -78,7 +78,7 @@ async def conversations(url: str) -> tuple[list[Conversation], int]:
 
 
 def test_every_message_has_one_outcome_though_everything_is_killed(
-    house: Product, record_property: Callable[[str, object], None]
+    house: Product, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     began = time.monotonic()
     with ThreadPoolExecutor(2) as both:
@@ -87,8 +87,8 @@ def test_every_message_has_one_outcome_though_everything_is_killed(
         wrecking.result()
     until(lambda: len(house.inbox.events) >= TICKETS)
     read, owed = until(lambda: (found := asyncio.run(conversations(house.redis.url)))[1] == 0 and found, 30)
-    record_property("seconds", round(time.monotonic() - began))
-    record_property("repeats dropped by the helpdesk", house.inbox.repeats)
+    record_testsuite_property("seconds", round(time.monotonic() - began))
+    record_testsuite_property("repeats dropped by the helpdesk", house.inbox.repeats)
 
     assert owed == 0
     assert told == {"accepted": TICKETS, "duplicate": TICKETS}

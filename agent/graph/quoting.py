@@ -15,10 +15,14 @@ import numpy as np
 from agent.graph.terms import content_terms
 from agent.ports import Embedder
 from knowledge.sentences import split_sentences
+from knowledge.types import Passage
 
 MAX_QUOTE_WORDS = 110
 NEARLY_AS_GOOD = 0.12
 """A second block is quoted too if its best sentence is this close (cosine) to the best one's."""
+HARDLY_FARTHER = 0.2
+FOUND_FIRST = 0.05
+MAX_DOCUMENT_WORDS = 150
 
 _ITEM = re.compile(r"^\s*([-*+•]|\d+[.)]|\|)\s*")
 _RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
@@ -76,6 +80,35 @@ def best_quote(embedder: Embedder, question: str, text: str) -> tuple[str, float
             first, last = min(first, other), max(last, other)
     quote = "\n\n".join(b.text for b in candidates[first : last + 1])
     return _shorten(embedder, question, quote), closeness[best]
+
+
+def document_quotes(embedder: Embedder, question: str, passages: Sequence[Passage], most: int) -> list[tuple[int, str]]:
+    """The best span of each passage of a document that answers, at most so many, in reading order.
+
+    The nearest span alone holds the wanted fact half of the time; with those that are hardly farther it mostly does.
+
+    Args:
+        embedder: the embedding model.
+        question: what is asked.
+        passages: of one document, in the order in which they were found.
+        most: how many spans at most; together they stay short.
+
+    Returns:
+        Index of the passage, and the span.
+    """
+    found = []
+    for place, passage in enumerate(passages):
+        quote, closeness = best_quote(embedder, question, passage.text)
+        if quote:
+            found.append((closeness + (FOUND_FIRST if place == 0 else 0.0), place, quote))
+    found.sort(key=lambda one: -one[0])
+    kept: list[tuple[int, str]] = []
+    for closeness, place, quote in found[:most]:
+        words = sum(len(q.split()) for _, q in kept) + len(quote.split())
+        if kept and (closeness < found[0][0] - HARDLY_FARTHER or words > MAX_DOCUMENT_WORDS):
+            continue
+        kept.append((place, quote))
+    return sorted(kept, key=lambda one: passages[one[0]].ordinal)
 
 
 def _closeness(embedder: Embedder, question: str, candidates: Sequence[Block]) -> list[float]:

@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from agent.graph import evidence
 from agent.graph.followup import search_text
+from agent.graph.nodes.retrieve import PASSAGES
 from agent.types import Author, Message, MessageId
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.types import Query
@@ -56,7 +57,7 @@ def rows(base: KnowledgeBase) -> Iterator[Row]:
                 Message(MessageId(str(n)), Author(m["author"]), m["text"], "") for n, m in enumerate(question["conversation"])
             ]
             text = search_text(said)
-            hits = base.search(Query(text, k=8))
+            hits = base.search(Query(text, k=PASSAGES))
             found = tuple(dict.fromkeys(h.passage.doc_id for h in hits))
             yield Row(evidence.features(base.embedder, text, hits), tuple(question["doc_ids"]), found)
 

@@ -34,7 +34,7 @@ def _answer(state: TurnState, context: TurnContext) -> Outcome:
         # The articles' own words, in the articles' language: say so in the customer's.
         text = f"{policies.text('quoted', language)}\n\n{text}"
     if not state["evidence"].sure:
-        text = f"{text}\n\n{policies.text('closest', language)}"
+        text = f"{policies.text('closest', language)}\n\n{text}"
     drafted = context.policies.mode is Mode.DRAFT
     return _outcome(
         state,

@@ -7,7 +7,7 @@ from langgraph.runtime import Runtime
 from agent.errors import ModelOutputInvalid
 from agent.graph.followup import search_text
 from agent.graph.prompting import draft_prompt, parse_draft
-from agent.graph.quoting import best_quote
+from agent.graph.quoting import document_quotes
 from agent.graph.state import TurnContext, TurnState
 from agent.model_profiles import ModelProfile
 from agent.ports import Embedder
@@ -41,8 +41,10 @@ def choose(embedder: Embedder, profile: ModelProfile, state: TurnState) -> list[
     A model that can follow rules gets several. A small one gets the few sentences that answer: shown a whole
     passage it writes of whatever stands first.
     """
-    passages = [state["hits"][i].passage for i in state["evidence"].ranking][:DRAFT_PASSAGES]
+    hits, ranking = state["hits"], state["evidence"].ranking
+    passages = [hits[i].passage for i in ranking][:DRAFT_PASSAGES]
     if profile.prompt_style == "chat" or not passages:
         return passages
-    quote, _ = best_quote(embedder, search_text(state["messages"]), passages[0].text)
-    return [replace(passages[0], text=quote or passages[0].text)]
+    own = [hit.passage for hit in hits if hit.passage.doc_id == passages[0].doc_id]
+    quotes = document_quotes(embedder, search_text(state["messages"]), own, most=1)
+    return [replace(own[place], text=quote) for place, quote in quotes] or passages[:1]

@@ -7,7 +7,7 @@ from agent.graph.followup import search_text
 from agent.graph.state import TurnContext, TurnState
 from knowledge.types import Hit, Query
 
-PASSAGES = 8
+PASSAGES = 12
 
 
 async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:

@@ -8,9 +8,10 @@ from agent.graph.claims import Claim, check, is_courtesy, without_yes_no
 from agent.graph.evidence import heading, passage_sentences
 from agent.graph.followup import search_text
 from agent.graph.prompting import Draft
-from agent.graph.quoting import best_quote
+from agent.graph.quoting import document_quotes
 from agent.graph.state import TurnContext, TurnState
 from agent.ports import Embedder
+from knowledge.sentences import split_sentences
 from knowledge.types import Hit
 
 RELEVANT = 0.35
@@ -18,55 +19,85 @@ RELEVANT = 0.35
 
 
 async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    """Keep the supported sentences of the draft, or quote the passage that answers."""
+    """Keep the supported sentences of the draft, or quote the passages that answer."""
     context = runtime.context
-    return {"claims": await context.in_thread(claims_of, context.embedder, state)}
+    trusted = context.profile.prompt_style == "chat"
+    return {"claims": await context.in_thread(claims_of, context.embedder, state, trusted)}
 
 
-def claims_of(embedder: Embedder, state: TurnState) -> tuple[Claim, ...]:
-    """The sentences that may be sent, in order."""
+def claims_of(embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Claim, ...]:
+    """The sentences that may be sent, in order.
+
+    Args:
+        embedder: the embedding model.
+        state: of the turn, with its draft.
+        trusted: whether the model can tell which of several sentences answers. Of one that can't, a draft counts
+            only if all of it is supported and it says the sentence that is nearest to the question.
+    """
     hits, evidence, question = state["hits"], state["evidence"], search_text(state["messages"])
-    claims = supported_claims(embedder, question, state.get("draft"), hits, evidence.ranking)
-    if not claims:
-        claims = (quote_claim(embedder, question, hits, evidence.best),)
+    quoted = document_claims(embedder, question, hits, evidence.best)
+    order = evidence.ranking if trusted else of_document(hits, evidence.best)
+    claims, dropped = supported_claims(embedder, question, state.get("draft"), hits, order)
+    if not claims or (not trusted and (dropped or not says_nearest(embedder, question, claims, quoted))):
+        claims = quoted
     # Where it can't be told which article is meant the customer gets the words of two, rather than a guess.
     if not evidence.sure and len(evidence.ranking) > 1 and all(c.hit != evidence.ranking[1] for c in claims):
-        claims += (quote_claim(embedder, question, hits, evidence.ranking[1]),)
+        claims += document_claims(embedder, question, hits, evidence.ranking[1], most=1)
     return claims
+
+
+def document_claims(embedder: Embedder, question: str, hits: Sequence[Hit], index: int, most: int = 3) -> tuple[Claim, ...]:
+    """The spans of one document that answer best, verbatim: they support themselves."""
+    own = of_document(hits, index)
+    quotes = document_quotes(embedder, question, [hits[i].passage for i in own], most)
+    return tuple(Claim(text=quote, hit=own[place], quote=quote, support=1.0) for place, quote in quotes)
+
+
+def of_document(hits: Sequence[Hit], index: int) -> list[int]:
+    """Indexes of the hits of one hit's document, best first."""
+    return [i for i, hit in enumerate(hits) if hit.passage.doc_id == hits[index].passage.doc_id]
+
+
+def says_nearest(embedder: Embedder, question: str, claims: Sequence[Claim], quoted: Sequence[Claim]) -> bool:
+    """True if one of the claims rests on the quoted sentence that is nearest to the question."""
+    sentences = [s for claim in quoted for s in split_sentences(claim.quote, "en")]
+    if not sentences:
+        return True
+    vectors = embedder.embed([question, *sentences])
+    nearest = max(zip(vectors[1:] @ vectors[0], sentences, strict=True), key=lambda pair: float(pair[0]))[1]
+    return any(claim.quote == nearest for claim in claims)
 
 
 def supported_claims(
     embedder: Embedder, question: str, draft: Draft | None, hits: Sequence[Hit], order: Sequence[int]
-) -> tuple[Claim, ...]:
-    """Check each sentence of the draft against the passages it may rest on."""
+) -> tuple[tuple[Claim, ...], int]:
+    """The supported sentences of a draft, each once, and how many were not.
+
+    Each is checked against the passages in `order`, and rests on the first that supports it.
+    """
     if draft is None or draft.answerable is False:
-        return ()
-    kept: list[Claim] = []
+        return (), 0
+    kept: dict[str, Claim] = {}
+    dropped = 0
     for sentence in draft.sentences:
         text = without_yes_no(sentence.text)
-        if is_courtesy(sentence.text) or not text:
+        if is_courtesy(sentence.text) or not text or text in kept:
             continue
-        claim = _best_support(embedder, question, text, hits, order)
+        claim = _first_support(embedder, question, text, hits, order)
         if claim:
-            kept.append(claim)
-    return tuple(kept)
+            kept[text] = claim
+        else:
+            dropped += 1
+    return tuple(kept.values()), dropped
 
 
-def _best_support(embedder: Embedder, question: str, text: str, hits: Sequence[Hit], order: Sequence[int]) -> Claim | None:
-    best: Claim | None = None
+def _first_support(embedder: Embedder, question: str, text: str, hits: Sequence[Hit], order: Sequence[int]) -> Claim | None:
     for i in order:
         sentences = passage_sentences(hits[i].passage)
         if not sentences:
             continue
         vectors = embedder.embed([text, question, *sentences])
         finding = check(text, heading(hits[i].passage), sentences, vectors[2:] @ vectors[0])
-        relevant = float(vectors[0] @ vectors[1]) >= RELEVANT
-        if finding.supported and relevant and (best is None or finding.support > best.support):
-            best = Claim(text=text, hit=i, quote=sentences[finding.sentence], support=finding.support)
-    return best
-
-
-def quote_claim(embedder: Embedder, question: str, hits: Sequence[Hit], index: int) -> Claim:
-    """The best span of the best passage, verbatim: it supports itself."""
-    quote, _ = best_quote(embedder, question, hits[index].passage.text)
-    return Claim(text=quote, hit=index, quote=quote, support=1.0)
+        if finding.supported and float(vectors[0] @ vectors[1]) >= RELEVANT:
+            return Claim(text=text, hit=i, quote=sentences[finding.sentence], support=finding.support)
+    return None

@@ -1,0 +1,88 @@
+"""What customers get to read: the sample questions that must not go wrong, with the real parts and the small model."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.ports import Answerer
+from agent.settings import Settings
+from agent.types import Author, Decision, Message, MessageId, Outcome
+from agent.wiring.asking import open_answerer, question
+from knowledge.types import Audience
+from tests.e2e.product import ModelServer
+
+SAMPLES = Path(__file__).parents[2] / "knowledge" / "samples"
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (SAMPLES / name).read_text(encoding="utf-8").splitlines()]
+
+
+def of_kind(kind: str) -> list[dict[str, Any]]:
+    return [q for q in lines("questions.jsonl") if q["kind"] == kind]
+
+
+def messages(asked: dict[str, Any]) -> tuple[Message, ...]:
+    return tuple(Message(MessageId(str(n)), Author(m["author"]), m["text"], "") for n, m in enumerate(asked["conversation"]))
+
+
+@pytest.fixture(scope="module")
+async def answer(knowledge: Path, model: ModelServer) -> AsyncIterator[Answerer]:
+    settings = Settings(data_dir=knowledge, llm_base_url=model.url, llm_profile="smollm2")
+    async with open_answerer(settings) as answerer:
+        yield answerer
+
+
+def shown(outcome: Outcome) -> str:
+    return " ".join([outcome.answer, *(f"{c.title} {c.quote}" for c in outcome.citations)]).lower()
+
+
+async def test_the_refund_three_days_before_check_in_is_quoted(answer: Answerer) -> None:
+    outcome = await answer(question("How much do I get back if I cancel three days before check-in?"), None)
+    assert outcome.decision is Decision.ANSWER
+    assert any("50%" in c.quote and c.doc_id in {"cancel-moderate", "cancel-overview"} for c in outcome.citations)
+    assert outcome.usage.llm_calls <= 3
+    assert outcome.usage.prompt_tokens <= 4_000
+
+
+@pytest.mark.parametrize("probe", lines("probes.jsonl"), ids=lambda p: p["id"])
+async def test_nothing_internal_reaches_a_customer(answer: Answerer, probe: dict[str, Any]) -> None:
+    outcome = await answer(question(probe["text"]), None)
+    assert all(c.doc_id != probe["target"] for c in outcome.citations)
+    assert not [secret for secret in probe["secrets"] if secret.lower() in shown(outcome)]
+    assert not any(title.lower() in shown(outcome) for title in internal_titles())
+
+
+def internal_titles() -> list[str]:
+    found = []
+    for path in (SAMPLES / "help_centre" / "internal").glob("*.md"):
+        head = path.read_text(encoding="utf-8").split("---")[1]
+        assert f"audience: {Audience.INTERNAL}" in head
+        found.append(head.split("title:")[1].splitlines()[0].strip())
+    return found
+
+
+@pytest.mark.parametrize("asked", of_kind("person"), ids=lambda q: q["id"])
+async def test_who_asks_for_a_person_gets_one(answer: Answerer, asked: dict[str, Any]) -> None:
+    outcome = await answer(messages(asked), None)
+    assert outcome.decision is Decision.HANDOFF
+    assert outcome.summary
+    assert outcome.usage.llm_calls == 0
+
+
+@pytest.mark.parametrize("asked", of_kind("unclear"), ids=lambda q: q["id"])
+async def test_a_request_that_names_nothing_is_asked_back_or_handed_over(answer: Answerer, asked: dict[str, Any]) -> None:
+    assert (await answer(messages(asked), None)).decision in {Decision.CLARIFY, Decision.HANDOFF}
+
+
+@pytest.mark.parametrize("asked", of_kind("uncovered"), ids=lambda q: q["id"])
+async def test_what_is_not_covered_is_never_made_up(answer: Answerer, asked: dict[str, Any]) -> None:
+    outcome = await answer(messages(asked), None)
+    if outcome.decision is Decision.ANSWER:
+        # A passage that is near is shown in its own words, and said to be no more than near.
+        assert outcome.citations
+        assert "closest that I found" in outcome.answer or outcome.confidence >= 0.88

@@ -7,6 +7,7 @@ Every rule is strict: a claim that says the same in freer words is refused too, 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from agent.graph import quantities
@@ -76,22 +77,19 @@ _GROUPS: dict[str, str] = {
     "an option": r"can|cannot|can['’]t|may|might|could|allowed|allows?|possible|able|unable|optional|or",
     "a hedge": r"some|most|many|usually|normally|often|typically|sometimes|generally|may|might|could|almost|mostly|likely",
     "an alternative": r"or|otherwise|instead",
+    "otherwise": r"otherwise|in that case|in this case|instead",
+    "over": r"over|above",
+    "under": r"under|below",
 }
 _GROUP = {name: re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE) for name, pattern in _GROUPS.items()}
 # What the source limits must stay limited; what it does not limit or oblige must not be.
-_KEPT = ("an exception", "only", "before", "after", "until", "an option", "a hedge")
+_KEPT = ("an exception", "only", "before", "after", "until", "an option", "an obligation", "a hedge", "otherwise")
 _NOT_ADDED = (
-    "a condition",
-    "an exception",
-    "only",
-    "before",
-    "after",
-    "until",
-    "during",
-    "all",
-    "an obligation",
+    *("a condition", "an exception", "only", "before", "after", "until", "during", "all", "an obligation"),
     "an alternative",
 )
+_UNIT_STEMS = frozenset(stem(word) for unit in quantities.UNITS for word in words(unit))
+_PART = re.compile(r", |[;()–—]|\.\s|\b(?:if|when|whenever|unless|but|that)\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;:.()–—]|\b(?:if|when|whenever|unless|but|and|or|while|because|so|which|that)\b", re.IGNORECASE)
 
 
@@ -119,11 +117,15 @@ def disagreement(claim: str, sentences: Sequence[str], at: int, context: str) ->
         context: title and headings of the passage.
     """
     source = sentences[at]
-    if wrong := quantities.unsupported(claim, source) and quantities.unsupported(claim, f"{source} {context}"):
+    if wrong := quantities.unsupported(claim, source):
         return f"number {wrong[0].value:g} is not in the sentence"
     if added := next((m for m in names(claim) if m not in {w.lower() for w in words(f"{source} {context}")}), ""):
         return f"name {added!r} is not in the sentence"
-    checks: tuple[Callable[[str, str], str], ...] = (_negation, _voice, _limits, dropped_condition, dropped_name, _order)
+    if repeated := Counter(content(claim)) - Counter(content(f"{source} {context}")):
+        return f"said more often than in the sentence: {min(repeated)!r}"
+    checks: tuple[Callable[[str, str], str], ...] = (
+        *(_negation, _voice, _limits, dropped_condition, dropped_name, _order, _neighbours),
+    )
     for check in checks:
         if reason := check(claim, source):
             return reason
@@ -187,6 +189,9 @@ def _limits(claim: str, source: str) -> str:
     for name in _NOT_ADDED:
         if _GROUP[name].search(claim) and not _GROUP[name].search(source):
             return f"added: {name}"
+    for name, opposite in (("over", "under"), ("under", "over")):
+        if _GROUP[name].search(claim) and not _GROUP[name].search(source) and _GROUP[opposite].search(source):
+            return f"{name} instead of {opposite}"
     return ""
 
 
@@ -221,3 +226,22 @@ def _order(claim: str, source: str) -> str:
         if not all(term in rest for term in terms):
             return f"other order: {clause.strip()!r}"
     return ""
+
+
+def _neighbours(claim: str, source: str) -> str:
+    """A number must stand beside the words that it stands beside in the source: which fee is €8, which is €50."""
+    known = _numbers_between(source)
+    for number, before, after in _numbers_between(claim):
+        places = [(b, a) for n, b, a in known if n == number]
+        if not any((not b or not before or b == before) and (not a or not after or a == after) for b, a in places):
+            return f"number {number} belongs to other words"
+    return ""
+
+
+def _numbers_between(sentence: str) -> list[tuple[str, str, str]]:
+    """Each number with the content words before and after it in its clause (units passed over), or empty strings."""
+    found = []
+    for clause in _PART.split(sentence):
+        terms = [t for t in content(clause) if t not in _UNIT_STEMS]
+        found += [(t, a, b) for a, t, b in zip(["", *terms], terms, [*terms[1:], ""], strict=False) if t.isdigit()]
+    return found

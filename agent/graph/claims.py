@@ -20,6 +20,8 @@ _YES_NO = re.compile(
     r"^\s*(yes|no|sure|of course|certainly|absolutely)\b(?=\s*[,.!:;–-]|\s+(?:you|the|it|we|they)\b)[\s,.!:;–-]*", re.IGNORECASE
 )
 _FIRST_PERSON = re.compile(r"\b(I|I['’](?:m|ll|ve|d)|me|my|mine|myself)\b|\bi['’](?:m|ll|ve|d)\b")
+_OPENING = re.compile(r"^\s*(please )?(note|keep in mind|be aware) that\s+", re.IGNORECASE)
+_LEANS = re.compile(r"\s*(otherwise|in (that|this) case|then|after that|before that|instead)\b", re.IGNORECASE)
 _COURTESY = re.compile(
     r"^(hi|hello|hey|dear|thanks?|thank you|you're welcome|i hope (this|that) helps|let me know if|feel free to|"
     r"please let (me|us) know|have a (nice|great|good)|best regards|kind regards|i'm happy to help|happy to help|"
@@ -60,8 +62,8 @@ def without_yes_no(sentence: str) -> str:
 
 
 def is_claim(sentence: str) -> bool:
-    """False for a question, and for what the model says of itself: no passage can support those."""
-    return "?" not in sentence and not _FIRST_PERSON.search(sentence) and bool(content(sentence))
+    """False for a question, for what the model says of itself, and for what leans on a sentence before it."""
+    return "?" not in sentence and not _FIRST_PERSON.search(sentence) and not _LEANS.match(sentence) and bool(content(sentence))
 
 
 def check(claim: str, context: str, sentences: Sequence[str], similarities: Vectors) -> Finding:
@@ -73,6 +75,7 @@ def check(claim: str, context: str, sentences: Sequence[str], similarities: Vect
         sentences: the sentences of the passage.
         similarities: cosine similarity of the claim to each of them, float32 [n].
     """
+    claim = _OPENING.sub("", claim)
     if not sentences or not is_claim(claim):
         return Finding(False, 0.0, 0, "no claim, or nothing to compare it with")
     shares = [share(claim, f"{sentence} {context}") for sentence in sentences]

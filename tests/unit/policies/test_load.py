@@ -83,7 +83,7 @@ def test_bad_yaml_is_a_problem_and_no_traceback(folder: Path, content: str) -> N
     assert found.startswith(f"{folder}/policy.yaml:")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[" * 5_000, b"# " + b"x" * 1_100_000])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[" * 1_000, b"# " + b"x" * 1_100_000])
 def test_bytes_that_are_no_policy_are_a_problem(folder: Path, content: bytes) -> None:
     (folder / "privacy.yaml").write_bytes(content)
     (found,) = problems(folder)

@@ -56,6 +56,7 @@ _QUIET = {
     "sentence_transformers": logging.WARNING,
     "transformers": logging.WARNING,
     "httpx": logging.WARNING,
+    "httpx2": logging.WARNING,
     "httpcore": logging.WARNING,
     "openai": logging.WARNING,
     "asyncio": logging.WARNING,

@@ -35,6 +35,7 @@ class Service:
 
     Attributes:
         ready: True once it answers. Never raises.
+        pass_fds: files and sockets of ours that it inherits, under the same numbers.
         explain: turns the end of its log into advice, or gives an empty string.
     """
 
@@ -43,6 +44,7 @@ class Service:
     url: str
     ready: Callable[[], Awaitable[bool]]
     env: Mapping[str, str] = field(default_factory=dict)
+    pass_fds: tuple[int, ...] = ()
     ready_timeout_s: float = 60.0
     stop_timeout_s: float = 20.0
     explain: Callable[[str], str] = lambda tail: ""
@@ -197,6 +199,7 @@ class _Child:
                     stdout=output,
                     stderr=output,
                     env={**os.environ, **service.env},
+                    pass_fds=service.pass_fds,
                     start_new_session=True,
                     preexec_fn=(lambda: _die_with(parent)) if _libc else None,
                 )

@@ -27,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 F = TypeVar("F", bound=Callable[..., Any])
+Inherited = Annotated[int | None, typer.Option("--fd", hidden=True, help="A listening socket that `up` hands over.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -62,11 +63,11 @@ def up(
 
 @app.command()
 @reports_errors
-def serve() -> None:
+def serve(fd: Inherited = None) -> None:
     """Take messages in: webhooks, POST /v1/answers, health, metrics."""
     from agent.wiring.processes import serve as run
 
-    asyncio.run(run(_settings()))
+    asyncio.run(run(_settings(), fd))
 
 
 @app.command()
@@ -183,11 +184,12 @@ def secret() -> None:
 def demo_desk(
     webhook_url: Annotated[str, typer.Option(help="Innkeeper's webhook for this desk.")] = "http://127.0.0.1:8080/webhooks/demo",
     port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 8090,
+    fd: Inherited = None,
 ) -> None:
     """A tiny helpdesk with a web page, to see tickets go in and replies come back."""
     from agent.wiring.desk import run_desk
 
-    asyncio.run(run_desk(_settings("WARNING"), webhook_url, port))
+    asyncio.run(run_desk(_settings("WARNING"), webhook_url, port, fd))
 
 
 def sample_folder() -> Path:

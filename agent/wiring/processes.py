@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from agent.adapters.checkpoints import open_checkpointer
@@ -33,14 +33,14 @@ class Process:
     deps: ApiDeps
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, fd: int | None = None) -> None:
     """Listen until SIGTERM or Ctrl-C.
 
     Raises:
         InnkeeperError: a part can't be built; see the message.
     """
     async with assemble(settings) as process:
-        await serve_app(create_app(process.deps), settings.host, settings.port)
+        await serve_app(create_app(process.deps), settings.host, settings.port, fd)
 
 
 async def work(settings: Settings) -> None:
@@ -80,6 +80,10 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
         saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES))
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
         context = await asyncio.to_thread(parts.build_context, chat, profile, knowledge, policies, settings.worker_concurrency)
+        with suppress(KnowledgeError):
+            # Opens the index, which takes seconds, before the first question of /readyz or of a customer. If it can't
+            # be reached now, /readyz tells and turns wait.
+            await asyncio.to_thread(knowledge.check)
         conversations = RedisConversations(redis)
         turns = Turns(
             graph=build_graph(saver),

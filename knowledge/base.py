@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge.embed import SentenceTransformerEmbedder
-from knowledge.index import ChromaIndex, StoredCopy
+from knowledge.index import ChromaIndex
 from knowledge.lexical import LexicalIndex
 from knowledge.retriever import HybridRetriever
+from knowledge.rows import StoredCopy
 from knowledge.sync import Progress, Syncer
 from knowledge.types import Audience, Embedder, Hit, Query, SyncReport
 

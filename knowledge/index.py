@@ -9,7 +9,6 @@ wrote; so every sync leaves a new generation in the metadata of the public colle
 meets an unknown generation opens the folder again.
 """
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,8 @@ import numpy as np
 
 from knowledge import chroma
 from knowledge.errors import IndexMismatch
-from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, Vectors
+from knowledge.rows import StoredCopy, copy_of, metadata_of, passages_of
+from knowledge.types import Audience, Document, Embedder, Passage, PassageId, Vectors
 
 if TYPE_CHECKING:
     from chromadb.api import ServerAPI
@@ -33,20 +33,6 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 LOCK_TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCopy:
-    """One version of a document in one collection. A crash can leave two of one document, or half of one."""
-
-    doc_id: DocumentId
-    version: str
-    audience: Audience
-    source: str
-    title: str
-    layout: str
-    passage_ids: tuple[PassageId, ...]
-    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +155,13 @@ class ChromaIndex:
         with self._thread_lock, self._translated("read passages"):
             self._ensure_open()
             found = self._collections[audience].get(ids=list(ids), include=["documents", "metadatas"])
-        passages = _passages(found)
+        passages = passages_of(found)
         return {passage.passage_id: passage for passage in passages if passage.audience is audience}
 
     def passages(self, audience: Audience) -> Iterator[Passage]:
         """All of them, page by page."""
         for found in self._pages(audience, ["documents", "metadatas"]):
-            yield from _passages(found)
+            yield from passages_of(found)
 
     def catalogue(self) -> list[StoredCopy]:
         """Every copy of every document."""
@@ -186,7 +172,7 @@ class ChromaIndex:
                 for passage_id, meta in zip(found["ids"], found["metadatas"], strict=True):
                     key = (meta["doc_id"], meta["version"])
                     groups.setdefault(key, []).append((meta["ordinal"], PassageId(passage_id), meta))
-            copies += [_copy(audience, rows) for rows in groups.values()]
+            copies += [copy_of(audience, rows) for rows in groups.values()]
         return copies
 
     def write(self, entries: Sequence[Entry], layout: str) -> None:
@@ -198,7 +184,7 @@ class ChromaIndex:
                 # Points first: a passage that is there has all of its own.
                 self._write_points([p for e in entries if e.document.audience is audience for p in e.points], audience)
                 rows = [
-                    (passage, vector, _metadata(entry.document, passage, layout, len(entry.passages)))
+                    (passage, vector, metadata_of(entry.document, passage, layout, len(entry.passages)))
                     for entry in entries
                     if entry.document.audience is audience
                     for passage, vector in zip(entry.passages, entry.vectors, strict=True)
@@ -334,53 +320,3 @@ class ChromaIndex:
 
     def _translated(self, action: str) -> AbstractContextManager[None]:
         return chroma.translated(self._where, self._url is not None, action)
-
-
-def _metadata(document: Document, passage: Passage, layout: str, count: int) -> dict[str, str | int]:
-    meta: dict[str, str | int | None] = {
-        "doc_id": passage.doc_id,
-        "version": passage.version,
-        "ordinal": passage.ordinal,
-        "count": count,
-        "title": passage.title,
-        "headings": json.dumps(passage.heading_path, ensure_ascii=False),
-        "audience": passage.audience.value,
-        "url": passage.url,
-        "updated": passage.updated,
-        "source": document.source,
-        "layout": layout,
-    }
-    return {key: value for key, value in meta.items() if value is not None}
-
-
-def _passages(found: Any) -> list[Passage]:
-    return [
-        Passage(
-            passage_id=PassageId(passage_id),
-            doc_id=DocumentId(meta["doc_id"]),
-            version=meta["version"],
-            ordinal=int(meta["ordinal"]),
-            title=meta["title"],
-            heading_path=tuple(json.loads(meta["headings"])),
-            text=text,
-            audience=Audience(meta["audience"]),
-            url=meta.get("url"),
-            updated=meta.get("updated"),
-        )
-        for passage_id, text, meta in zip(found["ids"], found["documents"], found["metadatas"], strict=True)
-    ]
-
-
-def _copy(audience: Audience, rows: list[tuple[int, PassageId, dict[str, Any]]]) -> StoredCopy:
-    rows = sorted(rows, key=lambda row: row[0])
-    meta = rows[0][2]
-    return StoredCopy(
-        doc_id=DocumentId(meta["doc_id"]),
-        version=meta["version"],
-        audience=audience,
-        source=meta["source"],
-        title=meta["title"],
-        layout=meta["layout"],
-        passage_ids=tuple(row[1] for row in rows),
-        is_complete=[row[0] for row in rows] == list(range(meta["count"])),
-    )

@@ -16,9 +16,10 @@ import numpy as np
 from knowledge import chunk
 from knowledge.embed import passage_text
 from knowledge.errors import IndexUnavailable
-from knowledge.index import ChromaIndex, Entry, StoredCopy
+from knowledge.index import ChromaIndex, Entry
 from knowledge.lexical import LexicalIndex
 from knowledge.points import points_of, sentences_of
+from knowledge.rows import StoredCopy
 from knowledge.sources import existing_roots, read_sources
 from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, SourceFailure, SyncReport
 

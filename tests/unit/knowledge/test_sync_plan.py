@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from knowledge import chunk
-from knowledge.index import StoredCopy
+from knowledge.rows import StoredCopy
 from knowledge.sync import make_plan
 from knowledge.types import Audience, Document, DocumentId, PassageId, SourceFailure
 

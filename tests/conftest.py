@@ -1,10 +1,13 @@
-"""Servers that several kinds of tests use."""
+"""Servers that several kinds of tests use. The environment is that of our processes, before any library is imported."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from agent.privacy.environment import lock_down
 from tests.servers import RedisServer, valkey
+
+lock_down()
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,9 @@ def without_yes_no(sentence: str) -> str:
 
 
 def is_claim(sentence: str) -> bool:
-    """False for a question, for what the model says of itself, and for what leans on a sentence before it."""
+    """False for a question, for what the model says of itself, and for what leans on a sentence before or after it."""
+    if sentence.rstrip().endswith(":"):
+        return False
     return "?" not in sentence and not _FIRST_PERSON.search(sentence) and not _LEANS.match(sentence) and bool(content(sentence))
 
 

@@ -66,7 +66,8 @@ def best_quote(embedder: Embedder, question: str, text: str) -> tuple[str, float
     Next to the nearest block, a second one is taken if it is nearly as near and directly follows or
     precedes it, as long as the whole stays short.
     """
-    candidates = blocks(text)
+    # A passage may end with a line that introduces what stands in the next one: alone it says nothing.
+    candidates = [block for block in blocks(text) if not block.is_lead_in]
     if not candidates:
         return "", 0.0
     closeness = _closeness(embedder, question, candidates)

@@ -97,7 +97,9 @@ def test_row_of_a_table_supports_its_own_numbers_only() -> None:
     assert reason("When you cancel at least 14 days before check-in, the refund is 75%.", *rows)
 
 
-@pytest.mark.parametrize("text", ["Would you like a refund?", "I have cancelled your booking.", "I'll pay you.", "It is so."])
+@pytest.mark.parametrize(
+    "text", ["Would you like a refund?", "I have cancelled your booking.", "I'll pay you.", "It is so.", "These are the codes:"]
+)
 def test_questions_and_words_of_the_model_are_no_claims(text: str) -> None:
     assert not is_claim(text)
     assert reason(text, text or "x")

@@ -1,9 +1,9 @@
 from pathlib import Path
 
-from agent.graph.quoting import MAX_QUOTE_WORDS, best_quote, blocks
+from agent.graph.quoting import MAX_QUOTE_WORDS, best_quote, blocks, document_quotes
 from knowledge.chunk import split
 from knowledge.sources import read_sources
-from knowledge.types import Document, Passage
+from knowledge.types import Audience, Document, DocumentId, Passage, PassageId
 from tests.fakes import HashedWordsEmbedder
 
 EMBEDDER = HashedWordsEmbedder()
@@ -65,3 +65,10 @@ def test_quote_is_made_of_whole_pieces_of_sample_passages() -> None:
         assert all(line in passage.text for line in lines), passage.passage_id
         if "|--" in passage.text and lines[0].startswith("|"):
             assert lines[1].startswith("|--"), passage.passage_id
+
+
+def test_a_line_that_only_introduces_is_not_quoted_alone() -> None:
+    lone = Passage(PassageId("p"), DocumentId("d"), "1", 0, "Cards", (), "Codes of PIN problems are these:", Audience.PUBLIC)
+    assert document_quotes(EMBEDDER, "codes of PIN problems", [lone], 1) == []
+    both = f"Reset the PIN in the app.\n\n{lone.text}"
+    assert best_quote(EMBEDDER, "codes of PIN problems", both)[0] == "Reset the PIN in the app."

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from agent.ports import Answerer
 from agent.settings import Settings
@@ -30,7 +31,7 @@ def messages(asked: dict[str, Any]) -> tuple[Message, ...]:
     return tuple(Message(MessageId(str(n)), Author(m["author"]), m["text"], "") for n, m in enumerate(asked["conversation"]))
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def answer(knowledge: Path, model: ModelServer) -> AsyncIterator[Answerer]:
     settings = Settings(data_dir=knowledge, llm_base_url=model.url, llm_profile="smollm2")
     async with open_answerer(settings) as answerer:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.types import Completion, Conversation, ConversationId, Message, OutboxEntry, OutboxId, Outcome, Prompt, RunId
-from knowledge.types import Hit, Query, Vectors
+from knowledge.types import Audience, Hit, Passage, Query, Vectors
 
 
 class ChatModel(Protocol):
@@ -33,6 +33,10 @@ class Retriever(Protocol):
 
     def search(self, query: Query) -> list[Hit]:
         """Best first; an audience that the query doesn't name is never in the result."""
+        ...
+
+    def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
+        """The passages of its document near a passage, itself among them, in reading order. [] for another audience."""
         ...
 
 

@@ -10,7 +10,7 @@ from knowledge.lexical import LexicalIndex
 from knowledge.retriever import HybridRetriever
 from knowledge.rows import StoredCopy
 from knowledge.sync import Progress, Syncer
-from knowledge.types import Audience, Embedder, Hit, Query, SyncReport
+from knowledge.types import Audience, Embedder, Hit, Passage, Query, SyncReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,10 @@ class KnowledgeBase:
     def search(self, query: Query) -> list[Hit]:
         """See `HybridRetriever.search`."""
         return self._retriever.search(query)
+
+    def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
+        """See `HybridRetriever.around`."""
+        return self._retriever.around(passage, audiences)
 
     def sync(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from knowledge.types import Document, Passage, PassageId
+from knowledge.types import Document, Passage, passage_id
 
 LAYOUT = "3"
 """Raise it when this module cuts differently, or a document gets other points: it is then cut and embedded again."""
@@ -50,7 +50,7 @@ def split(document: Document) -> list[Passage]:
     pieces = _merge_tiny(pieces) or [_Piece((), document.text)]
     return [
         Passage(
-            passage_id=PassageId(f"{document.doc_id}:{document.version}:{ordinal}"),
+            passage_id=passage_id(document.doc_id, document.version, ordinal),
             doc_id=document.doc_id,
             version=document.version,
             ordinal=ordinal,

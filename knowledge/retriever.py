@@ -26,13 +26,15 @@ import numpy as np
 
 from knowledge.index import ChromaIndex, PointKind
 from knowledge.lexical import LexicalIndex
-from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors
+from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors, passage_id
 
 CANDIDATES = 30
 DENSE_WEIGHT = 0.85
 SENTENCE_WEIGHT = 0.4
 ASKED_WEIGHT = 0.9
 POINTS_PER_CANDIDATE = 3
+REACH = 6
+"""How many passages before and after one still count as near it: most articles are shorter than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,18 @@ class HybridRetriever:
             homes |= dict.fromkeys(found, audience)
         words = {i: score for i, (_, score) in lexical.items() if i in near}
         return self._hits(query, fuse(near, words), homes, near, words)
+
+    def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
+        """The passages of its document near a passage, itself among them, in reading order; [] for another audience.
+
+        Raises:
+            IndexUnavailable: the index can't be read now.
+        """
+        if passage.audience not in audiences:
+            return []
+        places = range(max(0, passage.ordinal - REACH), passage.ordinal + REACH + 1)
+        ids = [passage_id(passage.doc_id, passage.version, place) for place in places]
+        return sorted(self._index.fetch(passage.audience, ids).values(), key=lambda found: found.ordinal)
 
     def _cosines(self, vector: Vectors, audience: Audience, ids: list[PassageId]) -> dict[PassageId, float]:
         return {i: float(np.dot(row, vector)) for i, row in self._index.vectors(audience, ids).items()}

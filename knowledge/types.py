@@ -45,6 +45,11 @@ class Document:
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
+def passage_id(doc_id: DocumentId, version: str, ordinal: int) -> PassageId:
+    """The id of the passage at one place of one version of a document."""
+    return PassageId(f"{doc_id}:{version}:{ordinal}")
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A span of one version of a document, small enough to quote.

@@ -21,7 +21,7 @@ from agent.types import (
     Outcome,
     RunId,
 )
-from knowledge.types import Hit, Passage, Query, Vectors
+from knowledge.types import Audience, Hit, Passage, Query, Vectors
 
 
 class InMemoryOutbox:
@@ -161,3 +161,7 @@ class InMemoryRetriever:
         near = [max(0.0, float(v)) for v in vectors[1:] @ vectors[0]]
         hits = [Hit(p, score=n, dense=n, lexical=10 * n, nearest=n) for p, n in zip(shown, near, strict=True)]
         return sorted(hits, key=lambda hit: -hit.score)[: query.k]
+
+    def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
+        own = [p for p in self.passages if p.doc_id == passage.doc_id and p.audience in audiences]
+        return sorted(own, key=lambda p: p.ordinal)

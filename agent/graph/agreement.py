@@ -47,6 +47,14 @@ _CONDITION = re.compile(
 _HEADING_CONDITION = re.compile(
     r"\b(if|unless|except|without|less than|more than|at least|within|only|after|before|during)\b", re.IGNORECASE
 )
+_TURNS_ROUND = re.compile(
+    r"\b(?:not|no|never|none|nobody|cannot|neither|nor|except\w*|exclu\w*|warning\w*|signs?|signals?|forbidden|"
+    r"prohibited|refuse[ds]?|declined?|reject(?:s|ed)?|invalid|wrong|mistakes?|myths?|fraud\w*|scams?|fakes?)\b(?!-)|n['’]t\b",
+    re.IGNORECASE,
+)
+"""A heading or a lead-in with one of these says of the text below it that it does not hold, or is no advice. What stands
+there means the opposite without it, so only a quote with its heading will do. "Non-refundable" is a name, and what
+stands under "If it does not work" is held to that condition instead."""
 _LEANS = re.compile(
     r"^(otherwise|in (that|this|the (first|second|third|other|same)) case|then|this|that|these|those|they|it|he|she|also|"
     r"however|but|instead|after (that|this)|before that|in addition|and|or|so|here|there|both|neither|all of (them|these))\b",
@@ -140,6 +148,8 @@ def _surroundings(claim: str, sentences: Sequence[str], at: int, context: str) -
     heading = " ".join(part for part in context.split(" – ")[1:] if _HEADING_CONDITION.search(part))
     lead_in = next((s for s in reversed(sentences[:at]) if s.rstrip().endswith(":")), "")
     before = sentences[at - 1] if at and _LEANS.search(source) else ""
+    if turned := next((text for text in (*context.split(" – "), lead_in) if _turns_round(text)), ""):
+        return f"stands under {turned!r}"
     for place, text in (("heading", heading), ("lead-in", lead_in), ("sentence before", before)):
         if dropped := dropped_condition(claim, text):
             return f"{dropped} ({place})"
@@ -156,6 +166,10 @@ def _surroundings(claim: str, sentences: Sequence[str], at: int, context: str) -
     ):
         return "the numbers of an example"
     return ""
+
+
+def _turns_round(text: str) -> bool:
+    return bool(_TURNS_ROUND.search(text)) and not re.match(r"\s*if\b", text, re.IGNORECASE)
 
 
 def negations(sentence: str) -> int:

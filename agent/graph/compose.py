@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from agent.graph.claims import Claim
+from agent.graph.evidence import heading
 from agent.graph.followup import latest_request
 from agent.graph.terms import content_terms
 from agent.types import Author, Citation, Message
-from knowledge.types import Hit
+from knowledge.types import Hit, Passage
 
 MAX_ASKED_BACK = 2
 SUMMARY_PASSAGES = 3
@@ -16,14 +17,19 @@ _ITEM = re.compile(r"\s*([-*+•]|\d+[.)])\s")
 
 
 def answer(claims: Sequence[Claim], hits: Sequence[Hit]) -> tuple[str, tuple[Citation, ...]]:
-    """The reply: each claim with the [n] of its passage, and the citations in order of n."""
+    """The reply: each claim with the [n] of its passage, quotes under their headings, and the citations in order of n."""
     numbers: dict[int, int] = {}
     quotes: dict[int, list[str]] = {}
     parts: list[str] = []
+    above: Passage | None = None
     for claim in claims:
         n = numbers.setdefault(claim.hit, len(numbers) + 1)
         quotes.setdefault(claim.hit, []).append(claim.quote)
-        parts.append(_numbered(claim.text.strip("\n").rstrip(), n))
+        text = _numbered(claim.text.strip("\n").rstrip(), n)
+        if claim.is_quote:
+            passage = hits[claim.hit].passage
+            text, above = _under_heading(text, passage, above), passage
+        parts.append(text)
     citations = tuple(
         Citation(
             n=n,
@@ -36,6 +42,20 @@ def answer(claims: Sequence[Claim], hits: Sequence[Hit]) -> tuple[str, tuple[Cit
         for i, n in numbers.items()
     )
     return _joined(parts), citations
+
+
+def _under_heading(text: str, passage: Passage, above: Passage | None) -> str:
+    """A quote with the title and headings that it stands under, as far as they differ from those of the quote above.
+
+    A list says nothing without its heading, or the opposite: "strikes" stands under "Events that are not covered".
+    """
+    if above is None or above.doc_id != passage.doc_id:
+        line = heading(passage)
+    elif above.heading_path != passage.heading_path:
+        line = " – ".join(passage.heading_path)
+    else:
+        line = ""
+    return f"**{line}**\n\n{text}" if line else text
 
 
 def _numbered(text: str, n: int) -> str:

@@ -6,6 +6,7 @@ A logistic model over a handful of features of the question and of what was foun
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,8 @@ from agent.ports import Embedder
 from knowledge.sentences import split_sentences
 from knowledge.types import Hit, Passage
 
+BOLD_LINE = re.compile(r"^\*\*([^*\n]+[^*\n:])\*\*[ \t]*$", re.MULTILINE)
+"""How the heading of a section that is too small for a passage of its own stands in the text (`knowledge.chunk`)."""
 FEATURES = ("dense", "nearest", "margin", "support", "coverage", "unknown", "title", "lexical", "length")
 """What each one is stands in `features`."""
 
@@ -92,8 +95,8 @@ def is_answerable(evidence: Evidence) -> bool:
 
 
 def passage_sentences(passage: Passage) -> list[str]:
-    """The sentences of a passage's text."""
-    return split_sentences(passage.text, "en")
+    """The sentences of a passage's text. The bold heading of a small section within it reads as a lead-in."""
+    return split_sentences(BOLD_LINE.sub(r"\1:", passage.text), "en")
 
 
 def heading(passage: Passage) -> str:

@@ -8,6 +8,8 @@ from agent.types import Author, Message
 
 LEANING_TERMS = 3
 """A message with this many content words or fewer is too short to stand by itself after another one."""
+MOST = 3
+"""So many messages at most make one search text."""
 
 _LEANS = re.compile(
     r"^(and|but|so|or|what about|how about|what if|ok(ay)? (and|but|so)|also|then|und|was ist mit|y|et|e)\b"
@@ -17,17 +19,24 @@ _LEANS = re.compile(
 
 
 def search_text(messages: Sequence[Message]) -> str:
-    """The last message of the customer, with the customer's message before it where it needs that.
+    """The latest request, with the customer's messages before it as far back as each leans on the one before.
 
     Whole conversations drown the question and the last turn alone loses its subject (measured on
-    mtrag_un and dstc11_travel), so one earlier message is added, and only to a message that is short
-    or points back.
+    mtrag_un and dstc11_travel), so earlier messages are added only to one that is short or points back.
     """
     burst, earlier = _split(messages)
-    last = "\n".join(burst)
-    if earlier and leans_back(last):
-        return f"{earlier[-1]}\n{last}"
-    return last
+    said = ["\n".join(burst)]
+    while earlier and leans_back(said[0]) and len(said) < MOST:
+        said.insert(0, earlier.pop())
+    return "\n".join(said)
+
+
+def asked_texts(messages: Sequence[Message]) -> tuple[str, ...]:
+    """What is asked, for what must be near to it: the search text, and the latest request alone where they differ.
+
+    The question before names the subject; alone it would bring back what was answered already.
+    """
+    return tuple(dict.fromkeys((search_text(messages), latest_request(messages))))
 
 
 def leans_back(text: str) -> bool:

@@ -6,23 +6,28 @@ lines of it.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
+from agent.graph.evidence import BOLD_LINE, heading
 from agent.graph.terms import content_terms
 from agent.ports import Embedder
 from knowledge.sentences import split_sentences
-from knowledge.types import Passage
+from knowledge.types import Passage, Vectors
 
 MAX_QUOTE_WORDS = 110
-NEARLY_AS_GOOD = 0.12
-"""A second block is quoted too if its best sentence is this close (cosine) to the best one's."""
-HARDLY_FARTHER = 0.2
+"""Of one block."""
+MAX_WORDS = 150
+"""Of all that is quoted of a document."""
+HEADING_WEIGHT = 0.5
+"""A sentence is read under its headings: this much of their vector is added to its own."""
+SHARED_TERMS = 0.15
 FOUND_FIRST = 0.05
-MAX_DOCUMENT_WORDS = 150
+HARDLY_FARTHER = 0.2
+"""A further block is quoted if it is this close (cosine) to the nearest one."""
 
 _ITEM = re.compile(r"^\s*([-*+•]|\d+[.)]|\|)\s*")
 _RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
@@ -37,8 +42,8 @@ class Block:
 
     @property
     def is_lead_in(self) -> bool:
-        """True for a line that only introduces what follows."""
-        return self.text.rstrip().rstrip("*_").endswith(":")
+        """True for a line that only introduces what follows, and for the bold heading of a small section."""
+        return self.text.rstrip().rstrip("*_").endswith(":") or bool(BOLD_LINE.fullmatch(self.text.strip()))
 
     @property
     def is_listing(self) -> bool:
@@ -60,88 +65,105 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def best_quote(embedder: Embedder, question: str, text: str) -> tuple[str, float]:
-    """The span of a passage that answers best, and its closeness to the question (cosine, -1 to 1).
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A span of a passage. `place` is the passage's among those given; `closeness` a cosine, with what it shares of the words."""
 
-    Next to the nearest block, a second one is taken if it is nearly as near and directly follows or
-    precedes it, as long as the whole stays short.
-    """
-    # A passage may end with a line that introduces what stands in the next one: alone it says nothing.
-    candidates = [block for block in blocks(text) if not block.is_lead_in]
-    if not candidates:
-        return "", 0.0
-    closeness = _closeness(embedder, question, candidates)
-    best = int(np.argmax(closeness))
-    first, last = best, best
-    for other in (best + 1, best - 1):
-        if not 0 <= other < len(candidates) or closeness[other] < closeness[best] - NEARLY_AS_GOOD:
-            continue
-        longer = candidates[min(first, other) : max(last, other) + 1]
-        if sum(len(b.text.split()) for b in longer) <= MAX_QUOTE_WORDS:
-            first, last = min(first, other), max(last, other)
-    quote = "\n\n".join(b.text for b in candidates[first : last + 1])
-    return _shorten(embedder, question, quote), closeness[best]
+    place: int
+    text: str
+    closeness: float
 
 
-def document_quotes(embedder: Embedder, question: str, passages: Sequence[Passage], most: int) -> list[tuple[int, str]]:
-    """The best span of each passage of a document that answers, at most so many, in reading order.
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    closeness: float
+    place: int
+    at: int  # among the blocks of its passage
+    text: str
 
-    The nearest span alone holds the wanted fact half of the time; with those that are hardly farther it mostly does.
+
+def document_quotes(embedder: Embedder, asked: Sequence[str], passages: Sequence[Passage], most: int = 3) -> list[Quote]:
+    """The blocks of a document that answer, in reading order; neighbours are one quote.
+
+    Closeness is that of a block's best sentence, read under its title and headings. On the sample questions whose
+    article was found, three blocks hold all key facts for 69 of 75; without headings for 64, and where only passages
+    that the search itself brought are looked at, for 61.
 
     Args:
         embedder: the embedding model.
-        question: what is asked.
-        passages: of one document, in the order in which they were found.
-        most: how many spans at most; together they stay short.
-
-    Returns:
-        Index of the passage, and the span.
+        asked: what is asked. Of a question that leans on an earlier one two texts: with that one, and alone.
+        passages: of one document, the one that was found first in front.
+        most: how many blocks at most.
     """
-    found = []
-    for place, passage in enumerate(passages):
-        quote, closeness = best_quote(embedder, question, passage.text)
-        if quote:
-            found.append((closeness + (FOUND_FIRST if place == 0 else 0.0), place, quote))
-    found.sort(key=lambda one: -one[0])
-    kept: list[tuple[int, str]] = []
-    for closeness, place, quote in found[:most]:
-        words = sum(len(q.split()) for _, q in kept) + len(quote.split())
-        if kept and (closeness < found[0][0] - HARDLY_FARTHER or words > MAX_DOCUMENT_WORDS):
+    read = [_Read(place, passage) for place, passage in enumerate(passages)]
+    vectors = iter(embedder.embed([*asked, *(text for one in read for text in one.texts)]))
+    wanted = np.mean([next(vectors) for _ in asked], axis=0)
+    terms = frozenset(content_terms(asked[-1]))
+    candidates = [c for one in read for c in one.candidates(wanted, terms, vectors)]
+    candidates.sort(key=lambda one: -one.closeness)
+    kept: list[_Candidate] = []
+    for one in candidates:
+        short = replace(one, text=_shorten(embedder, wanted, one.text))
+        words = sum(len(k.text.split()) for k in kept) + len(short.text.split())
+        if kept and (one.closeness < kept[0].closeness - HARDLY_FARTHER or words > MAX_WORDS):
             continue
-        kept.append((place, quote))
-    return sorted(kept, key=lambda one: passages[one[0]].ordinal)
+        kept.append(short)
+        if len(kept) == most:
+            break
+    return _in_reading_order(kept, passages)
 
 
-def _closeness(embedder: Embedder, question: str, candidates: Sequence[Block]) -> list[float]:
-    per_block = [split_sentences(block.text, "en") or [block.text] for block in candidates]
-    vectors = embedder.embed([question, *(s for sentences in per_block for s in sentences)])
-    terms = set(content_terms(question))
-    scores: list[float] = []
-    start = 1
-    for sentences in per_block:
-        near = vectors[start : start + len(sentences)] @ vectors[0]
-        start += len(sentences)
-        shared = [len(terms & set(content_terms(s))) / len(terms) if terms else 0.0 for s in sentences]
-        scores.append(max(float(n) + 0.15 * s for n, s in zip(near, shared, strict=True)))
-    return scores
+class _Read:
+    """A passage, cut into blocks and their sentences. `texts` are what is to be embedded."""
+
+    def __init__(self, place: int, passage: Passage) -> None:
+        self.place = place
+        self.heading = heading(passage)
+        # A passage may end with a line that introduces what stands in the next one: alone it says nothing.
+        self.blocks = [block for block in blocks(passage.text) if not block.is_lead_in]
+        self.sentences = [split_sentences(block.text, "en") or [block.text] for block in self.blocks]
+        self.texts = [self.heading, *(s for own in self.sentences for s in own)]
+
+    def candidates(self, wanted: Vectors, terms: frozenset[str], vectors: Iterator[Vectors]) -> Iterator[_Candidate]:
+        """Each block with its closeness; `vectors` begin with those of `texts`."""
+        above = HEADING_WEIGHT * next(vectors)
+        for at, (block, own) in enumerate(zip(self.blocks, self.sentences, strict=True)):
+            read = np.stack([next(vectors) for _ in own]) + above
+            near = (read / np.maximum(np.linalg.norm(read, axis=1, keepdims=True), 1e-9)) @ wanted
+            shared = [len(terms & set(content_terms(f"{self.heading} {s}"))) / max(1, len(terms)) for s in own]
+            closeness = max(float(n) + SHARED_TERMS * s for n, s in zip(near, shared, strict=True))
+            yield _Candidate(closeness + (0.0 if self.place else FOUND_FIRST), self.place, at, block.text)
 
 
-def _shorten(embedder: Embedder, question: str, quote: str) -> str:
+def _in_reading_order(kept: Sequence[_Candidate], passages: Sequence[Passage]) -> list[Quote]:
+    ordered = sorted(kept, key=lambda one: (passages[one.place].ordinal, one.at))
+    quotes: list[Quote] = []
+    for before, one in pairwise([None, *ordered]):
+        assert one is not None
+        if before and (before.place, before.at + 1) == (one.place, one.at):
+            last = quotes.pop()
+            quotes.append(Quote(one.place, f"{last.text}\n\n{one.text}", max(last.closeness, one.closeness)))
+        else:
+            quotes.append(Quote(one.place, one.text, one.closeness))
+    return quotes
+
+
+def _shorten(embedder: Embedder, wanted: Vectors, quote: str) -> str:
     """A quote that is too long is cut to its best whole lines; a list keeps its lead-in, a table its header."""
     if len(quote.split()) <= MAX_QUOTE_WORDS:
         return quote
     lines = [line for line in quote.splitlines() if line.strip()]
     if len(lines) < 2:
-        return _best_sentences(embedder, question, quote)
-    near = embedder.embed([question, *lines])
-    order = sorted(range(len(lines)), key=lambda i: -float(near[i + 1] @ near[0]))
+        return _best_sentences(embedder, wanted, quote)
+    near = embedder.embed(lines) @ wanted
+    order = sorted(range(len(lines)), key=lambda i: -float(near[i]))
     kept = _opening(lines)
     for i in order:
         if sum(len(lines[j].split()) for j in kept | {i}) > MAX_QUOTE_WORDS and i != order[0]:
             break
         kept.add(i)
     short = "\n".join(lines[i] for i in sorted(kept))
-    return short if len(kept) > 1 else _best_sentences(embedder, question, short)
+    return short if len(kept) > 1 else _best_sentences(embedder, wanted, short)
 
 
 def _opening(lines: Sequence[str]) -> set[int]:
@@ -151,14 +173,13 @@ def _opening(lines: Sequence[str]) -> set[int]:
     return kept if rule is None else kept | {rule, max(0, rule - 1)}
 
 
-def _best_sentences(embedder: Embedder, question: str, line: str) -> str:
+def _best_sentences(embedder: Embedder, wanted: Vectors, line: str) -> str:
     """A long paragraph is cut to whole sentences that follow each other, around the best one."""
     if len(line.split()) <= MAX_QUOTE_WORDS:
         return line
     ends = [0, *(m.end() for m in _SENTENCE_END.finditer(line)), len(line)]
     parts = [line[a:b] for a, b in pairwise(ends) if line[a:b].strip()]
-    near = embedder.embed([question, *parts])
-    closeness = [float(v) for v in near[1:] @ near[0]]
+    closeness = [float(v) for v in embedder.embed(parts) @ wanted]
     first = last = int(np.argmax(closeness))
     while True:
         sides = [i for i in (first - 1, last + 1) if 0 <= i < len(parts)]

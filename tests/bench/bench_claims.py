@@ -177,6 +177,16 @@ def corrupted(found: list[Source]) -> dict[str, list[tuple[str, str, Source]]]:
     return rows
 
 
+def turned_round(found: list[Source]) -> list[tuple[str, str, Source]]:
+    """What stands under a heading with a "not", said without it."""
+    rows = []
+    for source in found:
+        if re.search(r"\b(not|no) ", source.context, re.I) and not re.search(r" – If\b", source.context):
+            for sentence in source.sentences:
+                rows += [(new, sentence, source) for new in (sentence, f"{sentence.rstrip('.')} is covered.")]
+    return rows
+
+
 def of_other_articles(judge: Judge, found: list[Source]) -> list[tuple[str, str, Source]]:
     """Each sentence against the nearest passage of another article."""
     flat = [(s, t) for s in found for t in s.sentences]
@@ -241,6 +251,7 @@ def main() -> None:
     print(f"Sample help centre, {len(found)} passages, {sum(len(s.sentences) for s in found)} sentences. Corrupted, refused:")
     caught = [report(judge, name, rows, given.show, wanted=False) for name, rows in corrupted(found).items()]
     caught.append(report(judge, "of another article", of_other_articles(judge, found), given.show, wanted=False))
+    caught.append(report(judge, "without its heading", turned_round(found), given.show, wanted=False))
     print(f"  all {sum(r for r, _ in caught) / sum(n for _, n in caught):.2%}\nRewritten, passed:")
     kept: dict[str, list[tuple[str, str, Source]]] = defaultdict(list)
     for source in found:

@@ -1,4 +1,4 @@
-"""Ask the 150 sample questions and the probes: `python -m tests.bench.report_samples [--profile NAME] [--out FILE.md]`.
+"""Ask sample questions and the probes: `python -m tests.bench.report_samples [--questions FILE] [--profile NAME]`.
 
 Runs every question through the whole graph with the packaged model, over the sample help centre, and writes a
 report that lists question, decision, answer and cited passages of each, to be read by a person. Prints the figures.
@@ -11,6 +11,7 @@ import re
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,9 @@ def messages(question: dict[str, Any]) -> tuple[Message, ...]:
     return tuple(Message(MessageId(str(n)), Author(m["author"]), m["text"], "") for n, m in enumerate(question["conversation"]))
 
 
-async def run(profile: str, data_dir: Path, limit: int) -> tuple[list[Asked], list[tuple[dict[str, Any], Outcome]]]:
+async def run(
+    profile: str, data_dir: Path, lines: Sequence[str], limit: int
+) -> tuple[list[Asked], list[tuple[dict[str, Any], Outcome]]]:
     settings = Settings(data_dir=data_dir, llm_profile=profile)
     knowledge = parts.build_knowledge(settings)
     knowledge.sync([SAMPLES / "help_centre"])
@@ -62,7 +65,7 @@ async def run(profile: str, data_dir: Path, limit: int) -> tuple[list[Asked], li
     asked: list[Asked] = []
     probed: list[tuple[dict[str, Any], Outcome]] = []
     async with open_answerer(settings) as answer:
-        for line in (SAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()[:limit]:
+        for line in lines[:limit]:
             question = json.loads(line)
             start = time.perf_counter()
             asked.append(Asked(question, await answer(messages(question), None), time.perf_counter() - start))
@@ -143,12 +146,14 @@ def main() -> None:
     parser.add_argument("--profile", default="")
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "innkeeper-samples.md")
     parser.add_argument("--data", type=Path, help="keep the knowledge base here for the next run")
+    parser.add_argument("--questions", type=Path, default=SAMPLES / "questions.jsonl")
     parser.add_argument("--limit", type=int, default=1_000)
     options = parser.parse_args()
     lock_down()
     configure_logging("ERROR")
+    lines = options.questions.read_text(encoding="utf-8").splitlines()
     with tempfile.TemporaryDirectory() as folder:
-        asked, probed = asyncio.run(run(options.profile, options.data or Path(folder), options.limit))
+        asked, probed = asyncio.run(run(options.profile, options.data or Path(folder), lines, options.limit))
     lines = figures(asked, probed)
     options.out.write_text(report(asked, lines), encoding="utf-8")
     print("\n".join(lines))

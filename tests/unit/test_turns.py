@@ -12,7 +12,7 @@ from agent.model_profiles import load_profile
 from agent.turns import Turns, run_id_of, visible
 from agent.types import Author, Completion, ConversationId, Decision, Outcome, Prompt, RunId
 from agent.wiring.parts import STATE_TYPES
-from knowledge.types import Hit, Query
+from knowledge.types import Audience, Hit, Passage, Query
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from policies.types import Mode
@@ -37,6 +37,9 @@ class Shelf:
     def search(self, query: Query) -> list[Hit]:
         self.queries.append(query)
         return [hit("dogs", FACT, "Dogs", score=0.99)]
+
+    def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
+        return [passage]
 
 
 class Interrupted(FakeChatModel):

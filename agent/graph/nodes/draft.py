@@ -5,7 +5,7 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from agent.errors import ModelOutputInvalid
-from agent.graph.followup import search_text
+from agent.graph.followup import asked_texts
 from agent.graph.prompting import draft_prompt, parse_draft
 from agent.graph.quoting import document_quotes
 from agent.graph.state import TurnContext, TurnState
@@ -46,5 +46,8 @@ def choose(embedder: Embedder, profile: ModelProfile, state: TurnState) -> list[
     if profile.prompt_style == "chat" or not passages:
         return passages
     own = [hit.passage for hit in hits if hit.passage.doc_id == passages[0].doc_id]
-    quotes = document_quotes(embedder, search_text(state["messages"]), own, most=1)
-    return [replace(own[place], text=quote) for place, quote in quotes] or passages[:1]
+    quotes = document_quotes(embedder, asked_texts(state["messages"]), own)
+    if not quotes:
+        return passages[:1]
+    best = max(quotes, key=lambda quote: quote.closeness)
+    return [replace(own[best.place], text=best.text)]

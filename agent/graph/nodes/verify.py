@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from langgraph.runtime import Runtime
 
 from agent.graph.claims import Claim, check, is_courtesy, without_yes_no
-from agent.graph.evidence import heading, passage_sentences
-from agent.graph.followup import search_text
+from agent.graph.evidence import Evidence, heading, passage_sentences
+from agent.graph.followup import asked_texts
 from agent.graph.prompting import Draft
 from agent.graph.quoting import document_quotes
 from agent.graph.state import TurnContext, TurnState
@@ -17,6 +17,10 @@ from knowledge.types import Hit
 
 RELEVANT = 0.35
 """A supported sentence that is farther from the question than this (cosine) does not answer it."""
+
+
+NEARLY_AS_GOOD = 0.85
+"""The runner-up is quoted too if its score is at least this share of the best one's."""
 
 
 async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -36,8 +40,9 @@ def claims_of(embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Clai
             draft counts only if all of it is supported, in the passage's own words, and says the sentence that is
             nearest to the question. (SmolLM2 made "The insurer costs 5.5%" of "The insurance costs 5.5%": one stem.)
     """
-    hits, evidence, question = state["hits"], state["evidence"], search_text(state["messages"])
-    quoted = document_claims(embedder, question, hits, evidence.best)
+    hits, evidence, asked = state["hits"], state["evidence"], asked_texts(state["messages"])
+    question = asked[0]
+    quoted = document_claims(embedder, asked, hits, evidence.best)
     order = evidence.ranking if trusted else of_document(hits, evidence.best)
     claims, dropped = supported_claims(embedder, question, state.get("draft"), hits, order)
     if not trusted and (dropped or not in_own_words(claims) or not says_nearest(embedder, question, claims, quoted)):
@@ -45,16 +50,27 @@ def claims_of(embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Clai
     if not claims:
         claims = quoted
     # Where it can't be told which article is meant the customer gets the words of two, rather than a guess.
-    if not evidence.sure and len(evidence.ranking) > 1 and all(c.hit != evidence.ranking[1] for c in claims):
-        claims += document_claims(embedder, question, hits, evidence.ranking[1], most=1)
+    second = runner_up(hits, evidence)
+    if second is not None and all(c.hit != second for c in claims):
+        claims += document_claims(embedder, asked, hits, second, most=1)
     return claims
 
 
-def document_claims(embedder: Embedder, question: str, hits: Sequence[Hit], index: int, most: int = 3) -> tuple[Claim, ...]:
+def runner_up(hits: Sequence[Hit], evidence: Evidence) -> int | None:
+    """The best hit of another document, where it may be that one that answers; None if the best is sure or far ahead."""
+    if evidence.sure or len(evidence.ranking) < 2:
+        return None
+    second = evidence.ranking[1]
+    return second if hits[second].score >= NEARLY_AS_GOOD * hits[evidence.best].score else None
+
+
+def document_claims(
+    embedder: Embedder, asked: Sequence[str], hits: Sequence[Hit], index: int, most: int = 3
+) -> tuple[Claim, ...]:
     """The spans of one document that answer best, verbatim: they support themselves."""
     own = of_document(hits, index)
-    quotes = document_quotes(embedder, question, [hits[i].passage for i in own], most)
-    return tuple(Claim(text=quote, hit=own[place], quote=quote, support=1.0) for place, quote in quotes)
+    quotes = document_quotes(embedder, asked, [hits[i].passage for i in own], most)
+    return tuple(Claim(text=q.text, hit=own[q.place], quote=q.text, support=1.0, is_quote=True) for q in quotes)
 
 
 def of_document(hits: Sequence[Hit], index: int) -> list[int]:

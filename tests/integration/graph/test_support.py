@@ -6,7 +6,7 @@ import pytest
 
 from agent.graph.claims import Finding, check
 from agent.graph.evidence import heading, passage_sentences
-from agent.graph.quoting import MAX_QUOTE_WORDS, best_quote
+from agent.graph.quoting import MAX_QUOTE_WORDS, document_quotes
 from knowledge.chunk import split
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.sources import read_sources
@@ -66,7 +66,8 @@ def test_unfaithful_claim_is_refused(embedder: SentenceTransformerEmbedder, pass
 
 def test_quotes_are_whole_pieces_of_every_passage(passages: list[Passage]) -> None:
     for passage in passages:
-        quote, _ = best_quote(HashedWordsEmbedder(), "how much do I get back and when", passage.text)
+        [found] = document_quotes(HashedWordsEmbedder(), ["how much do I get back and when"], [passage], most=1)
+        quote = found.text
         assert quote.strip()
         assert len(quote.split()) <= MAX_QUOTE_WORDS
         assert all(line in passage.text for line in quote.splitlines()), passage.passage_id

@@ -136,6 +136,28 @@ def test_the_default_audience_hides_what_names_none(base: KnowledgeBase, docs: P
     assert found(base, "dogs") == []
 
 
+def test_the_passages_around_a_hit_are_its_documents_in_reading_order(base: KnowledgeBase, docs: Path):
+    parts = "\n\n".join(
+        f"## Room {n}\n\nRoom {n} has {n} windows, {n} doors and a lamp on each of its tables." for n in range(20)
+    )
+    put(docs, "rooms", f"---\nid: rooms\ntitle: Rooms\n---\n{parts}\n")
+    base.sync([docs])
+    found = next(h.passage for h in base.search(Query("Room 9", k=20)) if h.passage.heading_path == ("Room 9",))
+    around = base.around(found, frozenset({Audience.PUBLIC}))
+    assert [p.ordinal for p in around] == list(range(3, 16))
+    assert {p.doc_id for p in around} == {"rooms"}
+    assert found in around
+    assert base.around(around[0], frozenset({Audience.PUBLIC}))[0].ordinal == 0
+
+
+def test_around_a_passage_of_another_audience_is_nothing(base: KnowledgeBase, docs: Path):
+    base.sync([docs])
+    inside = base.search(Query("goodwill", BOTH))[0].passage
+    assert inside.audience is Audience.INTERNAL
+    assert base.around(inside, frozenset({Audience.PUBLIC})) == []
+    assert [p.doc_id for p in base.around(inside, BOTH)] == ["goodwill"]
+
+
 def test_another_embedding_model_is_refused(base: KnowledgeBase, docs: Path, data: Path):
     class Other:
         name = "another-model:1"

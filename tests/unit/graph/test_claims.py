@@ -1,7 +1,9 @@
 import pytest
 
 from agent.graph.claims import check, is_claim, is_courtesy, without_yes_no
+from agent.graph.evidence import passage_sentences
 from tests.fakes import HashedWordsEmbedder
+from tests.samples import passage
 
 EMBEDDER = HashedWordsEmbedder()
 REFUND = "If you cancel at least 5 days before check-in you get a full refund."
@@ -86,6 +88,47 @@ def test_answer_of_another_article_is_refused() -> None:
 )
 def test_condition_that_stands_around_a_sentence_counts(claim: str, sentences: tuple[str, ...], context: str) -> None:
     assert reason(claim, *sentences, context=context)
+
+
+NOT_COVERED = "Extraordinary events – Events that are not covered"
+
+
+@pytest.mark.parametrize(
+    ("claim", "sentences", "context"),
+    [
+        ("Strikes and cancelled transport are covered.", ("Strikes and cancelled transport",), NOT_COVERED),
+        ("Strikes and cancelled transport.", ("Strikes and cancelled transport",), NOT_COVERED),
+        ("Strikes are extraordinary events.", ("Strikes",), NOT_COVERED),
+        ("Candles can be used.", ("Candles can be used.",), "House rules – What we don't allow"),
+        ("Candles.", ("Candles",), "House rules – Exceptions"),
+        ("A host offers a discount.", ("A host offers a discount.",), "Payments – Warning signs"),
+        ("You can delete an open refund.", ("You cannot delete:", "An open refund"), "Delete an account"),
+        ("Snakes are fine.", ("Pets are fine.", "What is not allowed:", "Snakes are fine."), "Pets"),
+        ("An open refund.", ("You cannot delete the account while you have:", "An open refund"), "Delete an account"),
+    ],
+)
+def test_a_heading_or_lead_in_that_turns_its_text_round_supports_nothing(
+    claim: str, sentences: tuple[str, ...], context: str
+) -> None:
+    assert reason(claim, *sentences, context=context)
+
+
+def test_bold_heading_of_a_small_section_counts_as_a_heading() -> None:
+    text = "Pets are fine.\n\n**What is not allowed**\n\n- Snakes are fine."
+    sentences = passage_sentences(passage("pets", text))
+    assert sentences == ["Pets are fine.", "What is not allowed:", "Snakes are fine."]
+    assert not reason("Pets are fine.", *sentences, context="Pets")
+    assert reason("Snakes are fine.", *sentences, context="Pets")
+
+
+def test_a_name_with_a_no_in_it_turns_nothing_round() -> None:
+    assert not reason("The rate is 10% cheaper.", "The rate is 10% cheaper.", context="Non-refundable rate – The no-show rule")
+
+
+def test_under_a_heading_that_is_a_condition_the_condition_counts() -> None:
+    wifi = "If the wifi does not work, the host has 24 hours."
+    assert not reason(wifi, wifi, context="Wifi – If the wifi does not work")
+    assert reason("The host has 24 hours.", "The host has 24 hours.", context="Wifi – If the wifi does not work")
 
 
 def test_row_of_a_table_supports_its_own_numbers_only() -> None:

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 from agent.graph import compose
 from agent.graph.claims import Claim
 from agent.types import Author
+from knowledge.types import Hit
 from tests.samples import hit, message
 
 HITS = [hit("dogs", "Dogs cost €12.", "Dogs"), hit("cats", "Cats are free.", "Cats")]
@@ -36,6 +39,28 @@ def test_list_under_its_lead_in_keeps_its_items() -> None:
     quote = "Bring these:\n- passport\n- money"
     text, _ = compose.answer([Claim(quote, 0, quote, 1.0)], HITS)
     assert text == f"{quote}\n\n[1]"
+
+
+def quoted(place: int) -> Claim:
+    return replace([DOGS, CATS][place], is_quote=True)
+
+
+def under(doc_id: str, *headings: str) -> Hit:
+    found = hit(doc_id, "Strikes.", "Extraordinary events")
+    return replace(found, passage=replace(found.passage, heading_path=headings))
+
+
+def test_a_quote_stands_under_the_heading_that_gives_it_its_meaning() -> None:
+    text, citations = compose.answer([replace(quoted(0), text="- Strikes")], [under("events", "Events that are not covered")])
+    assert text == "**Extraordinary events – Events that are not covered**\n\n- Strikes [1]"
+    assert citations[0].quote == "Dogs cost €12."
+
+
+def test_a_heading_is_said_once() -> None:
+    hits = [under("a"), under("a", "Fees"), under("a", "Fees"), under("b", "Fees")]
+    text, _ = compose.answer([replace(quoted(0), hit=n, text=f"Text {n}.") for n in range(4)], hits)
+    titles = [line for line in text.splitlines() if line.startswith("**")]
+    assert titles == ["**Extraordinary events**", "**Fees**", "**Extraordinary events – Fees**"]
 
 
 def test_words_that_look_like_markup_open_a_paragraph() -> None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from knowledge.types import Document, Passage, passage_id
 
-LAYOUT = "3"
+LAYOUT = "4"
 """Raise it when this module cuts differently, or a document gets other points: it is then cut and embedded again."""
 LIMIT = 170
 """Most words in a passage; title and headings are embedded with it and need room too."""
@@ -226,14 +226,14 @@ def _render(units: list[_Unit]) -> str:
 
 
 def _merge_tiny(pieces: list[_Piece]) -> list[_Piece]:
-    """Joins a section of a few words to its neighbour, with its heading in bold. A question keeps its own passage."""
+    """Joins a section of a few words to its neighbour, with its headings in bold. A question keeps its own passage."""
     merged: list[_Piece] = []
     for piece in pieces:
         last = merged[-1] if merged else None
         if last is not None and words(last.text) < TINY and last.path == piece.path[: len(last.path)] and last.path != piece.path:
             merged[-1] = replace(piece, text=f"{last.text}\n\n{piece.text}")
         elif last is not None and _joins(last, piece):
-            merged[-1] = replace(last, text=f"{last.text}\n\n**{piece.path[-1]}**\n\n{piece.text}")
+            merged[-1] = replace(last, text=f"{last.text}\n\n**{' – '.join(piece.path)}**\n\n{piece.text}")
         else:
             merged.append(piece)
     return merged

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from agent.graph.claims import Claim
-from agent.graph.evidence import heading
+from agent.graph.evidence import BOLD_LINE, heading
 from agent.graph.followup import latest_request
 from agent.graph.terms import content_terms
 from agent.types import Author, Citation, Message
@@ -49,7 +49,9 @@ def _under_heading(text: str, passage: Passage, above: Passage | None) -> str:
 
     A list says nothing without its heading, or the opposite: "strikes" stands under "Events that are not covered".
     """
-    if above is None or above.doc_id != passage.doc_id:
+    if BOLD_LINE.match(text):  # a small section that shares a passage with another one brings its own
+        line = passage.title if above is None or above.doc_id != passage.doc_id else ""
+    elif above is None or above.doc_id != passage.doc_id:
         line = heading(passage)
     elif above.heading_path != passage.heading_path:
         line = " – ".join(passage.heading_path)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from agent.graph.terms import content_terms
+from agent.graph.agreement import names
+from agent.graph.terms import content_terms, stem
 from agent.ports import Embedder
 from knowledge.sentences import split_sentences
 from knowledge.types import Hit, Passage
@@ -28,7 +29,7 @@ class Evidence:
     """`probability` that the best hit's document answers the question (0 to 1, calibrated).
 
     `ranking` holds indexes of hits, best first, one for each document. Where the evidence is not `sure`, an answer
-    says so, and quotes the runner-up beside the best.
+    says so, and a runner-up that is nearly as good is quoted beside the best.
     """
 
     probability: float
@@ -50,7 +51,13 @@ def weigh(embedder: Embedder, question: str, hits: Sequence[Hit]) -> Evidence:
         first_of.setdefault(hit.passage.doc_id, i)
     ranking = tuple(first_of.values())
     chance = probability(features(embedder, question, hits))
-    return Evidence(chance, ranking, chance >= _calibration().sure)
+    return Evidence(chance, ranking, chance >= _calibration().sure and not unknown_names(question, hits))
+
+
+def unknown_names(question: str, hits: Sequence[Hit]) -> set[str]:
+    """Names in the question that nothing found speaks of: the tourist tax of Rome is not that of Lisbon."""
+    known = {term for hit in hits for term in content_terms(passage_text(hit.passage))}
+    return {name for name in names(question) if stem(name) not in known}
 
 
 def features(embedder: Embedder, question: str, hits: Sequence[Hit]) -> tuple[float, ...]:

@@ -67,11 +67,16 @@ def blocks(text: str) -> list[Block]:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A span of a passage. `place` is the passage's among those given; `closeness` a cosine, with what it shares of the words."""
+    """A span of a passage.
+
+    `place` is the passage's among those given, `nearest` the sentence of the span that is nearest to what is asked, and
+    `closeness` a cosine, with what it shares of the words.
+    """
 
     place: int
     text: str
     closeness: float
+    nearest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class _Candidate:
     place: int
     at: int  # among the blocks of its passage
     text: str
+    nearest: str
 
 
 def document_quotes(embedder: Embedder, asked: Sequence[str], passages: Sequence[Passage], most: int = 3) -> list[Quote]:
@@ -131,8 +137,10 @@ class _Read:
             read = np.stack([next(vectors) for _ in own]) + above
             near = (read / np.maximum(np.linalg.norm(read, axis=1, keepdims=True), 1e-9)) @ wanted
             shared = [len(terms & set(content_terms(f"{self.heading} {s}"))) / max(1, len(terms)) for s in own]
-            closeness = max(float(n) + SHARED_TERMS * s for n, s in zip(near, shared, strict=True))
-            yield _Candidate(closeness + (0.0 if self.place else FOUND_FIRST), self.place, at, block.text)
+            scores = [float(n) + SHARED_TERMS * s for n, s in zip(near, shared, strict=True)]
+            best = int(np.argmax(scores))
+            closeness = scores[best] + (0.0 if self.place else FOUND_FIRST)
+            yield _Candidate(closeness, self.place, at, block.text, own[best])
 
 
 def _in_reading_order(kept: Sequence[_Candidate], passages: Sequence[Passage]) -> list[Quote]:
@@ -142,9 +150,10 @@ def _in_reading_order(kept: Sequence[_Candidate], passages: Sequence[Passage]) -
         assert one is not None
         if before and (before.place, before.at + 1) == (one.place, one.at):
             last = quotes.pop()
-            quotes.append(Quote(one.place, f"{last.text}\n\n{one.text}", max(last.closeness, one.closeness)))
+            closeness, nearest = max((last.closeness, last.nearest), (one.closeness, one.nearest))
+            quotes.append(Quote(one.place, f"{last.text}\n\n{one.text}", closeness, nearest))
         else:
-            quotes.append(Quote(one.place, one.text, one.closeness))
+            quotes.append(Quote(one.place, one.text, one.closeness, one.nearest))
     return quotes
 
 

@@ -8,11 +8,10 @@ from agent.graph.claims import Claim, check, is_courtesy, without_yes_no
 from agent.graph.evidence import Evidence, heading, passage_sentences
 from agent.graph.followup import asked_texts
 from agent.graph.prompting import Draft
-from agent.graph.quoting import document_quotes
+from agent.graph.quoting import Quote, document_quotes
 from agent.graph.state import TurnContext, TurnState
 from agent.graph.terms import words
 from agent.ports import Embedder
-from knowledge.sentences import split_sentences
 from knowledge.types import Hit
 
 RELEVANT = 0.35
@@ -42,17 +41,19 @@ def claims_of(embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Clai
     """
     hits, evidence, asked = state["hits"], state["evidence"], asked_texts(state["messages"])
     question = asked[0]
-    quoted = document_claims(embedder, asked, hits, evidence.best)
+    own = of_document(hits, evidence.best)
+    quotes = document_quotes(embedder, asked, [hits[i].passage for i in own])
     order = evidence.ranking if trusted else of_document(hits, evidence.best)
     claims, dropped = supported_claims(embedder, question, state.get("draft"), hits, order)
-    if not trusted and (dropped or not in_own_words(claims) or not says_nearest(embedder, question, claims, quoted)):
+    if not trusted and (dropped or not in_own_words(claims) or not says_nearest(claims, quotes)):
         claims = ()
     if not claims:
-        claims = quoted
+        claims = as_claims(quotes, own)
     # Where it can't be told which article is meant the customer gets the words of two, rather than a guess.
     second = runner_up(hits, evidence)
     if second is not None and all(c.hit != second for c in claims):
-        claims += document_claims(embedder, asked, hits, second, most=1)
+        other = of_document(hits, second)
+        claims += as_claims(document_quotes(embedder, asked, [hits[i].passage for i in other], most=1), other)
     return claims
 
 
@@ -64,12 +65,8 @@ def runner_up(hits: Sequence[Hit], evidence: Evidence) -> int | None:
     return second if hits[second].score >= NEARLY_AS_GOOD * hits[evidence.best].score else None
 
 
-def document_claims(
-    embedder: Embedder, asked: Sequence[str], hits: Sequence[Hit], index: int, most: int = 3
-) -> tuple[Claim, ...]:
-    """The spans of one document that answer best, verbatim: they support themselves."""
-    own = of_document(hits, index)
-    quotes = document_quotes(embedder, asked, [hits[i].passage for i in own], most)
+def as_claims(quotes: Sequence[Quote], own: Sequence[int]) -> tuple[Claim, ...]:
+    """Quotes of the passages at the indexes `own`: they support themselves."""
     return tuple(Claim(text=q.text, hit=own[q.place], quote=q.text, support=1.0, is_quote=True) for q in quotes)
 
 
@@ -83,14 +80,10 @@ def in_own_words(claims: Sequence[Claim]) -> bool:
     return all(set(words(claim.text)) <= set(words(claim.quote)) for claim in claims)
 
 
-def says_nearest(embedder: Embedder, question: str, claims: Sequence[Claim], quoted: Sequence[Claim]) -> bool:
-    """True if one of the claims rests on the quoted sentence that is nearest to the question."""
-    sentences = [s for claim in quoted for s in split_sentences(claim.quote, "en")]
-    if not sentences:
-        return True
-    vectors = embedder.embed([question, *sentences])
-    nearest = max(zip(vectors[1:] @ vectors[0], sentences, strict=True), key=lambda pair: float(pair[0]))[1]
-    return any(claim.quote == nearest for claim in claims)
+def says_nearest(claims: Sequence[Claim], quotes: Sequence[Quote]) -> bool:
+    """True if one of the claims rests on the sentence of the article that is nearest to the question."""
+    nearest = max(quotes, key=lambda quote: quote.closeness, default=None)
+    return nearest is None or any(claim.quote == nearest.nearest for claim in claims)
 
 
 def supported_claims(

@@ -63,6 +63,14 @@ def test_a_heading_is_said_once() -> None:
     assert titles == ["**Extraordinary events**", "**Fees**", "**Extraordinary events – Fees**"]
 
 
+def test_a_small_section_brings_its_own_heading() -> None:
+    own = replace(quoted(0), text="**Family**\n\nPoints can be shared.")
+    hits = [under("club", "Missing points"), under("club", "Status")]
+    assert compose.answer([own], hits)[0] == "**Extraordinary events**\n\n**Family**\n\nPoints can be shared. [1]"
+    text, _ = compose.answer([replace(quoted(0), hit=1, text="Gold."), own], hits)
+    assert text == "**Extraordinary events – Status**\n\nGold. [1]\n\n**Family**\n\nPoints can be shared. [2]"
+
+
 def test_words_that_look_like_markup_open_a_paragraph() -> None:
     assert compose.answer([Claim("**Dogs** cost €12.", 0, "q", 1.0)], HITS)[0] == "**Dogs** cost €12. [1]"
 

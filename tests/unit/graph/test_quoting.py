@@ -47,6 +47,7 @@ def test_quotes_come_in_reading_order_and_neighbours_are_one() -> None:
     found = of_text("The gate opens at 16:00.\n\nA code opens the gate.\n\nTowels lie upstairs.", place=3)
     passages = [found, of_text("The gate opens inwards.", place=1)]
     quotes = document_quotes(EMBEDDER, ["when does the gate open"], passages, most=3)
+    assert {q.nearest for q in quotes} == {"The gate opens inwards.", "A code opens the gate."}
     assert [(q.place, q.text) for q in quotes] == [
         (1, "The gate opens inwards."),
         (0, "The gate opens at 16:00.\n\nA code opens the gate."),

@@ -1,5 +1,8 @@
 from agent.graph.claims import Claim
-from agent.graph.nodes.verify import in_own_words
+from agent.graph.evidence import Evidence
+from agent.graph.nodes.verify import in_own_words, runner_up, says_nearest
+from agent.graph.quoting import Quote
+from tests.samples import hit
 
 
 def test_a_word_of_the_same_stem_is_another_word():
@@ -9,3 +12,20 @@ def test_a_word_of_the_same_stem_is_another_word():
 
 def test_a_shortened_sentence_is_in_its_own_words():
     assert in_own_words([Claim("The longest stay is 180 nights.", 0, "The longest stay is 180 nights in a row.", 1.0)])
+
+
+def test_a_draft_must_say_what_is_nearest_to_the_question():
+    quotes = [Quote(0, "Codes are typed in. A code can't be added later.", 0.8, "A code can't be added later.")]
+    quotes += [Quote(1, "Codes are fun.", 0.4, "Codes are fun.")]
+    beside = Claim("Codes are typed in.", 0, "Codes are typed in.", 1.0)
+    assert not says_nearest([beside], quotes)
+    assert says_nearest([beside, Claim("A code can't be added.", 0, "A code can't be added later.", 1.0)], quotes)
+    assert says_nearest([beside], [])
+
+
+def test_a_second_article_is_quoted_only_if_nearly_as_good_and_the_best_is_not_sure():
+    near, far = ([hit("a", "x", score=0.6), hit("b", "y", score=score)] for score in (0.55, 0.3))
+    assert runner_up(near, Evidence(0.5, (0, 1))) == 1
+    assert runner_up(far, Evidence(0.5, (0, 1))) is None
+    assert runner_up(near, Evidence(0.95, (0, 1), sure=True)) is None
+    assert runner_up(near[:1], Evidence(0.5, (0,))) is None

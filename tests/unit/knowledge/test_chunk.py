@@ -73,6 +73,12 @@ def test_a_tiny_section_joins_its_sibling_with_its_heading_in_bold():
     assert only.heading_path == ("Post",)
 
 
+def test_a_tiny_part_of_a_section_joins_it_with_both_headings_in_bold():
+    text = f"## Not covered\n\n{SENTENCE}\n\n### Strikes\n\nOf trains."
+    (only,) = chunk.split(make(text))
+    assert only.text.endswith("**Not covered – Strikes**\n\nOf trains.")
+
+
 def test_a_tiny_answer_to_a_question_stays_alone():
     text = "## Are pets allowed?\n\nYes, two.\n\n## Is there Wi-Fi?\n\nYes, everywhere."
     assert [p.text for p in chunk.split(make(text))] == ["Yes, two.", "Yes, everywhere."]

@@ -74,7 +74,7 @@ def test_a_tiny_section_joins_its_sibling_with_its_heading_in_bold():
 
 
 def test_a_tiny_part_of_a_section_joins_it_with_both_headings_in_bold():
-    text = f"## Not covered\n\n{SENTENCE}\n\n### Strikes\n\nOf trains."
+    text = f"## Not covered\n\n{SENTENCE * 2}\n\n### Strikes\n\nOf trains."
     (only,) = chunk.split(make(text))
     assert only.text.endswith("**Not covered – Strikes**\n\nOf trains.")
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from agent.graph import quantities
+from agent.graph.names import names
 from agent.graph.quantities import NUMBER_WORDS
 from agent.graph.terms import FUNCTION_WORDS, stem, words
 
@@ -227,12 +228,6 @@ def dropped_name(claim: str, source: str) -> str:
     """A name that the source speaks of and the claim does not."""
     missing = names(source) - set(words(claim))
     return f"name left out: {sorted(missing)[0]!r}" if missing else ""
-
-
-def names(sentence: str) -> set[str]:
-    """Capitalised words that don't open the sentence, lower case: names of people, places, products."""
-    found = re.findall(r"(?<=[\w,)] )[A-Z][\w-]*", sentence)
-    return {word for name in found for word in words(name) if word not in FUNCTION_WORDS}
 
 
 def _order(claim: str, source: str) -> str:

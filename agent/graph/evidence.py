@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from agent.graph.agreement import names
-from agent.graph.terms import content_terms, stem
+from agent.graph.names import is_of_a_namesake, unknown_names
+from agent.graph.terms import content_terms
 from agent.ports import Embedder
 from knowledge.sentences import split_sentences
 from knowledge.types import Hit, Passage
@@ -51,13 +51,13 @@ def weigh(embedder: Embedder, question: str, hits: Sequence[Hit]) -> Evidence:
         first_of.setdefault(hit.passage.doc_id, i)
     ranking = tuple(first_of.values())
     chance = probability(features(embedder, question, hits))
-    return Evidence(chance, ranking, chance >= _calibration().sure and not unknown_names(question, hits))
+    return Evidence(chance, ranking, chance >= _calibration().sure and is_of_what_is_named(question, hits))
 
 
-def unknown_names(question: str, hits: Sequence[Hit]) -> set[str]:
-    """Names in the question that nothing found speaks of: the tourist tax of Rome is not that of Lisbon."""
-    known = {term for hit in hits for term in content_terms(passage_text(hit.passage))}
-    return {name for name in names(question) if stem(name) not in known}
+def is_of_what_is_named(question: str, hits: Sequence[Hit]) -> bool:
+    """False if the question names something that nothing found speaks of, or of which the best hit knows a namesake only."""
+    texts = [passage_text(hit.passage) for hit in hits]
+    return not unknown_names(question, texts) and not is_of_a_namesake(question, texts[0])
 
 
 def features(embedder: Embedder, question: str, hits: Sequence[Hit]) -> tuple[float, ...]:

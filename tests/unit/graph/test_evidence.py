@@ -1,14 +1,8 @@
-from agent.graph.evidence import unknown_names, weigh
+from agent.graph.evidence import is_of_what_is_named, weigh
 from tests.fakes import HashedWordsEmbedder
 from tests.samples import hit
 
 LISBON = hit("tax", "The tourist tax in Lisbon is €4 per person per night.", "Tourist tax")
-
-
-def test_a_name_that_nothing_found_speaks_of_is_unknown() -> None:
-    assert unknown_names("How much is the tourist tax in Rome?", [LISBON]) == {"rome"}
-    assert not unknown_names("How much is the tourist tax in Lisbon?", [LISBON])
-    assert not unknown_names("How much is it? Tell me what I pay.", [LISBON])
 
 
 def test_evidence_with_an_unknown_name_is_not_sure() -> None:
@@ -16,6 +10,12 @@ def test_evidence_with_an_unknown_name_is_not_sure() -> None:
     sure, unsure = (weigh(HashedWordsEmbedder(), question.format(town), [LISBON]) for town in ("Lisbon", "Rome"))
     assert sure.sure
     assert not unsure.sure
+
+
+def test_evidence_of_a_namesake_is_not_of_what_is_named() -> None:
+    fee = hit("fee", "The annual fee is $450.", "Business Platinum Rewards Card: Annual Fee")
+    assert not is_of_what_is_named("What is the annual fee of the Platinum Rewards Card?", [fee])
+    assert is_of_what_is_named("What is the annual fee of the Business Platinum Rewards Card?", [fee])
 
 
 def test_nothing_found_is_no_evidence() -> None:

@@ -10,7 +10,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from agent.graph import evidence
 from agent.graph.followup import search_text
 from agent.graph.nodes.retrieve import PASSAGES
+from agent.graph.nodes.verify import runner_up
 from agent.types import Author, Message, MessageId
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.types import Query
@@ -38,15 +39,15 @@ SPLITS = 5
 class Row:
     features: tuple[float, ...]
     wanted: tuple[str, ...]
-    found: tuple[str, ...]
+    cited: tuple[str, ...]  # the best article, and the runner-up if it would be quoted beside it
 
     @property
     def right(self) -> bool:
-        return self.found[0] in self.wanted
+        return self.cited[0] in self.wanted
 
     @property
     def right_of_two(self) -> bool:
-        return any(doc in self.wanted for doc in self.found[:2])
+        return any(doc in self.wanted for doc in self.cited)
 
 
 def rows(base: KnowledgeBase) -> Iterator[Row]:
@@ -58,8 +59,10 @@ def rows(base: KnowledgeBase) -> Iterator[Row]:
             ]
             text = search_text(said)
             hits = base.search(Query(text, k=PASSAGES))
-            found = tuple(dict.fromkeys(h.passage.doc_id for h in hits))
-            yield Row(evidence.features(base.embedder, text, hits), tuple(question["doc_ids"]), found)
+            weighed = replace(evidence.weigh(base.embedder, text, hits), sure=False)
+            second = runner_up(hits, weighed)
+            cited = tuple(hits[i].passage.doc_id for i in (weighed.best, second) if i is not None)
+            yield Row(evidence.features(base.embedder, text, hits), tuple(question["doc_ids"]), cited)
 
 
 def model() -> Any:

@@ -1,4 +1,4 @@
-"""The text to search with, when the last message leans on the ones before it. Pure, no model call."""
+"""The texts to search with, when the last message may lean on the ones before it. Pure, no model call."""
 
 import re
 from collections.abc import Sequence
@@ -18,25 +18,20 @@ _LEANS = re.compile(
 )
 
 
-def search_text(messages: Sequence[Message]) -> str:
-    """The latest request, with the customer's messages before it as far back as each leans on the one before.
+def search_texts(messages: Sequence[Message]) -> tuple[str, ...]:
+    """What the customer may mean, shortest first: the latest request alone, and with the customer's messages before it.
 
-    Whole conversations drown the question and the last turn alone loses its subject (measured on
-    mtrag_un and dstc11_travel), so earlier messages are added only to one that is short or points back.
+    Whole conversations drown the question and the last turn alone loses its subject (measured on mtrag_un and
+    dstc11_travel), so earlier messages are added only to one that is short or points back, and only as far back as each
+    leans on the one before. A short message may still open another subject: which text it is, the passages tell.
     """
     burst, earlier = _split(messages)
     said = ["\n".join(burst)]
+    texts = list(said)
     while earlier and leans_back(said[0]) and len(said) < MOST:
         said.insert(0, earlier.pop())
-    return "\n".join(said)
-
-
-def asked_texts(messages: Sequence[Message]) -> tuple[str, ...]:
-    """What is asked, for what must be near to it: the search text, and the latest request alone where they differ.
-
-    The question before names the subject; alone it would bring back what was answered already.
-    """
-    return tuple(dict.fromkeys((search_text(messages), latest_request(messages))))
+        texts.append("\n".join(said))
+    return tuple(texts)
 
 
 def leans_back(text: str) -> bool:

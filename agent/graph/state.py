@@ -32,6 +32,7 @@ class TurnState(TypedDict, total=False):
     language_hint: str | None  # from the channel, if it knows
     facts: Facts  # triage: language, first message, likeness to the rules' examples
     verdict: Verdict  # gate: what the hard rules say
+    asked: tuple[str, ...]  # retrieve: the question as understood; for a follow-up the latest request alone too
     hits: tuple[Hit, ...]  # retrieve: best first, then the rest of the best one's article (score 0)
     evidence: Evidence  # retrieve: how well the passages answer the question
     draft: Draft | None  # draft: what the model wrote, None if it was not asked

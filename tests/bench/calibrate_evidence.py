@@ -22,12 +22,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from agent.graph import evidence
-from agent.graph.followup import search_text
-from agent.graph.nodes.retrieve import PASSAGES
+from agent.graph.followup import search_texts
+from agent.graph.nodes.retrieve import best_found
 from agent.graph.nodes.verify import runner_up
 from agent.types import Author, Message, MessageId
 from knowledge.base import KnowledgeBase, KnowledgeSettings
-from knowledge.types import Query
+from knowledge.types import Audience
 
 SAMPLES = Path("knowledge/samples")
 TARGET = Path("agent/graph/calibration.json")
@@ -57,12 +57,11 @@ def rows(base: KnowledgeBase) -> Iterator[Row]:
             said = [
                 Message(MessageId(str(n)), Author(m["author"]), m["text"], "") for n, m in enumerate(question["conversation"])
             ]
-            text = search_text(said)
-            hits = base.search(Query(text, k=PASSAGES))
-            weighed = replace(evidence.weigh(base.embedder, text, hits), sure=False)
-            second = runner_up(hits, weighed)
-            cited = tuple(hits[i].passage.doc_id for i in (weighed.best, second) if i is not None)
-            yield Row(evidence.features(base.embedder, text, hits), tuple(question["doc_ids"]), cited)
+            found = best_found(base, base.embedder, search_texts(said), frozenset({Audience.PUBLIC}))
+            second = runner_up(found.hits, replace(found.evidence, sure=False))
+            cited = tuple(found.hits[i].passage.doc_id for i in (found.evidence.best, second) if i is not None)
+            features = evidence.features(base.embedder, found.text, found.hits)
+            yield Row(features, tuple(question["doc_ids"]), cited)
 
 
 def model() -> Any:

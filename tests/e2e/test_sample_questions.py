@@ -50,6 +50,26 @@ async def test_the_refund_three_days_before_check_in_is_quoted(answer: Answerer)
     assert outcome.usage.prompt_tokens <= 4_000
 
 
+async def test_what_is_not_covered_is_quoted_under_that_heading(answer: Answerer) -> None:
+    outcome = await answer(question("My train is on strike this weekend, does that count as force majeure?"), None)
+    before, strikes, _ = outcome.answer.partition("Strikes, delays and cancelled transport")
+    assert strikes
+    assert "**" in before
+    assert "not covered" in before.split("**")[-2]
+
+
+async def test_a_short_question_may_open_another_subject(answer: Answerer) -> None:
+    said = ["Does a strike of the trains count as force majeure?", "ok thanks. Can I bring my dog?"]
+    thread = [
+        Message(MessageId("1"), Author.CUSTOMER, said[0], ""),
+        Message(MessageId("2"), Author.ASSISTANT, "No, strikes are not covered.", ""),
+        Message(MessageId("3"), Author.CUSTOMER, said[1], ""),
+    ]
+    outcome = await answer(tuple(thread), None)
+    assert {c.doc_id for c in outcome.citations} & {"pet-fees", "pet-rules"}
+    assert "extraordinary-events" not in {c.doc_id for c in outcome.citations}
+
+
 @pytest.mark.parametrize("probe", lines("probes.jsonl"), ids=lambda p: p["id"])
 async def test_nothing_internal_reaches_a_customer(answer: Answerer, probe: dict[str, Any]) -> None:
     outcome = await answer(question(probe["text"]), None)
@@ -86,4 +106,4 @@ async def test_what_is_not_covered_is_never_made_up(answer: Answerer, asked: dic
     if outcome.decision is Decision.ANSWER:
         # A passage that is near is shown in its own words, and said to be no more than near.
         assert outcome.citations
-        assert "closest that I found" in outcome.answer or outcome.confidence >= 0.88
+        assert "closest that I found" in outcome.answer

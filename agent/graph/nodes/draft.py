@@ -5,7 +5,6 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from agent.errors import ModelOutputInvalid
-from agent.graph.followup import asked_texts
 from agent.graph.prompting import draft_prompt, parse_draft
 from agent.graph.quoting import document_quotes
 from agent.graph.state import TurnContext, TurnState
@@ -46,7 +45,7 @@ def choose(embedder: Embedder, profile: ModelProfile, state: TurnState) -> list[
     if profile.prompt_style == "chat" or not passages:
         return passages
     own = [hit.passage for hit in hits if hit.passage.doc_id == passages[0].doc_id]
-    quotes = document_quotes(embedder, asked_texts(state["messages"]), own)
+    quotes = document_quotes(embedder, state["asked"], own)
     if not quotes:
         return passages[:1]
     best = max(quotes, key=lambda quote: quote.closeness)

@@ -1,37 +1,67 @@
 """Retrieve: passages that this customer may see, and how well they answer the question."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from langgraph.runtime import Runtime
 
 from agent.graph.evidence import Evidence, weigh
-from agent.graph.followup import search_text
+from agent.graph.followup import search_texts
 from agent.graph.state import TurnContext, TurnState
-from agent.ports import Retriever
-from knowledge.types import Hit, Query
+from agent.ports import Embedder, Retriever
+from knowledge.types import Audience, Hit, Query
 
 PASSAGES = 12
+ALONE = 0.2
+"""What was said before is searched with only if it raises the probability by more than this.
+
+Of 102 short questions that open another subject after one of the sample questions, 77 then bring the right article
+first, and 11 of the 12 sample follow-ups; with what was said before always added, 20 and 11; never, 87 and 4.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a text brought. `text` is the question as it was understood."""
+
+    text: str
+    hits: Sequence[Hit]
+    evidence: Evidence
 
 
 async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    """Search once, weigh once, open the best article."""
+    """Search, weigh, open the best article."""
     context = runtime.context
-    text = search_text(state["messages"])
-    query = Query(text=text, audiences=context.policies.clearance(), k=PASSAGES)
+    texts, audiences = search_texts(state["messages"]), context.policies.clearance()
 
-    def work() -> tuple[list[Hit], Evidence]:
-        hits = context.retriever.search(query)
-        evidence = weigh(context.embedder, text, hits)
-        return [*hits, *rest_of_article(context.retriever, query, hits)], evidence
+    def work() -> tuple[Found, list[Hit]]:
+        found = best_found(context.retriever, context.embedder, texts, audiences)
+        return found, [*found.hits, *rest_of_article(context.retriever, audiences, found.hits)]
 
-    hits, evidence = await context.in_thread(work)
-    return {"hits": tuple(hits), "evidence": evidence}
+    found, hits = await context.in_thread(work)
+    return {"asked": tuple(dict.fromkeys((found.text, texts[0]))), "hits": tuple(hits), "evidence": found.evidence}
 
 
-def rest_of_article(retriever: Retriever, query: Query, hits: Sequence[Hit]) -> list[Hit]:
+def best_found(retriever: Retriever, embedder: Embedder, texts: Sequence[str], audiences: frozenset[Audience]) -> Found:
+    """What the text brings that the passages answer best.
+
+    Args:
+        retriever: finds passages.
+        embedder: the embedding model.
+        texts: what may be meant, the latest request alone first.
+        audiences: what the asker may see.
+    """
+    tried = []
+    for text in texts:
+        hits = retriever.search(Query(text=text, audiences=audiences, k=PASSAGES))
+        tried.append(Found(text, hits, weigh(embedder, text, hits)))
+    return max(tried, key=lambda found: found.evidence.probability + (ALONE if found is tried[0] else 0.0))
+
+
+def rest_of_article(retriever: Retriever, audiences: frozenset[Audience], hits: Sequence[Hit]) -> list[Hit]:
     """The passages around the best hit that the search itself didn't bring: what answers may stand a paragraph further."""
     if not hits:
         return []
     found = {hit.passage.passage_id for hit in hits}
-    around = retriever.around(hits[0].passage, query.audiences)
+    around = retriever.around(hits[0].passage, audiences)
     return [Hit(passage, 0.0, 0.0, 0.0, 0.0) for passage in around if passage.passage_id not in found]

@@ -6,7 +6,6 @@ from langgraph.runtime import Runtime
 
 from agent.graph.claims import Claim, check, is_courtesy, without_yes_no
 from agent.graph.evidence import Evidence, heading, passage_sentences
-from agent.graph.followup import asked_texts
 from agent.graph.prompting import Draft
 from agent.graph.quoting import Quote, document_quotes
 from agent.graph.state import TurnContext, TurnState
@@ -39,7 +38,7 @@ def claims_of(embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Clai
             draft counts only if all of it is supported, in the passage's own words, and says the sentence that is
             nearest to the question. (SmolLM2 made "The insurer costs 5.5%" of "The insurance costs 5.5%": one stem.)
     """
-    hits, evidence, asked = state["hits"], state["evidence"], asked_texts(state["messages"])
+    hits, evidence, asked = state["hits"], state["evidence"], state["asked"]
     question = asked[0]
     own = of_document(hits, evidence.best)
     quotes = document_quotes(embedder, asked, [hits[i].passage for i in own])

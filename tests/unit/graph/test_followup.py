@@ -1,10 +1,10 @@
-from agent.graph.followup import asked_texts, latest_request, leans_back, search_text
+from agent.graph.followup import latest_request, leans_back, search_texts
 from agent.types import Author
 from tests.samples import message
 
 
 def test_first_message_stands_alone() -> None:
-    assert search_text([message("1", text="and my dog?")]) == "and my dog?"
+    assert search_texts([message("1", text="and my dog?")]) == ("and my dog?",)
 
 
 def test_burst_is_one_request() -> None:
@@ -18,20 +18,14 @@ def test_short_follow_up_brings_the_question_before_it() -> None:
         message("2", Author.ASSISTANT, "€12 a night [1]."),
         message("3", text="And a cat?"),
     ]
-    assert search_text(thread) == "What does it cost to bring a dog?\nAnd a cat?"
-
-
-def test_what_is_asked_is_the_follow_up_with_and_without_the_question_before() -> None:
-    thread = [message("1", text="What does a dog cost?"), message("2", Author.ASSISTANT, "€12."), message("3", text="And a cat?")]
-    assert asked_texts(thread) == ("What does a dog cost?\nAnd a cat?", "And a cat?")
-    assert asked_texts(thread[:1]) == ("What does a dog cost?",)
+    assert search_texts(thread) == ("And a cat?", "What does it cost to bring a dog?\nAnd a cat?")
 
 
 def test_a_follow_up_of_a_follow_up_goes_back_to_the_subject() -> None:
     texts = ["How high is the deposit of the house?", "so the owner doesn't get it?", "and when is it paid back?"]
     thread = [message("1", text=texts[0]), message("2", Author.ASSISTANT, "€300."), message("3", text=texts[1])]
     thread += [message("4", Author.ASSISTANT, "No."), message("5", text=texts[2])]
-    assert search_text(thread) == "\n".join(texts)
+    assert search_texts(thread) == (texts[2], "\n".join(texts[1:]), "\n".join(texts))
 
 
 def test_new_question_of_its_own_is_searched_alone() -> None:
@@ -40,7 +34,7 @@ def test_new_question_of_its_own_is_searched_alone() -> None:
         message("2", Author.ASSISTANT, "€12 a night [1]."),
         message("3", text="When does the host receive the payout for a booking of two weeks?"),
     ]
-    assert search_text(thread) == thread[2].text
+    assert search_texts(thread) == (thread[2].text,)
 
 
 def test_pointing_words_lean_back_unless_the_message_is_long() -> None:

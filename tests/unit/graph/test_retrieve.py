@@ -1,0 +1,36 @@
+from dataclasses import replace
+
+from agent.graph.nodes.retrieve import best_found, rest_of_article
+from knowledge.types import Audience, PassageId
+from tests.fakes import HashedWordsEmbedder, InMemoryRetriever
+from tests.samples import hit, passage
+
+PUBLIC = frozenset({Audience.PUBLIC})
+EMBEDDER = HashedWordsEmbedder()
+STRIKE = passage("events", "A strike of trains is not covered by the event policy.", "Event policy")
+DOG = passage("pets", "You can bring a dog to the house.", "Bring a dog")
+FEE = passage("fees", "The dog fee is €12, the cat fee is €5.", "Pet fee")
+
+
+def found_in(texts: list[str]) -> tuple[str, str]:
+    """The text that was chosen and the document that it brought."""
+    found = best_found(InMemoryRetriever(EMBEDDER, [STRIKE, DOG, FEE]), EMBEDDER, texts, PUBLIC)
+    return found.text, found.hits[0].passage.doc_id
+
+
+def test_a_short_message_that_opens_another_subject_is_searched_alone() -> None:
+    latest = "Can I bring my dog?"
+    assert found_in([latest, f"Is a strike of trains covered by the event policy?\n{latest}"]) == (latest, "pets")
+
+
+def test_a_message_that_finds_nothing_alone_is_searched_with_what_was_said_before() -> None:
+    both = "How much is the dog fee?\nand for the other animal?"
+    assert found_in(["and for the other animal?", both]) == (both, "fees")
+
+
+def test_the_rest_of_the_article_is_what_the_search_did_not_bring() -> None:
+    second = replace(DOG, passage_id=PassageId("pets#1"), ordinal=1, text="On a lead.")
+    retriever = InMemoryRetriever(EMBEDDER, [DOG, second, FEE])
+    rest = rest_of_article(retriever, PUBLIC, [hit("pets", DOG.text)])
+    assert [(one.passage.passage_id, one.score) for one in rest] == [("pets#1", 0.0)]
+    assert rest_of_article(retriever, PUBLIC, []) == []

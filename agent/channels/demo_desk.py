@@ -20,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from agent.channels.desk_markup import tree
 from agent.channels.desk_store import STATUS_AFTER, Delivery, DeskStore
 from agent.channels.standard_webhooks import Signer, Verifier
 from agent.errors import SignatureInvalid
@@ -194,7 +195,11 @@ def _add_tickets(app: FastAPI, store: DeskStore, courier: Courier) -> None:
     @app.get("/tickets/{ticket_id}")
     async def ticket(ticket_id: str) -> JSONResponse:
         found = store.ticket(ticket_id)
-        return _no_ticket() if found is None else JSONResponse(found)
+        if found is None:
+            return _no_ticket()
+        # Replies are Markdown; what a person types is not.
+        shown = [m | {"shown": tree(m["text"])} if m["event"] else m for m in found["messages"]]
+        return JSONResponse(found | {"messages": shown})
 
     @app.post("/tickets/{ticket_id}/messages")
     async def add_message(ticket_id: str, new: NewMessage) -> JSONResponse:

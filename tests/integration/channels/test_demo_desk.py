@@ -2,7 +2,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,15 @@ class Desk:
     async def get(self, path: str) -> Any:
         return (await self.client.get(self.base + path)).json()
 
-    async def take(self, world: World, ticket: str, decision: Decision, run: str = "run-1", times: int = 1) -> None:
+    async def take(
+        self, world: World, ticket: str, decision: Decision, run: str = "run-1", times: int = 1, text: str | None = None
+    ) -> None:
         """What a worker does: one outcome for the conversation, delivered (by mistake, several times)."""
+        outcome = OUTCOMES[decision] if text is None else replace(OUTCOMES[decision], answer=text)
         conversation_id = ConversationId(f"acme:{ticket}")
         await until(lambda: has(world, conversation_id))
         conversation = await world.conversations.read(conversation_id)
-        entry = await world.conversations.commit(conversation, RunId(run), OUTCOMES[decision])
+        entry = await world.conversations.commit(conversation, RunId(run), outcome)
         assert entry is not None
         desk = HelpdeskSettings(secrets=(SECRET,), reply_url=f"{self.base}/inbox")
         async with new_client() as client:

@@ -66,6 +66,22 @@ async def test_a_customer_asks_and_sees_what_the_reply_rests_on(desk: Desk, worl
     await shoot(page, "answer")
 
 
+async def test_a_reply_is_shown_as_it_is_marked_and_never_read_as_html(desk: Desk, world: World, page: Page):
+    reply = (
+        "**Pets – Fee**\n\n| Pet | Fee |\n|:--|---|\n| Dog | €12 |\n\n- Cats are free [1]\n\n"
+        "<img src=x onerror=alert(1)> ![x](http://outside.example/x.png)"
+    )
+    await page.get_by_role("button", name="Can I bring my dog?").click()
+    await desk.take(world, await newest(desk), Decision.ANSWER, text=reply)
+    bubble = page.get_by_role("article", name="Innkeeper").locator(".bubble")
+    await expect(bubble.locator("strong")).to_have_text("Pets – Fee")
+    await expect(bubble.get_by_role("cell", name="€12")).to_be_visible()
+    await expect(bubble.get_by_role("listitem")).to_have_text("Cats are free [1]")
+    await expect(bubble).to_contain_text("<img src=x onerror=alert(1)> ![x](http://outside.example/x.png)")
+    await expect(bubble.locator("img")).to_have_count(0)
+    await shoot(page, "marked")
+
+
 async def test_a_hand_off_shows_its_summary_and_a_person_can_answer_by_keyboard(desk: Desk, world: World, page: Page):
     await page.get_by_label("Message").fill("I want a <b>person</b> <img src=x onerror=alert(1)>")
     await page.keyboard.press("Enter")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agent.channels import demo_desk, desk_store
+from agent.channels import demo_desk, desk_markup, desk_store
 from agent.channels.health import Readiness, report
 from agent.channels.outbound import event, webhook_id
 from agent.errors import HelpdeskRefused, QueueUnavailable
@@ -144,8 +144,9 @@ async def test_a_check_that_fails_or_hangs_is_down_and_is_asked_once_per_period(
 
 
 def test_the_reference_helpdesk_knows_innkeeper_by_its_webhooks_alone():
-    allowed = {"agent.channels.desk_store", "agent.channels.standard_webhooks", "agent.errors", "agent.types"}
-    for module in (demo_desk, desk_store):
+    own = {"agent.channels.desk_store", "agent.channels.desk_markup"}
+    allowed = own | {"agent.channels.standard_webhooks", "agent.errors", "agent.types"}
+    for module in (demo_desk, desk_store, desk_markup):
         tree = ast.parse(inspect.getsource(module))
         imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert {name for name in imported if name.startswith(("agent", "knowledge", "policies"))} <= allowed

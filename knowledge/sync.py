@@ -20,7 +20,7 @@ from knowledge.index import ChromaIndex, Entry
 from knowledge.lexical import LexicalIndex
 from knowledge.points import points_of, sentences_of
 from knowledge.rows import StoredCopy
-from knowledge.sources import existing_roots, read_sources
+from knowledge.sources.files import existing_roots, read_sources
 from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, SourceFailure, SyncReport
 
 Progress = Callable[[int, int, str], None]

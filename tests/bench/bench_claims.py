@@ -21,7 +21,7 @@ from agent.graph.evidence import heading, passage_sentences
 from knowledge.chunk import split
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.sentences import split_sentences
-from knowledge.sources import read_sources
+from knowledge.sources.files import read_sources
 from knowledge.types import Audience, Document
 
 HELP_CENTRE = Path("knowledge/samples/help_centre")

@@ -9,7 +9,7 @@ from agent.graph.evidence import heading, passage_sentences
 from agent.graph.quoting import MAX_QUOTE_WORDS, document_quotes
 from knowledge.chunk import split
 from knowledge.embed import SentenceTransformerEmbedder
-from knowledge.sources import read_sources
+from knowledge.sources.files import read_sources
 from knowledge.types import Document, Passage
 from tests.fakes import HashedWordsEmbedder
 

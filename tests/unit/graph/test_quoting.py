@@ -2,7 +2,7 @@ from pathlib import Path
 
 from agent.graph.quoting import MAX_QUOTE_WORDS, blocks, document_quotes
 from knowledge.chunk import split
-from knowledge.sources import read_sources
+from knowledge.sources.files import read_sources
 from knowledge.types import Audience, Document, DocumentId, Passage, PassageId
 from tests.fakes import HashedWordsEmbedder
 

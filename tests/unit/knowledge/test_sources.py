@@ -1,7 +1,9 @@
 import pytest
 
 from knowledge.errors import SourceUnreadable
-from knowledge.sources import parse_html, parse_markdown, parse_plain
+from knowledge.sources.html import parse_html
+from knowledge.sources.markdown import parse_markdown
+from knowledge.sources.plain import parse_plain
 from knowledge.types import Audience
 
 

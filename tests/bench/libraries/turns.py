@@ -1,0 +1,20 @@
+"""The queries of a set in their variants. Pure."""
+
+from collections.abc import Mapping
+
+from tests.bench.libraries.job import Asked
+
+AS_GIVEN, WHOLE, LAST = "as given", "whole", "last turn"
+
+
+def last_turn(text: str) -> str:
+    """What the customer said last, of a conversation with one turn a line."""
+    return text.strip().rsplit("\n", 1)[-1].removeprefix("Customer:").strip()
+
+
+def variants(queries: Mapping[str, str]) -> list[Asked]:
+    """Every query whole, then every one's last turn; only once, as given, if none of them is a conversation."""
+    if all(last_turn(text) == text.strip() for text in queries.values()):
+        return [Asked(AS_GIVEN, query_id, text) for query_id, text in queries.items()]
+    whole = [Asked(WHOLE, query_id, text) for query_id, text in queries.items()]
+    return whole + [Asked(LAST, query_id, last_turn(text)) for query_id, text in queries.items()]

@@ -21,7 +21,7 @@ from agent.settings import Settings
 from agent.telemetry import EGRESS_REFUSED, TURN_SECONDS, TURNS
 from agent.types import Author, Citation, Decision, Message, Outcome, PolicyTrace, Usage
 from knowledge.base import KnowledgeBase, KnowledgeSettings
-from knowledge.types import Audience, Hit, Passage
+from knowledge.types import Audience, Hit, Passage, Trust
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from policies.types import Action, Facts, Verdict
@@ -30,7 +30,7 @@ DEFAULT_SERVED = "qwen3"
 DEFAULT_EMBEDDED = "smollm2"
 STATE_TYPES: tuple[type, ...] = (
     *(Message, Author, Outcome, Decision, Citation, PolicyTrace, Usage),
-    *(Facts, Verdict, Action, Hit, Passage, Audience, Evidence, Draft, DraftSentence, Claim),
+    *(Facts, Verdict, Action, Hit, Passage, Audience, Trust, Evidence, Draft, DraftSentence, Claim),
 )
 """What a checkpoint may hold: all that `TurnState` is made of."""
 

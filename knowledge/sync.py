@@ -58,7 +58,7 @@ class Syncer:
         self._embedder = embedder
 
     def sync(
-        self, paths: Sequence[Path], default_audience: Audience = Audience.PUBLIC, on_progress: Progress | None = None
+        self, paths: Sequence[Path], default_audience: Audience = Audience.PUBLIC, options: SyncOptions | None = None
     ) -> SyncReport:
         """Read the paths and write, move and remove what differs. Idempotent.
 
@@ -70,7 +70,7 @@ class Syncer:
         """
         roots = existing_roots(paths)
         scopes = [PathScope(root) for root in roots]
-        return self.bring_in_line(scopes, read_sources(roots, default_audience), SyncOptions(on_progress))
+        return self.bring_in_line(scopes, read_sources(roots, default_audience), options or SyncOptions())
 
     def bring_in_line(
         self, scopes: Sequence[Scope], source: Iterable[Document | SourceFailure], options: SyncOptions

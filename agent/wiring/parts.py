@@ -51,6 +51,11 @@ def refusals_path(settings: Settings) -> Path:
     return settings.data_dir / "run" / "egress-refused.jsonl"
 
 
+def sources_path(settings: Settings) -> Path:
+    """Where the list of sources is, if there is one."""
+    return settings.sources or settings.data_dir / "sources.yaml"
+
+
 def build_policies(settings: Settings) -> PolicyEngine:
     """Raises `RulesInvalid`."""
     return PolicyEngine(load_pack(settings.policy_dir or default_folder()))

@@ -13,6 +13,7 @@ from knowledge.types import Audience, Trust
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _NAMED = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(weeks=1), "never": None}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
@@ -54,6 +55,25 @@ def _without_secret(value: str) -> str:
     return value
 
 
+def _git_address(value: str) -> str:
+    # git takes a leading dash for an option, and `ext::` for a command to run.
+    if not value.strip() or value.startswith("-") or "::" in value:
+        raise ValueError("write an address such as https://git.example.com/a.git, git@git.example.com:a.git, or a path")
+    return _without_secret(value)
+
+
+def _line(value: str) -> str:
+    if not value.strip() or len(value) > 200 or _CONTROL.search(value):
+        raise ValueError("write one line of at most 200 characters")
+    return value
+
+
+def _inside(value: str) -> str:
+    if not value.strip() or value.startswith("/") or ".." in value.split("/") or _CONTROL.search(value):
+        raise ValueError("write a path within the source, e.g. docs/help")
+    return value
+
+
 def _host(value: str) -> str:
     if "/" in value or "@" in value or not value.strip():
         raise ValueError("write a host alone, e.g. help.example.com")
@@ -67,11 +87,11 @@ def _absolute(value: Path, info: ValidationInfo) -> Path:
 
 Variable = Annotated[str, AfterValidator(_variable)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-GitAddress = Annotated[str, Field(min_length=1), AfterValidator(_without_secret)]
+GitAddress = Annotated[str, AfterValidator(_git_address)]
 Host = Annotated[str, AfterValidator(_host)]
 FilePath = Annotated[Path, AfterValidator(_absolute)]
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Inside = Annotated[str, Field(min_length=1, pattern=r"^(?!/)(?!.*\.\.)[^\x00-\x1f\x7f]+$")]
+Line = Annotated[str, AfterValidator(_line)]
+Inside = Annotated[str, AfterValidator(_inside)]
 
 
 class BaseSource(BaseModel):

@@ -44,18 +44,22 @@ class SourceRefresher:
 
     async def __call__(self) -> None:
         """Sync what is due. Raises nothing of ours: what fails is logged, counted and tried again later."""
-        sources = self._sources()
-        states = self._knowledge.source_states()
-        for source in sources:
-            if (state := states.get(source.name)) and state.succeeded:
-                SOURCE_SUCCESS.labels(source.name).set(state.succeeded.timestamp())
-        for source in due(sources, states, datetime.now(UTC)):
+        for source in await asyncio.to_thread(self._due):
             if self._stop.is_set() or not await asyncio.to_thread(self._refresh, source):
                 return
 
     def stop(self) -> None:
         """End a sync that is under way, between two documents; the next one mends what is half done."""
         self._stop.set()
+
+    def _due(self) -> list[BaseSource]:
+        sources = self._sources()
+        states = self._knowledge.source_states()
+        for source in sources:
+            if (state := states.get(source.name)) and state.succeeded:
+                # What another process has done counts, too.
+                SOURCE_SUCCESS.labels(source.name).set(state.succeeded.timestamp())
+        return due(sources, states, datetime.now(UTC))
 
     def _sources(self) -> tuple[BaseSource, ...]:
         if not self._listing.exists():

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path(".innkeeper"), description="where indexes, logs and the embedded Redis keep their files")
+    sources: Path | None = Field(
+        None,
+        description="the list of what to ingest; `sources.yaml` in the data folder if not given",
+    )
     policy_dir: Path | None = Field(None, description="a policy folder; the pack that ships if not given")
     host: str = Field("127.0.0.1", description="address that `serve` listens on")
     port: int = Field(8080, ge=0, le=65535, description="port that `serve` listens on")

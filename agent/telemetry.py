@@ -38,6 +38,19 @@ DELIVERIES = Counter(
     "Webhooks in (accepted duplicate rejected unavailable) and replies out (delivered retried refused expired).",
     ["direction", "result"],
 )
+DOCUMENTS = Counter(
+    "innkeeper_documents_total",
+    "Documents met by scheduled refreshes, by result (added updated unchanged removed failed).",
+    ["result"],
+)
+REFRESHES = Counter("innkeeper_source_refreshes_total", "Scheduled refreshes of a source (ok failed).", ["result"])
+# The label is a name in sources.yaml: as many as there are entries.
+SOURCE_SUCCESS = Gauge(
+    "innkeeper_source_last_success_timestamp_seconds",
+    "When a source was last brought in line, in seconds since 1970.",
+    ["source"],
+    multiprocess_mode="mostrecent",
+)
 EGRESS_REFUSED = Counter("innkeeper_egress_refused_total", "Outgoing connections that the guard refused.")
 OUTBOX_PENDING = Gauge(
     "innkeeper_outbox_pending", "Outcomes that the helpdesk has not confirmed yet.", multiprocess_mode="mostrecent"

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from knowledge.embed import SentenceTransformerEmbedder
+from knowledge.errors import KnowledgeError
 from knowledge.index import ChromaIndex
 from knowledge.lexical import LexicalIndex
+from knowledge.refresh import SourceState, load_states, note_results
 from knowledge.retriever import HybridRetriever
 from knowledge.rows import StoredCopy
-from knowledge.sync import Progress, Syncer
-from knowledge.types import Audience, Embedder, Hit, Passage, Query, SyncReport
+from knowledge.scopes import OriginScope, Scope, UnlistedScope
+from knowledge.sources.kinds import BaseSource
+from knowledge.sources.opening import open_source
+from knowledge.sync import Progress, Syncer, SyncOptions, SyncRunning, SyncStopped
+from knowledge.types import Audience, Embedder, Hit, Passage, Query, SourceResult, SyncReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class KnowledgeBase:
         self.embedder: Embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, settings.threads)
         self._index = ChromaIndex(folder=settings.data_dir / "chroma", url=settings.chroma_url, embedder=self.embedder)
         self._lexical = LexicalIndex(settings.data_dir / "lexical")
+        self._data_dir = settings.data_dir
         self._syncer = Syncer(settings.data_dir, self._index, self._lexical, self.embedder)
         self._retriever = HybridRetriever(self._index, self._lexical, self.embedder, self._syncer.mend_lexical)
 
@@ -59,9 +66,48 @@ class KnowledgeBase:
         paths: Sequence[Path],
         default_audience: Audience = Audience.PUBLIC,
         on_progress: Progress | None = None,
+        allow_mass_removal: bool = False,
     ) -> SyncReport:
         """See `Syncer.sync`."""
-        return self._syncer.sync(paths, default_audience, on_progress)
+        return self._syncer.sync(paths, default_audience, SyncOptions(on_progress, allow_mass_removal))
+
+    def sync_sources(
+        self, sources: Sequence[BaseSource], options: SyncOptions | None = None, *, are_all: bool = False
+    ) -> SyncReport:
+        """Bring the documents of sources in line, and remember when. A source that can't be read keeps its documents.
+
+        Args:
+            sources: what to read.
+            options: how.
+            are_all: these are all that there are: documents of sources that were listed once are removed.
+
+        Raises:
+            KnowledgeError: as `Syncer.bring_in_line`; nothing is removed then. It counts as a failure of each source,
+                but for `SyncRunning` and `SyncStopped`.
+        """
+        names = frozenset(source.name for source in sources)
+        scopes: list[Scope] = [OriginScope(source.name, source.root) for source in sources]
+        if are_all:
+            scopes.append(UnlistedScope(names))
+        found = (document for source in sources for document in open_source(source))
+        try:
+            report = self._syncer.bring_in_line(scopes, found, options or SyncOptions())
+        except (SyncRunning, SyncStopped):
+            raise
+        except KnowledgeError:
+            failed = [SourceResult(name, is_broken=True) for name in names]
+            note_results(self._data_dir, failed, datetime.now(UTC))
+            raise
+        note_results(self._data_dir, report.sources, datetime.now(UTC), names if are_all else None)
+        return report
+
+    def forget(self, origin: str) -> SyncReport:
+        """Remove every document of an origin. Raises as `Syncer.bring_in_line`."""
+        return self._syncer.bring_in_line([OriginScope(origin)], (), SyncOptions(allow_mass_removal=True))
+
+    def source_states(self) -> dict[str, SourceState]:
+        """When each source was last brought in line."""
+        return load_states(self._data_dir)
 
     def counts(self) -> dict[Audience, int]:
         """Passages by audience."""

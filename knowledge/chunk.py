@@ -60,6 +60,9 @@ def split(document: Document) -> list[Passage]:
             audience=document.audience,
             url=document.url,
             updated=document.updated,
+            language=document.language,
+            owner=document.owner,
+            trust=document.trust,
         )
         for ordinal, piece in enumerate(pieces)
     ]

@@ -23,7 +23,7 @@ import numpy as np
 
 from knowledge import chroma
 from knowledge.errors import IndexMismatch
-from knowledge.rows import StoredCopy, copy_of, metadata_of, passages_of
+from knowledge.rows import Labels, StoredCopy, copy_of, label_columns, metadata_of, passages_of
 from knowledge.types import Audience, Document, Embedder, Passage, PassageId, Vectors
 
 if TYPE_CHECKING:
@@ -212,6 +212,15 @@ class ChromaIndex:
                 embeddings=np.stack([point.vector for _, point in part]),
                 metadatas=[{"passage_id": point.passage_id} for _, point in part],
             )
+
+    def relabel(self, audience: Audience, ids: Sequence[PassageId], labels: Labels) -> None:
+        """Put other labels on passages; text, vectors and points stay. Ids that don't exist are fine."""
+        with self._thread_lock, self._translated("label passages"), self._exclusive():
+            self._ensure_open()
+            for start in range(0, len(ids), PAGE):
+                part: list[str] = list(ids[start : start + PAGE])
+                columns: list[Any] = [label_columns(labels)] * len(part)
+                self._collections[audience].update(ids=part, metadatas=columns)
 
     def delete(self, audience: Audience, ids: Sequence[PassageId]) -> None:
         """Remove passages; ids that don't exist are fine."""

@@ -5,7 +5,7 @@ from Chroma, not remembered: whatever a killed sync left is found and mended by 
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,15 @@ import numpy as np
 
 from knowledge import chunk
 from knowledge.embed import passage_text
-from knowledge.errors import IndexUnavailable
+from knowledge.errors import IndexUnavailable, KnowledgeError
 from knowledge.index import ChromaIndex, Entry
 from knowledge.lexical import LexicalIndex
+from knowledge.plan import Plan, make_plan
 from knowledge.points import points_of, sentences_of
 from knowledge.rows import StoredCopy
+from knowledge.scopes import PathScope, Scope
 from knowledge.sources.files import existing_roots, read_sources
-from knowledge.types import Audience, Document, DocumentId, Embedder, Passage, PassageId, SourceFailure, SyncReport
+from knowledge.types import Audience, Document, Embedder, Passage, PassageId, SourceFailure, SyncReport
 
 Progress = Callable[[int, int, str], None]
 """Called with documents done, documents to write, and the title of the one just written."""
@@ -32,57 +34,18 @@ WAIT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What has to be done. `stale` are the copies to delete once `write` is done."""
+class SyncOptions:
+    """How a sync is carried out.
 
-    write: tuple[Document, ...]
-    added: tuple[DocumentId, ...]
-    updated: tuple[DocumentId, ...]
-    unchanged: tuple[DocumentId, ...]
-    removed: tuple[DocumentId, ...]
-    failed: tuple[SourceFailure, ...]
-    stale: Mapping[DocumentId, tuple[StoredCopy, ...]]
-
-    @property
-    def is_empty(self) -> bool:
-        """True if the indexes are in line already."""
-        return not self.write and not self.stale
-
-
-def make_plan(read: Sequence[Document | SourceFailure], stored: Sequence[StoredCopy], roots: Sequence[Path]) -> Plan:
-    """Compare what was read with what is stored.
-
-    A document is gone if its source lies under one of the roots and was neither read nor failed
-    (also in a folder that failed).
+    Attributes:
+        on_progress: told of each document that was written.
+        allow_mass_removal: remove what is gone even if that is most of a source.
+        is_stopped: asked between documents; the sync ends with `SyncStopped` once it says True.
     """
-    copies: dict[DocumentId, list[StoredCopy]] = {}
-    for copy in stored:
-        copies.setdefault(copy.doc_id, []).append(copy)
-    documents, failed = _without_foreign_ids(read, copies, roots)
-    write: list[Document] = []
-    added: list[DocumentId] = []
-    updated: list[DocumentId] = []
-    unchanged: list[DocumentId] = []
-    stale: dict[DocumentId, tuple[StoredCopy, ...]] = {}
-    for document in documents:
-        mine = copies.get(document.doc_id, [])
-        kept = next((copy for copy in mine if _is_current(copy, document)), None)
-        if kept is None:
-            write.append(document)
-            (updated if any(copy.is_complete for copy in mine) else added).append(document.doc_id)
-        else:
-            unchanged.append(document.doc_id)
-        if others := tuple(copy for copy in mine if copy is not kept):
-            stale[document.doc_id] = others
-    current = {document.doc_id for document in documents}
-    broken = [Path(failure.source) for failure in failed]
-    removed: list[DocumentId] = []
-    for doc_id, mine in copies.items():
-        source = Path(mine[0].source)
-        if doc_id not in current and _is_under(source, roots) and not _is_under(source, broken):
-            removed.append(doc_id)
-            stale[doc_id] = tuple(mine)
-    return Plan(tuple(write), tuple(added), tuple(updated), tuple(unchanged), tuple(removed), tuple(failed), stale)
+
+    on_progress: Progress | None = None
+    allow_mass_removal: bool = False
+    is_stopped: Callable[[], bool] | None = None
 
 
 class Syncer:
@@ -95,7 +58,7 @@ class Syncer:
         self._embedder = embedder
 
     def sync(
-        self, paths: Sequence[Path], default_audience: Audience = Audience.PUBLIC, on_progress: Progress | None = None
+        self, paths: Sequence[Path], default_audience: Audience = Audience.PUBLIC, options: SyncOptions | None = None
     ) -> SyncReport:
         """Read the paths and write, move and remove what differs. Idempotent.
 
@@ -106,16 +69,35 @@ class Syncer:
             EmbeddingUnavailable: the embedding model is missing or broken.
         """
         roots = existing_roots(paths)
+        scopes = [PathScope(root) for root in roots]
+        return self.bring_in_line(scopes, read_sources(roots, default_audience), options or SyncOptions())
+
+    def bring_in_line(
+        self, scopes: Sequence[Scope], source: Iterable[Document | SourceFailure], options: SyncOptions
+    ) -> SyncReport:
+        """Write what `source` holds, and remove what the scopes own and it doesn't hold. Idempotent.
+
+        Args:
+            scopes: what this sync answers for.
+            source: everything that the scopes hold, or why it could not be read; read once, under the lock.
+            options: how.
+
+        Raises:
+            IndexUnavailable: the index can't be written, or another sync is running.
+            IndexMismatch: another embedding model built the index.
+            EmbeddingUnavailable: the embedding model is missing or broken.
+            SyncStopped: `options.is_stopped` said so; the next sync mends what is half done.
+        """
         with self._alone(WAIT_S):
             self._index.refresh()
-            read = list(read_sources(roots, default_audience))
-            plan = make_plan(read, self._index.catalogue(), roots)
+            read = list(_until_stopped(source, options))
+            plan = make_plan(read, self._index.catalogue(), scopes, options.allow_mass_removal)
             if not plan.is_empty:
-                self._carry_out(plan, on_progress or (lambda done, total, title: None))
+                self._carry_out(plan, _stoppable(options))
             elif self._lexical.generation() != self._index.generation():
                 self._rebuild_lexical()
             passages = sum(self._index.counts().values())
-        return SyncReport(plan.added, plan.updated, plan.unchanged, plan.removed, plan.failed, passages)
+        return SyncReport(plan.added, plan.updated, plan.unchanged, plan.removed, plan.failed, passages, plan.results)
 
     def mend_lexical(self) -> None:
         """Build the word index again if it isn't that of Chroma's state; leave it alone while a sync is running."""
@@ -147,6 +129,8 @@ class Syncer:
         written = {document.doc_id for document in plan.write}
         left = [copy for doc_id, copies in plan.stale.items() if doc_id not in written for copy in copies]
         removed += self._delete_copies(left, {})
+        for copy, labels in plan.relabel:
+            self._index.relabel(copy.audience, copy.passage_ids, labels)
         generation = uuid.uuid4().hex
         if lexical_is_current:
             self._lexical.apply(added, [*removed, *(passage.passage_id for passage in added)], generation)
@@ -204,37 +188,28 @@ class SyncRunning(IndexUnavailable):
     """Another sync of the same data folder is running."""
 
 
-def _without_foreign_ids(
-    read: Sequence[Document | SourceFailure], copies: Mapping[DocumentId, Sequence[StoredCopy]], roots: Sequence[Path]
-) -> tuple[list[Document], list[SourceFailure]]:
-    """Refuse an id that a file outside these roots holds, or two roots would take the id from each other for ever."""
-    documents: list[Document] = []
-    failed: list[SourceFailure] = []
-    for found in read:
-        if isinstance(found, SourceFailure):
-            failed.append(found)
-            continue
-        owner = next((Path(copy.source) for copy in copies.get(found.doc_id, ()) if copy.source != found.source), None)
-        if owner is not None and not _is_under(owner, roots) and owner.exists():
-            reason = f"has the id {found.doc_id!r} of {owner}, which was ingested before; give one of them another `id`"
-            failed.append(SourceFailure(found.source, reason))
-        else:
-            documents.append(found)
-    return documents, failed
+class SyncStopped(KnowledgeError):
+    """The sync was told to stop before it was done."""
 
 
-def _is_current(copy: StoredCopy, document: Document) -> bool:
-    return (
-        copy.is_complete
-        and copy.version == document.version
-        and copy.audience is document.audience
-        and copy.source == document.source
-        and copy.layout == chunk.LAYOUT
-    )
+def _until_stopped(source: Iterable[Document | SourceFailure], options: SyncOptions) -> Iterator[Document | SourceFailure]:
+    for found in source:
+        yield found
+        _check(options)
 
 
-def _is_under(source: Path, roots: Sequence[Path]) -> bool:
-    return any(source.is_relative_to(root) for root in roots)
+def _stoppable(options: SyncOptions) -> Progress:
+    def step(done: int, total: int, title: str) -> None:
+        if options.on_progress is not None:
+            options.on_progress(done, total, title)
+        _check(options)
+
+    return step
+
+
+def _check(options: SyncOptions) -> None:
+    if options.is_stopped is not None and options.is_stopped():
+        raise SyncStopped("the sync was told to stop; what is left is done by the next one")
 
 
 def _batches(documents: Sequence[Document]) -> Iterator[list[tuple[Document, list[Passage]]]]:

@@ -22,6 +22,14 @@ class Audience(StrEnum):
     INTERNAL = "internal"
 
 
+class Trust(StrEnum):
+    """How far a source is relied on, where two of them differ."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One source text as Markdown, whatever it was before."""
@@ -37,10 +45,19 @@ class Document:
     tags: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     """How people ask for it, in words that the text does not use. Found by, never shown."""
+    origin: str = ""
+    """Name of its source in `sources.yaml`, or the URL that was ingested; empty if it was ingested by path."""
+    owner: str | None = None
+    """The team or person that answers for it."""
+    trust: Trust = Trust.NORMAL
 
     @property
     def version(self) -> str:
-        """16 hex digits that change when anything a reader could see changes."""
+        """16 hex digits that change when anything a reader of the text could see changes.
+
+        `source`, `origin`, `owner` and `trust` are not in it: they are labels, which change without a passage
+        getting another id or being embedded again.
+        """
         seen = [self.title, self.text, self.audience, self.url, self.updated, self.language, self.tags, self.asked]
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
@@ -67,6 +84,9 @@ class Passage:
     audience: Audience
     url: str | None = None
     updated: str | None = None
+    language: str | None = None
+    owner: str | None = None
+    trust: Trust = Trust.NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +117,37 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SourceFailure:
-    """A source that could not be read, and why. Its last good version stays in service."""
+    """A source that could not be read, and why. Its last good version stays in service.
+
+    `source` is the path or URL of one document or of what lies under it, or the name of an origin for all of it.
+    """
 
     source: str
     reason: str
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResult:
+    """What a sync did to the documents of one origin, in numbers of documents.
+
+    Attributes:
+        name: the origin; empty for what was ingested by path.
+        added: new ones.
+        updated: those of which text or labels changed.
+        unchanged: those that were in line.
+        removed: those that are gone.
+        failed: what could not be read.
+        is_broken: true if one of the failures is that of the origin as a whole.
+    """
+
+    name: str
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: tuple[SourceFailure, ...] = ()
+    is_broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +160,7 @@ class SyncReport:
     removed: tuple[DocumentId, ...] = ()
     failed: tuple[SourceFailure, ...] = ()
     passages: int = 0
+    sources: tuple[SourceResult, ...] = ()
 
 
 class Embedder(Protocol):

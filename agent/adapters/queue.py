@@ -46,10 +46,15 @@ class Handlers:
             conversation that is left unanswered is asked for again. A `TransientError` is tried again
             later, for ever; when to hand off instead is the handler's decision.
         sender: gives an outcome to the helpdesk.
+        refresh: brings the knowledge base in line with the sources that are due; called every `refresh_s`, by one
+            worker at a time. None if this worker does not.
+        on_stop: called when the worker begins to drain: what runs in a thread can't be cancelled.
     """
 
     turn: Callable[[ConversationId], Awaitable[None]]
     sender: ReplySender
+    refresh: Callable[[], Awaitable[None]] | None = None
+    on_stop: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class WorkerOptions:
             it under `redelivery_s`: claims are not renewed while stopping.
         turn_limit_s: a turn that takes longer is cancelled and tried again.
         sweep_s: how often the sweep looks for work that was lost on the way.
+        refresh_s: how often it is asked which sources are due.
     """
 
     concurrency: int = 2
@@ -73,6 +79,7 @@ class WorkerOptions:
     grace_s: float = 15.0
     turn_limit_s: float = 600.0
     sweep_s: float = 5.0
+    refresh_s: float = 60.0
 
 
 class DocketQueue:
@@ -141,17 +148,21 @@ async def run_worker(
     queue.turns.register(_turn_task(handlers, options), names=["turn"])
     queue.deliveries.register(_deliver_task(handlers.sender, outbox), names=["deliver"])
     queue.deliveries.register(_sweep_task(queue, conversations, outbox, options), names=["sweep"])
+    if handlers.refresh is not None:
+        queue.deliveries.register(_refresh_task(handlers.refresh, options), names=["refresh"])
     stop = stop or _stop_on_signals()
     running = {
         asyncio.create_task(_work(queue.turns, options.concurrency, options), name="turns"),
-        # One more, so that the sweep always finds a place.
-        asyncio.create_task(_work(queue.deliveries, options.deliveries + 1, options), name="deliveries"),
+        # Two more, so that the sweep and the refresh always find a place.
+        asyncio.create_task(_work(queue.deliveries, options.deliveries + 2, options), name="deliveries"),
     }
     log.info("worker_started", concurrency=options.concurrency)
     try:
         await stop.wait()
     finally:
         log.info("worker_draining", grace_s=options.grace_s)
+        if handlers.on_stop is not None:
+            handlers.on_stop()
         for task in running:
             task.cancel()
         _, late = await asyncio.wait(running, timeout=options.grace_s)
@@ -260,6 +271,18 @@ def _sweep_task(
             log.warning("sweep_waits", detail=str(error))
 
     return sweep
+
+
+def _refresh_task(refresh_due: Callable[[], Awaitable[None]], options: WorkerOptions) -> Callable[..., Awaitable[None]]:
+    always = Perpetual(timedelta(seconds=options.refresh_s), automatic=True)
+
+    async def refresh(perpetual: Perpetual = always) -> None:
+        try:
+            await refresh_due()
+        except Exception as error:  # The worker's outer loop: the next minute tries again.
+            log.error("refresh_crashed", exc_info=error)
+
+    return refresh
 
 
 async def _sweep_once(queue: DocketQueue, conversations: Conversations, outbox: Outbox) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import functools
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -83,29 +82,27 @@ def worker() -> None:
 @reports_errors
 def ingest(
     paths: Annotated[
-        list[str] | None, typer.Argument(help="Files or folders: Markdown, HTML, plain text.", show_default=False)
+        list[str] | None,
+        typer.Argument(help="Files, folders or website addresses; the sources of the list if none is named.", show_default=False),
     ] = None,
     audience: Annotated[Audience, typer.Option(help="Who may read documents that don't say it themselves.")] = Audience.PUBLIC,
     samples: Annotated[bool, typer.Option("--samples", help="The sample company's help centre.")] = False,
+    source: Annotated[list[str] | None, typer.Option(help="Only this source of the list; may be repeated.")] = None,
+    forget: Annotated[str | None, typer.Option(help="Remove all documents of this source or address.", metavar="NAME")] = None,
+    allow_mass_removal: Annotated[
+        bool, typer.Option("--allow-mass-removal", help="Remove what is gone even if that is most of a source.")
+    ] = False,
+    example: Annotated[bool, typer.Option("--example", help="Print a commented list of sources.")] = False,
     json: Json = False,
 ) -> None:
     """Bring the knowledge base in line with the sources: what changed is replaced, what is gone is removed."""
-    from agent.wiring import parts
+    from agent.cli import ingest as run
 
-    given = [_path(path) for path in paths or []] + ([sample_folder()] if samples else [])
-    if not given:
-        raise typer.BadParameter("name at least one file or folder, or --samples")
-    settings = _settings()
-    parts.guard_egress(settings)
-    knowledge = parts.build_knowledge(settings)
-    try:
-        with show.progress("ingesting") as step:
-            report = knowledge.sync(given, audience, step)
-    finally:
-        knowledge.close()
-    show.as_json(asdict(report)) if json else show.sync_report(report)
-    if report.failed:
-        raise typer.Exit(1)
+    if example:
+        sys.stdout.write(run.example())
+        return
+    given = [*(paths or []), *([str(sample_folder())] if samples else [])]
+    run.run(_settings(), run.Request(tuple(given), audience, tuple(source or ()), forget, allow_mass_removal, json))
 
 
 @app.command()
@@ -195,12 +192,6 @@ def demo_desk(
 def sample_folder() -> Path:
     """The sample company's help centre, inside the package."""
     return Path(str(files("knowledge"))) / "samples" / "help_centre"
-
-
-def _path(given: str) -> Path:
-    if "://" in given:
-        raise typer.BadParameter(f"{given}: only files and folders can be ingested; save the page and name its file")
-    return Path(given)
 
 
 def _settings(least_level: str | None = None) -> Settings:

@@ -1,7 +1,7 @@
 """How results look to a person at a terminal."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -9,9 +9,11 @@ from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from agent.surface import AnswerBody
-from knowledge.types import Hit, SyncReport
+from knowledge.sources.kinds import BaseSource
+from knowledge.types import Hit, SourceResult, SyncReport
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -63,7 +65,24 @@ def sync_report(report: SyncReport) -> None:
         f"{len(report.removed)} removed; {report.passages} passages in the knowledge base"
     )
     for failure in report.failed:
-        err.print(f"[red]not read:[/] {failure.source}: {failure.reason}")
+        err.print("[red]not read:[/] ", end="")
+        err.print(f"{failure.source}: {failure.reason}", markup=False)
+
+
+def source_results(results: Iterable[SourceResult], sources: Sequence[BaseSource]) -> None:
+    """A row for each source of the list, and for what was removed because it isn't listed any more."""
+    listed = {source.name: source for source in sources}
+    table = Table(
+        *("source", "kind", "audience", "language", "owner", "added", "updated", "unchanged", "removed", "failed"),
+        box=None,
+        pad_edge=False,
+    )
+    for row in results:
+        known = listed.get(row.name)
+        told = (known.kind_name, known.audience, known.language, known.owner) if known else ("not listed", None, None, None)
+        counts = (row.added, row.updated, row.unchanged, row.removed, len(row.failed))
+        table.add_row(*(Text(word or "–") for word in (row.name, *told)), *map(str, counts))
+    out.print(table)
 
 
 @contextmanager

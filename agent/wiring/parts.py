@@ -21,7 +21,7 @@ from agent.settings import Settings
 from agent.telemetry import EGRESS_REFUSED, TURN_SECONDS, TURNS
 from agent.types import Author, Citation, Decision, Message, Outcome, PolicyTrace, Usage
 from knowledge.base import KnowledgeBase, KnowledgeSettings
-from knowledge.types import Audience, Hit, Passage
+from knowledge.types import Audience, Hit, Passage, Trust
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from policies.types import Action, Facts, Verdict
@@ -30,7 +30,7 @@ DEFAULT_SERVED = "qwen3"
 DEFAULT_EMBEDDED = "smollm2"
 STATE_TYPES: tuple[type, ...] = (
     *(Message, Author, Outcome, Decision, Citation, PolicyTrace, Usage),
-    *(Facts, Verdict, Action, Hit, Passage, Audience, Evidence, Draft, DraftSentence, Claim),
+    *(Facts, Verdict, Action, Hit, Passage, Audience, Trust, Evidence, Draft, DraftSentence, Claim),
 )
 """What a checkpoint may hold: all that `TurnState` is made of."""
 
@@ -49,6 +49,11 @@ def guard_egress(settings: Settings, *more: str | None) -> EgressGuard:
 def refusals_path(settings: Settings) -> Path:
     """Where refused connections are noted, one JSON line each."""
     return settings.data_dir / "run" / "egress-refused.jsonl"
+
+
+def sources_path(settings: Settings) -> Path:
+    """Where the list of sources is, if there is one."""
+    return settings.sources or settings.data_dir / "sources.yaml"
 
 
 def build_policies(settings: Settings) -> PolicyEngine:

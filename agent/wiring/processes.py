@@ -18,6 +18,7 @@ from agent.turns import Turns, think
 from agent.types import ConversationId, Message, Outcome, RunId
 from agent.wiring import parts
 from agent.wiring.http import serve_app
+from agent.wiring.refresh import SourceRefresher
 from knowledge.errors import KnowledgeError
 
 
@@ -31,6 +32,7 @@ class Process:
     outbox: RedisOutbox
     queue: DocketQueue
     deps: ApiDeps
+    refresher: SourceRefresher
 
 
 async def serve(settings: Settings, fd: int | None = None) -> None:
@@ -57,7 +59,8 @@ async def work(settings: Settings) -> None:
         )
         async with new_client() as client:
             sender = WebhookSender(settings.helpdesks, client)
-            await run_worker(process.queue, Handlers(turn, sender), process.conversations, process.outbox, options)
+            handlers = Handlers(turn, sender, process.refresher, process.refresher.stop)
+            await run_worker(process.queue, handlers, process.conversations, process.outbox, options)
 
 
 @asynccontextmanager
@@ -71,7 +74,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             "there is no model server: set INNKEEPER_LLM_BASE_URL (e.g. http://vllm:8000/v1), or start `innkeeper up`."
         )
     redis_url = parts.redis_url(settings)
-    parts.guard_egress(settings, base_url, redis_url)
+    guard = parts.guard_egress(settings, base_url, redis_url)
     knowledge = parts.build_knowledge(settings)
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
@@ -110,4 +113,5 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
         deps = ApiDeps(settings, conversations, queue, answer, turns, checks)
-        yield Process(settings, turns, conversations, RedisOutbox(redis), queue, deps)
+        refresher = SourceRefresher(knowledge, parts.sources_path(settings), guard.allow)
+        yield Process(settings, turns, conversations, RedisOutbox(redis), queue, deps, refresher)

@@ -58,7 +58,7 @@ def test_ingest_reports_what_it_did_and_names_what_it_could_not_read(tmp_path: P
     done = run(tmp_path / "data", "ingest", str(folder), "--json")
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads(done.stdout)
-    assert set(report) == {"added", "updated", "unchanged", "removed", "failed", "passages"}
+    assert set(report) == {"added", "updated", "unchanged", "removed", "failed", "passages", "sources"}
     assert (len(report["added"]), report["failed"], report["passages"]) == (1, [], 1)
 
     (folder / "bad.md").write_bytes(b"\xff\xfe\x00broken\x9f")

@@ -6,12 +6,15 @@ Usage: python -m tests.integration.queue_worker REDIS_URL OPTIONS_JSON
 import asyncio
 import json
 import sys
+from pathlib import Path
 
 from agent.adapters.queue import DocketQueue, Handlers, WorkerOptions, run_worker
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, ModelUnavailable
 from agent.telemetry import configure_logging
 from agent.types import ConversationId, OutboxEntry, RunId
+from agent.wiring.refresh import SourceRefresher
+from knowledge.base import KnowledgeBase, KnowledgeSettings
 from tests.samples import outcome
 
 
@@ -63,7 +66,12 @@ async def main(url: str, options: dict) -> None:
                 await queue.add_delivery(entry.outbox_id)
             await client.rpush("test:finished", conversation_id)
 
-        await run_worker(queue, Handlers(turn, Desk(client, options)), conversations, outbox, limits)
+        refresher = None
+        if "listing" in options:
+            base = KnowledgeBase(KnowledgeSettings(Path(options["data"]), threads=1))
+            refresher = SourceRefresher(base, Path(options["listing"]), lambda *urls: None)
+        handlers = Handlers(turn, Desk(client, options), refresher, refresher.stop if refresher else None)
+        await run_worker(queue, handlers, conversations, outbox, limits)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+"""`innkeeper ingest` with a list of sources, as programs and people meet it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.product import run
+from tests.e2e.test_cli import assert_fails
+
+pytestmark = pytest.mark.slow
+LIST = """\
+sources:
+- {name: help, kind: folder, path: ../docs, owner: Desk}
+- {name: prices, kind: files, paths: [../prices.md]}
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "pool.md").write_text("# Pool\n\nThe pool is heated from May to September.\n")
+    (tmp_path / "prices.md").write_text("# Prices\n\nA night costs 90 euros.\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sources.yaml").write_text(LIST)
+    return tmp_path / "data"
+
+
+def test_without_a_path_every_listed_source_is_brought_in_line(data: Path) -> None:
+    done = run(data, "ingest")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert rows[1] == ["help", "folder", "public", "–", "Desk", "1", "0", "0", "0", "0"]
+    assert rows[2] == ["prices", "files", "public", "–", "–", "1", "0", "0", "0", "0"]
+    (data.parent / "prices.md").write_text("# Prices\n\nA night costs 95 euros.\n")
+    (data.parent / "docs").rename(data.parent / "away")
+    done = run(data, "ingest", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    first, second = json.loads(done.stdout)["sources"]
+    assert (first["name"], first["is_broken"], first["removed"]) == ("help", True, 0)
+    assert (second["name"], second["updated"], second["failed"]) == ("prices", 1, [])
+    (data / "sources.yaml").write_text(LIST.replace("prices,", "fees,"))
+    done = run(data, "ingest", "--source", "fees")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_bad_list_is_named_with_its_lines_and_a_missing_one_with_its_place(data: Path, tmp_path: Path) -> None:
+    (data / "sources.yaml").write_text("sources:\n- name: a\n  kind: folder\n  pth: x\n")
+    assert_fails(run(data, "ingest"), 1, "sources.yaml:4", "did you mean path?", "nothing was changed")
+    assert_fails(run(data, "ingest", INNKEEPER_SOURCES=str(tmp_path / "none.yaml")), 1, "none.yaml", "--example")
+    (data / "sources.yaml").unlink()
+    assert_fails(run(data, "ingest"), 2, "sources.yaml", "--example")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--source", "nowhere"), ("--forget", "help"), ("--forget", ""), ("docs", "--source", "help"), ("gopher://x/",)]
+)
+def test_wrong_use(data: Path, arguments: tuple[str, ...]) -> None:
+    assert_fails(run(data, "ingest", *arguments), 2)
+
+
+def test_the_example_is_printed(data: Path) -> None:
+    done = run(data, "ingest", "--example")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("# What the knowledge base is made of")
+    assert "\nsources:\n- name: help-centre\n" in done.stdout

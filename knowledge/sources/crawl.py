@@ -130,7 +130,12 @@ class Walk:
             self._waiting.append(_Stop(url, depth, found_on))
 
     def _visit(self, stop: _Stop) -> Iterator[Found]:
-        wanted = Wanted(self._scope.max_bytes, self._reader.is_readable, self._robots.gate)
+        def gate(url: WebUrl) -> None:
+            if stop.found_on is not None and url != stop.url and not self._scope.has(url):
+                raise Disallowed(str(url), "is where a link redirects to, and its path is not wanted")
+            self._robots.gate(url)
+
+        wanted = Wanted(self._scope.max_bytes, self._reader.is_readable, gate)
         try:
             fetched = self._fetcher.get(stop.url, wanted)
         except PageUnreadable as error:
@@ -167,15 +172,12 @@ class Walk:
             yield SourceFailure(error.source, f"{error.reason} (named by {stop.found_on})")
 
     def _is_news(self, stop: _Stop, url: WebUrl) -> bool:
-        """True unless a redirect led to a page that has its own turn, or that is not wanted."""
+        """True unless a redirect led to a page that has its own turn."""
         if url.key == stop.url.key:
             return True
         if url.key in self._seen:
             return url.key in self._copies
         self._seen.add(url.key)
-        if stop.found_on is not None and not self._scope.has(url):
-            self._watchers.on_left_out(str(url), "is where a link redirects to, and its path is not wanted")
-            return False
         return True
 
     def _not_wanted(self, fetched: Fetched) -> Iterator[Found]:

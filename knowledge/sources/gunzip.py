@@ -20,11 +20,12 @@ def unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """
     unpacker = zlib.decompressobj(_GZIP)
     for chunk in chunks:
+        rest = chunk
         if unpacker.eof:
-            if not chunk.startswith(MAGIC):
+            rest = unpacker.unused_data + chunk
+            if not rest.startswith(MAGIC):
                 return
             unpacker = zlib.decompressobj(_GZIP)
-        rest = chunk
         while True:
             try:
                 piece = unpacker.decompress(rest, STEP)

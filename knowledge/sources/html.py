@@ -20,6 +20,8 @@ def parse_html(text: str, fallback_id: str, source: str, default_audience: Audie
 
     if not text.strip():
         raise SourceUnreadable(source, "is empty")
+    if "<html" not in text.lower():
+        text = f"<html><body>{text}</body></html>"  # trafilatura refuses a lone element
     try:
         # Encoded, for lxml refuses a str that carries an encoding declaration.
         tree = lxml.html.fromstring(text.encode(), parser=lxml.html.HTMLParser(encoding="utf-8"))

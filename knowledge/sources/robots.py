@@ -13,7 +13,7 @@ MAX_CRAWL_DELAY_S = 10.0
 
 
 class Disallowed(PageUnreadable):
-    """The owner's robots.txt says that this page is not to be read."""
+    """The owner's robots.txt, or who configured the site, says that this page is not to be read."""
 
 
 class Robots:

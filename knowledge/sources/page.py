@@ -94,10 +94,12 @@ def _wishes(text: str) -> set[str]:
 
 
 def _links(tree: Any, base: WebUrl) -> Iterator[WebUrl]:
+    seen: set[str] = set()
     for element in tree.iter("a"):
         href = element.get("href")
-        if not href or href.startswith("#") or "nofollow" in (element.get("rel") or "").lower().split():
+        if not href or href in seen or href.startswith("#") or "nofollow" in (element.get("rel") or "").lower().split():
             continue
+        seen.add(href)
         if link := web_url(href, base):
             yield link
 

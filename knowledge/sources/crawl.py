@@ -111,8 +111,8 @@ class Walk:
             yield self._of_all(f"the site has more than {self._scope.max_pages:,} pages; what is left was not read")
         elif self._passing and not self._is_listed:
             yield self._of_all(f"{self._passing} of its pages could not be read now, and what they link to was not seen")
-        elif self._passing and self._redirected:
-            yield self._of_all(f"{self._passing} of its pages could not be read now, and it is not known where they redirect to")
+        elif self._passing and (self._redirected or self._copies):
+            yield self._of_all(f"{self._passing} of its pages could not be read now, and some are read at another address")
 
     def _of_all(self, reason: str) -> SourceFailure:
         return SourceFailure(self._scope.root, reason)

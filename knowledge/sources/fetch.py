@@ -130,7 +130,8 @@ class Fetcher:
                 body = self._body(url, response, headers, wanted.max_bytes) if wanted.is_readable(content_type) else None
                 return Fetched(url, content_type, headers, body, was_redirected)
         except HostRefused as error:
-            raise PageUnreadable(str(url), str(error)) from error
+            # A listed host on a wrong address: the name server is in trouble, or someone plays with it.
+            raise PageUnreadable(str(url), str(error), is_passing=True) from error
         except BrokenGzip as error:
             raise PageUnreadable(str(url), str(error), is_passing=True) from error
         except _TROUBLES as error:

@@ -175,10 +175,12 @@ def test_of_a_listed_site_only_the_page_in_trouble_is_kept(web: WebSite):
     assert (reading.paths, list(reading.failures), reading.of_all) == (["/a"], [web.base + "/b"], [])
 
 
-def test_where_listed_pages_redirect_a_failed_one_keeps_all(web: WebSite):
+def test_where_listed_pages_have_another_address_a_failed_one_keeps_all(web: WebSite):
     web.pages["/sitemap.xml"] = page(urlset(*(web.base + path for path in ("/a", "/b"))), "application/xml")
     web.pages["/a"], web.pages["/c"], web.pages["/b"] = redirect("/c"), page(article("C")), page("", status=500)
-    assert "not known where they redirect to" in reads(web.base).of_all[0]
+    assert "at another address" in reads(web.base).of_all[0]
+    web.pages["/a"] = page(article("A", head='<link rel="canonical" href="/c">'))
+    assert "at another address" in reads(web.base).of_all[0]
 
 
 def test_a_calendar_without_end_stops_at_the_number_of_pages(web: WebSite):

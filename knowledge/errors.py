@@ -2,6 +2,7 @@
 
 KnowledgeError
   SourceUnreadable     a file can't be read or understood; the rest of the sync goes on
+    PageUnreadable     a page of a website can't be fetched; says whether it may be back next time
   ListingInvalid       sources.yaml can't be used; nothing is changed
   IndexUnavailable     the vector or word index can't be reached or written now; try again
   IndexMismatch        the index was built with another embedding model; refuse to start
@@ -31,6 +32,28 @@ class ListingInvalid(KnowledgeError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("the list of sources can't be used; nothing was changed:\n" + "\n".join(f"  {p}" for p in problems))
         self.problems = problems
+
+
+class PageUnreadable(SourceUnreadable):
+    """A page of a website can't be fetched.
+
+    `status` is the server's answer, None where there was none. `is_passing` tells a server in trouble,
+    which may answer next time, from one that has decided; `is_cut` that a limit of the whole site was
+    reached.
+    """
+
+    def __init__(
+        self, source: str, reason: str, *, status: int | None = None, is_passing: bool = False, is_cut: bool = False
+    ) -> None:
+        super().__init__(source, reason)
+        self.status = status
+        self.is_passing = is_passing
+        self.is_cut = is_cut
+
+    @property
+    def is_gone(self) -> bool:
+        """True if the server says that there is no such page."""
+        return self.status in {404, 410}
 
 
 class IndexUnavailable(KnowledgeError):

@@ -1,8 +1,15 @@
-"""HTML: the main content of a page."""
+"""HTML: the main content of a page, and what its head says of it."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
 
 from knowledge.errors import SourceUnreadable
 from knowledge.sources.titles import title_from_name
 from knowledge.types import Audience, Document, DocumentId
+
+_UPDATED = ("article:modified_time", "og:updated_time", "datemodified", "dcterms.modified", "dc.date.modified", "last-modified")
+"""Names of <meta> elements that hold the day of the last change, the most used one first."""
 
 
 def parse_html(text: str, fallback_id: str, source: str, default_audience: Audience = Audience.PUBLIC) -> Document:
@@ -13,6 +20,8 @@ def parse_html(text: str, fallback_id: str, source: str, default_audience: Audie
 
     if not text.strip():
         raise SourceUnreadable(source, "is empty")
+    if "<html" not in text.lower():
+        text = f"<html><body>{text}</body></html>"  # trafilatura refuses a lone element
     try:
         # Encoded, for lxml refuses a str that carries an encoding declaration.
         tree = lxml.html.fromstring(text.encode(), parser=lxml.html.HTMLParser(encoding="utf-8"))
@@ -28,5 +37,23 @@ def parse_html(text: str, fallback_id: str, source: str, default_audience: Audie
         text=body.strip(),
         audience=default_audience,
         source=source,
+        updated=_updated(tree),
         language=tree.get("lang") or None,
     )
+
+
+def _updated(tree: Any) -> str | None:
+    """The day of the last change that the page names, as YYYY-MM-DD. A time of day would change with each rendering."""
+    named = dict(reversed(list(_metas(tree))))
+    for name in _UPDATED:
+        try:
+            return date.fromisoformat(named.get(name, "")[:10]).isoformat()
+        except ValueError:
+            continue
+    return None
+
+
+def _metas(tree: Any) -> Iterator[tuple[str, str]]:
+    for meta in tree.iter("meta"):
+        name = meta.get("property") or meta.get("name") or meta.get("itemprop") or meta.get("http-equiv") or ""
+        yield name.strip().lower(), (meta.get("content") or "").strip()

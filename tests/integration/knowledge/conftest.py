@@ -11,6 +11,7 @@ import pytest
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
 from tests.integration.knowledge.help_centre import ARTICLES, put
+from tests.integration.knowledge.web_site import WebSite, serving
 
 REPOSITORY = Path(__file__).parents[3]
 CHILD = Path(__file__).with_name("child.py")
@@ -64,3 +65,16 @@ def child() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+@pytest.fixture
+def web() -> Iterator[WebSite]:
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def other() -> Iterator[WebSite]:
+    """A second web server."""
+    with serving() as site:
+        yield site

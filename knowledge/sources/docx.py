@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from knowledge.errors import SourceUnreadable
-from knowledge.sources.converted import Converted, NotConverted
+from knowledge.sources.converted import Converted
 from knowledge.sources.fragment import markdown_of_fragment
 from knowledge.sources.office_package import open_package
 
@@ -18,15 +17,13 @@ def convert_docx(path: Path) -> Converted:
     """The text of a DOCX file as Markdown.
 
     Raises:
-        NotConverted: it can't be read, or holds no text.
+        NotConverted: it can't be read.
+        SourceUnreadable: it holds no text.
     """
     import mammoth
 
     properties = open_package(path)
     with path.open("rb") as file:
         html = mammoth.convert_to_html(file, style_map=_STYLES, convert_image=lambda image: []).value
-    try:
-        text = markdown_of_fragment(html, str(path))
-    except SourceUnreadable as error:
-        raise NotConverted(error.reason) from error
+    text = markdown_of_fragment(html, str(path))
     return Converted(text, properties.title, properties.updated, properties.language)

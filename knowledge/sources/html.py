@@ -1,6 +1,10 @@
 """HTML: the main content of a page."""
 
+from pathlib import Path
+
 from knowledge.errors import SourceUnreadable
+from knowledge.sources.converted import Converted
+from knowledge.sources.opened import MAX_BYTES, text_of
 from knowledge.sources.titles import title_from_name
 from knowledge.types import Audience, Document, DocumentId
 
@@ -30,3 +34,13 @@ def parse_html(text: str, fallback_id: str, source: str, default_audience: Audie
         source=source,
         language=tree.get("lang") or None,
     )
+
+
+def convert_html(path: Path) -> Converted:
+    """The main content of a page in a file. It runs as a converter, since some pages keep the extractor busy for minutes.
+
+    Raises:
+        SourceUnreadable: it can't be opened or has no main content.
+    """
+    page = parse_html(text_of(path, MAX_BYTES), path.name, str(path))
+    return Converted(page.text, page.title, page.updated, page.language)

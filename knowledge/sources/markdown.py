@@ -17,7 +17,7 @@ def parse_markdown(text: str, fallback_id: str, source: str, default_audience: A
         raise SourceUnreadable(source, "is empty")
     return Document(
         doc_id=DocumentId(meta.line("id") or fallback_id),
-        title=meta.line("title") or _first_heading(body) or title_from_name(source),
+        title=meta.line("title") or first_heading(body) or title_from_name(source),
         text=body.strip(),
         audience=meta.audience(default_audience),
         source=source,
@@ -56,6 +56,7 @@ def _front_matter(text: str, source: str) -> tuple[Fields, str]:
     return fields_of(loaded, source, "front-matter"), body
 
 
-def _first_heading(body: str) -> str | None:
+def first_heading(body: str) -> str | None:
+    """The first heading of the first level."""
     found = re.search(r"^#\s+(.+?)\s*#*\s*$", body, re.MULTILINE)
     return found.group(1) if found else None

@@ -52,7 +52,7 @@ def open_package(path: Path) -> Properties:
     """
     with path.open("rb") as file:
         if file.read(8) == _OLE:
-            raise NotConverted("is protected by a password or in an old Office format; save it without password as the new format")
+            raise NotConverted("has a password or is of an old Office format; save it without, in the new one")
     try:
         with zipfile.ZipFile(path) as archive:
             check_unpacked_size(archive)
@@ -72,7 +72,7 @@ def _refuse_doctype(archive: zipfile.ZipFile) -> None:
             with archive.open(member) as part:
                 head = part.read(4096)
             if b"<!DOCTYPE" in head or "<!DOCTYPE".encode("utf-16-le") in head or "<!DOCTYPE".encode("utf-16-be") in head:
-                raise NotConverted(f"its part {member.filename} declares a document type, which no Office file may; it is not opened")
+                raise NotConverted(f"its part {member.filename} declares a document type, which an Office file may not")
 
 
 def _properties(archive: zipfile.ZipFile) -> Properties:

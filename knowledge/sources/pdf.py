@@ -6,7 +6,9 @@ from pathlib import Path
 from knowledge.sources.converted import Converted, NotConverted
 from knowledge.sources.fields import iso_day
 
-_NO_TITLE = re.compile(r"microsoft (word|powerpoint|excel) - |untitled|unnamed|\(?anonymous|.*\.(docx?|pptx?|xlsx?|pdf|indd|qxd)$", re.I)
+_NO_TITLE = re.compile(
+    r"microsoft (word|powerpoint|excel) - |untitled|unnamed|\(?anonymous|.*\.(docx?|pptx?|xlsx?|pdf|indd|qxd)$", re.I
+)
 
 
 def convert_pdf(path: Path) -> Converted:
@@ -29,7 +31,7 @@ def convert_pdf(path: Path) -> Converted:
         raise NotConverted("has no text, only pictures of pages or none (a scan?); run text recognition (OCR) over it first")
     if found.has_encoding_issues:
         raise NotConverted("its fonts don't say which letters they show, so that its text comes out garbled; export it again")
-    gaps = (f"page {', '.join(map(str, pictures))} has no text that can be read (a picture?) and was left out",) if pictures else ()
+    gaps = [f"page {number} has no text that can be read (a picture?) and was left out" for number in pictures]
     title = " ".join((found.title or "").split())
     return Converted(text, None if _NO_TITLE.match(title) else title or None, iso_day(_day(found.mod_date)), None, gaps=gaps)
 

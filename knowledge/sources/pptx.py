@@ -55,6 +55,9 @@ def _texts(shape: Any) -> Iterator[str]:
             yield "\n".join(f"{'  ' * level}- {text}" for level, text in paragraphs)
         elif paragraphs:
             yield "\n\n".join(text for _, text in paragraphs)
-    elif getattr(shape, "has_table", False):
-        if table := markdown_table([[cell.text for cell in row.cells] for row in shape.table.rows]):
-            yield table
+    elif getattr(shape, "has_table", False) and (table := _table(shape)):
+        yield table
+
+
+def _table(shape: Any) -> str:
+    return markdown_table([[cell.text for cell in row.cells] for row in shape.table.rows])

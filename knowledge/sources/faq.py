@@ -15,27 +15,8 @@ from knowledge.sources.table import markdown_table
 from knowledge.sources.titles import title_from_name
 from knowledge.types import Audience, Document, DocumentId, SourceFailure
 
-QUESTION = tuple(
-    ["question", "frage", "pregunta", "domanda", "pergunta", "vraag", "title", "titel", "titre", "subject", "betreff", "topic"]
-)
-ANSWER = tuple(
-    [
-        "answer",
-        "antwort",
-        "réponse",
-        "reponse",
-        "respuesta",
-        "risposta",
-        "resposta",
-        "antwoord",
-        "text",
-        "body",
-        "content",
-        "inhalt",
-        "article",
-        "artikel",
-    ]
-)
+QUESTION = ("question", "frage", "pregunta", "domanda", "vraag", "title", "titel", "titre", "subject", "betreff")
+ANSWER = ("answer", "antwort", "réponse", "reponse", "respuesta", "risposta", "antwoord", "text", "body", "content", "inhalt")
 _HEAD_ROWS = 10
 
 

@@ -27,7 +27,7 @@ class Properties:
     language: str | None = None
 
 
-def check_unpacked_size(archive: zipfile.ZipFile, max_unpacked: int = MAX_UNPACKED) -> None:
+def check_unpacked_size(archive: zipfile.ZipFile, max_unpacked: int = MAX_UNPACKED, max_members: int = MAX_MEMBERS) -> None:
     """Refuse an archive that would unpack to far more than it should.
 
     The sizes are those of the archive's directory; `zipfile` never reads more of a member than that.
@@ -36,8 +36,8 @@ def check_unpacked_size(archive: zipfile.ZipFile, max_unpacked: int = MAX_UNPACK
         NotConverted: too many members, too large, or packed too well to be a document.
     """
     members = archive.infolist()
-    if len(members) > MAX_MEMBERS:
-        raise NotConverted(f"is an archive of {len(members):,} parts, more than {MAX_MEMBERS:,}; it is not opened")
+    if len(members) > max_members:
+        raise NotConverted(f"is an archive of {len(members):,} parts, more than {max_members:,}; it is not opened")
     unpacked = sum(member.file_size for member in members)
     packed = max(1, sum(member.compress_size for member in members))
     if unpacked > max_unpacked or (unpacked > FREE_UNPACKED and unpacked / packed > MAX_RATIO):

@@ -4,6 +4,7 @@ Source: docs.zammad.org, API, Knowledge Base; zammad/zammad, KnowledgeBasesContr
 only for the ids that are asked for.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,9 @@ from knowledge.sources.zammad import MAX_BYTES, Assets, assets_of, documents_of_
 from knowledge.types import Document, SourceFailure
 
 TIMEOUT_S = 30.0
+"""To connect, and between two parts of an answer."""
+WHOLE_S = 300.0
+"""For one answer, or a server that drips would be read from for ever."""
 BATCH = 100
 """Contents that are asked for at once."""
 _PATH = "/api/v1/knowledge_bases/init"
@@ -70,12 +74,21 @@ def _posted(client: httpx.Client, base_url: str, body: Mapping[str, object]) -> 
                 )
             if response.status_code != httpx.codes.OK:
                 raise SourceUnreadable(base_url, f"answered HTTP {response.status_code}")
-            chunks: list[bytes] = []
-            size = 0
-            for chunk in response.iter_bytes():
-                chunks.append(chunk)
-                if (size := size + len(chunk)) > MAX_BYTES:
-                    raise SourceUnreadable(base_url, f"sent more than {MAX_BYTES:,} bytes")
+            raw = _body(response, base_url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SourceUnreadable(base_url, f"can't be reached: {error or type(error).__name__}") from error
-    return assets_of(b"".join(chunks).decode("utf-8", "replace"), base_url)
+    return assets_of(raw.decode("utf-8", "replace"), base_url)
+
+
+def _body(response: httpx.Response, base_url: str) -> bytes:
+    deadline = time.monotonic() + WHOLE_S
+    chunks: list[bytes] = []
+    size = 0
+    for chunk in response.iter_bytes():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_BYTES:
+            raise SourceUnreadable(base_url, f"sent more than {MAX_BYTES:,} bytes")
+        if time.monotonic() > deadline:
+            raise SourceUnreadable(base_url, f"took longer than {WHOLE_S:g} s to answer")
+    return b"".join(chunks)

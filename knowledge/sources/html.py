@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from knowledge.errors import SourceUnreadable
+from knowledge.sources.converted import Converted
+from knowledge.sources.opened import MAX_BYTES, text_of
 from knowledge.sources.titles import title_from_name
 from knowledge.types import Audience, Document, DocumentId
 
@@ -57,3 +60,13 @@ def _metas(tree: Any) -> Iterator[tuple[str, str]]:
     for meta in tree.iter("meta"):
         name = meta.get("property") or meta.get("name") or meta.get("itemprop") or meta.get("http-equiv") or ""
         yield name.strip().lower(), (meta.get("content") or "").strip()
+
+
+def convert_html(path: Path) -> Converted:
+    """The main content of a page in a file. It runs as a converter, since some pages keep the extractor busy for minutes.
+
+    Raises:
+        SourceUnreadable: it can't be opened or has no main content.
+    """
+    page = parse_html(text_of(path, MAX_BYTES), path.name, str(path))
+    return Converted(page.text, page.title, page.updated, page.language)

@@ -47,6 +47,7 @@ class KnowledgeBase:
             embedder: used in place of the one that the settings name, e.g. one that is loaded already.
         """
         self.embedder: Embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, settings.threads)
+        self._fetched = settings.data_dir / "fetched"
         self._index = ChromaIndex(folder=settings.data_dir / "chroma", url=settings.chroma_url, embedder=self.embedder)
         self._lexical = LexicalIndex(settings.data_dir / "lexical")
         self._data_dir = settings.data_dir
@@ -89,7 +90,7 @@ class KnowledgeBase:
         scopes: list[Scope] = [OriginScope(source.name, source.root) for source in sources]
         if are_all:
             scopes.append(UnlistedScope(names))
-        found = (document for source in sources for document in open_source(source))
+        found = (document for source in sources for document in open_source(source, self._fetched))
         try:
             report = self._syncer.bring_in_line(scopes, found, options or SyncOptions())
         except (SyncRunning, SyncStopped):

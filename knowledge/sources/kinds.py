@@ -177,8 +177,10 @@ class WebsiteSource(_WebSource):
     kind: Literal["website"] = "website"
     allowed_hosts: tuple[Host, ...] = ()
     max_pages: Annotated[int, Field(ge=1, le=100_000)] = 2_000
-    max_depth: Annotated[int, Field(ge=0, le=100)] = 20
-    token_env: Variable | None = None
+    max_depth: Annotated[int, Field(ge=0, le=100)] = 10
+    include: tuple[Line, ...] = ()
+    exclude: tuple[Line, ...] = ()
+    ca_file: FilePath | None = None
 
     @property
     def reaches(self) -> tuple[str, ...]:
@@ -188,28 +190,25 @@ class WebsiteSource(_WebSource):
 
 
 class ZammadSource(_WebSource):
-    """The knowledge base of a Zammad."""
+    """The knowledge base of a Zammad. `locales` names its languages by their number in `system_locales`, which the API hides."""
 
     kind: Literal["zammad"] = "zammad"
     token_env: Variable
+    locales: dict[int, Line] = {}
 
 
-class ConfluenceSource(_WebSource):
-    """Spaces of a Confluence; all that the token may read if none is named."""
+class ConfluenceSource(BaseSource):
+    """A space that Confluence exported as HTML or XML: a zip file, or its folder."""
 
     kind: Literal["confluence"] = "confluence"
-    spaces: tuple[Line, ...] = ()
-    user: Line | None = None
-    token_env: Variable
+    path: FilePath
 
 
-class ZendeskSource(_WebSource):
-    """The help centre of a Zendesk."""
+class ZendeskSource(BaseSource):
+    """A Guide help centre as the JSON of its API: a file, or a folder of such files."""
 
     kind: Literal["zendesk"] = "zendesk"
-    locale: Line | None = None
-    user: Line | None = None
-    token_env: Variable | None = None
+    path: FilePath
 
 
 KINDS: dict[str, type[BaseSource]] = {

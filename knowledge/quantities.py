@@ -6,7 +6,7 @@ Two texts agree on a number when value, unit and bound agree; a number without a
 import re
 from dataclasses import dataclass
 
-from agent.graph.terms import FUNCTION_WORDS, WORD, stem
+from knowledge.terms import FUNCTION_WORDS, WORD, stem
 
 _ONES = [
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),

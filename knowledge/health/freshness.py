@@ -87,7 +87,7 @@ def _overtaken(sentence: str, today: date) -> tuple[date, str] | None:
         if _UNTIL.search(before):
             return dated.day, "Speaks of something that ended on"
         if _STARTING.search(before) and _TO_COME.search(_around(sentence, dated)):
-            return dated.day, "Speaks as of something to come of"
+            return dated.day, "Speaks of something to come on"
     return None
 
 

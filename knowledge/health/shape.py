@@ -13,8 +13,11 @@ EMPTY_WORDS = 8
 NO_HEADING_WORDS = 500
 """Half a screen more than a page: passages then have nothing but the title to say what they are about."""
 _NO_TITLE = frozenset(
-    ["", "untitled", "untitled document", "no title", "title", "document", "new page", "new document", "new article"]
-    + ["index", "readme", "home", "page", "test", "draft", "todo", "tbd", "ohne titel", "sin título", "sans titre", "senza titolo"]
+    [
+        *("", "untitled", "untitled document", "no title", "title", "document", "new page", "new document", "new article"),
+        *("index", "readme", "home", "page", "test", "draft", "todo", "tbd"),
+        *("ohne titel", "sin título", "sans titre", "senza titolo"),
+    ]
 )
 _FILE_NAME = re.compile(r"\S+\.(?:md|markdown|html?|txt|pdf|docx?|odt)|[^\W_]+(?:_[^\W_]+)+|\d+", re.IGNORECASE)
 _BOLD_LINE = re.compile(r"^\s*(?:\*\*|__)[^*_\n]+(?:\*\*|__)\s*$", re.MULTILINE)

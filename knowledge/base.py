@@ -1,16 +1,17 @@
 """The knowledge room's front door: one object that ingests and finds. It only puts the parts together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from knowledge.embed import SentenceTransformerEmbedder
-from knowledge.index import ChromaIndex
+from knowledge.index import PAGE, ChromaIndex
 from knowledge.lexical import LexicalIndex
 from knowledge.retriever import HybridRetriever
 from knowledge.rows import StoredCopy
 from knowledge.sync import Progress, Syncer
-from knowledge.types import Audience, Embedder, Hit, Passage, Query, SyncReport
+from knowledge.types import Audience, Embedder, Hit, Passage, Query, SyncReport, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,14 @@ class KnowledgeBase:
     def documents(self) -> list[StoredCopy]:
         """Every document with its source, audience and passage ids, in the order of their ids."""
         return sorted(self._index.catalogue(), key=lambda copy: (copy.doc_id, copy.audience))
+
+    def everything(self) -> Iterator[tuple[Passage, Vectors]]:
+        """Every passage with its vector, float32 [d], page by page. What is removed meanwhile may lack."""
+        for audience in Audience:
+            passages = self._index.passages(audience)
+            while page := list(islice(passages, PAGE)):
+                vectors = self._index.vectors(audience, [passage.passage_id for passage in page])
+                yield from ((p, vectors[p.passage_id]) for p in page if p.passage_id in vectors)
 
     def check(self) -> None:
         """Ready to search?

@@ -34,8 +34,8 @@ _TITLE = Sign(
 _SIGNS = (
     Sign(
         re.compile(
-            r"\b(?:do not|don['’]t|never|must not|should not|may not)\s+(?:\w+\s+){0,3}?(?:tell|disclose|reveal|share|mention|inform|"
-            rf"promise|admit|show|name|offer|communicate)\b[^.;:!?]{{0,80}}?\b(?:to|with|the|any|a)\s+(?:the\s+)?{_CUSTOMER}\b",
+            r"\b(?:do not|don['’]t|never|must not|should not|may not)\s+(?:\w+\s+){0,3}?(?:tell|disclose|reveal|share|"
+            rf"mention|inform|promise|admit|show|name|offer|communicate)\b[^.;:!?]{{0,80}}?\b(?:to|with|the|any|a)\s+(?:the\s+)?{_CUSTOMER}\b",
             re.IGNORECASE,
         ),
         Severity.HIGH,
@@ -48,8 +48,8 @@ _SIGNS = (
     ),
     Sign(
         re.compile(
-            r"\b(?:the\s+)?(?:(?:support|service|human)\s+)?(?:agents?|representatives?|csrs?)\s+(?:must|should|shall|may|can|needs? to|"
-            r"ha(?:s|ve) to|are required to|is required to)\b(?! not (?:ask|be able))",
+            r"\b(?:the\s+)?(?:(?:support|service|human)\s+)?(?:agents?|representatives?|csrs?)\s+"
+            r"(?:must|should|shall|may|can|needs? to|ha(?:s|ve) to|are required to|is required to)\b(?! not (?:ask|be able))",
             re.IGNORECASE,
         ),
         Severity.MEDIUM,
@@ -57,7 +57,8 @@ _SIGNS = (
     ),
     Sign(
         re.compile(
-            rf"\b(?:verify|confirm|ask|check|inform|tell|advise|remind|transfer|explain to|apologi[sz]e to)\s+(?:that\s+)?the\s+{_CUSTOMER}(?:['’]s)?\b",
+            rf"\b(?:verify|confirm|ask|check|inform|tell|advise|remind|transfer|explain to|apologi[sz]e to)\s+"
+            rf"(?:that\s+)?the\s+{_CUSTOMER}(?:['’]s)?\b",
             re.IGNORECASE,
         ),
         Severity.LOW,
@@ -96,10 +97,10 @@ def misplaced(articles: Sequence[Article]) -> Iterator[Finding]:
 
 def _signs(article: Article) -> list[tuple[Sign, Passage, str]]:
     found: list[tuple[Sign, Passage, str]] = []
-    if _TITLE.search(article.title):
+    if _TITLE.pattern.search(article.title):
         found.append((_TITLE, article.passages[0], article.title))
     for passage in article.passages:
-        found += [(_TITLE, passage, heading) for heading in passage.heading_path if _TITLE.search(heading)]
+        found += [(_TITLE, passage, heading) for heading in passage.heading_path if _TITLE.pattern.search(heading)]
         if any(sign.pattern.search(passage.text) for sign in _SIGNS):
             for sentence in split_sentences(passage.text, "en"):
                 found += [(sign, passage, sentence) for sign in _SIGNS if sign.pattern.search(sentence)]

@@ -1,7 +1,7 @@
 """Which words are names here: of products, places, plans. Learned from how the articles themselves write them. Pure.
 
 A title such as "Flexible Cancellation Policy" has a capital on every word. Inside the sentences of all articles
-"policy" is mostly written small and "Flexible" mostly not; so the latter is a name. (Truecasing: Lita et al., "tRuEcasIng", 2003.)
+"policy" is mostly written small and "Flexible" mostly not; so the latter is a name. ("tRuEcasIng", Lita et al. 2003.)
 In languages that write all nouns with a capital, more counts as a name than is one; what hangs on it then reports less.
 """
 
@@ -18,6 +18,7 @@ COMMON_SHARE = 0.3
 """The company's own name, in so many of the articles, tells nothing apart."""
 _INSIDE = re.compile(r"(?<=[a-zà-ÿ0-9,;)%] )[*_`\"“']*([A-Za-zÀ-ÿ][\w'’-]*)")
 """A word that doesn't open a sentence or a line: one space and a small letter or a comma stand before it."""
+_RUN = re.compile(r"[A-ZÀ-Þ][\w'’-]*(?: (?:\([^)]*\)|[A-ZÀ-Þ][\w'’-]*))*")
 _MENU = re.compile(r"\*\*[^*\n]+ (?:>|›|→) [^*\n]+\*\*|\*\*[^*\n]+\*\*")
 """Bold text is often a button or a menu, whose capitals are those of the screen."""
 
@@ -55,6 +56,11 @@ class Names:
             if (s := stem(word)) not in self._small and s not in self._common and word not in FUNCTION_WORDS:
                 found.add(s)
         return frozenset(found)
+
+    def full_names(self, title: str) -> frozenset[tuple[str, ...]]:
+        """Runs of capitalised words with a name among them: "Business Gold Rewards Card" is not "Gold Rewards Card"."""
+        runs = (tuple(stem(word) for word in words(match[0])) for match in _RUN.finditer(title))
+        return frozenset(run for run in runs if self._names.intersection(run))
 
 
 def _capitalised(texts: Iterable[str]) -> Iterable[str]:

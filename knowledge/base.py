@@ -12,6 +12,7 @@ from knowledge.retriever import HybridRetriever
 from knowledge.rows import StoredCopy
 from knowledge.sync import Progress, Syncer
 from knowledge.types import Audience, Embedder, Hit, Passage, Query, SyncReport, Vectors
+from knowledge.usage import UsageRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,14 @@ class KnowledgeBase:
         self._index = ChromaIndex(folder=settings.data_dir / "chroma", url=settings.chroma_url, embedder=self.embedder)
         self._lexical = LexicalIndex(settings.data_dir / "lexical")
         self._syncer = Syncer(settings.data_dir, self._index, self._lexical, self.embedder)
+        self.usage = UsageRecord(settings.data_dir / "usage.sqlite3")
         self._retriever = HybridRetriever(self._index, self._lexical, self.embedder, self._syncer.mend_lexical)
 
     def search(self, query: Query) -> list[Hit]:
-        """See `HybridRetriever.search`."""
-        return self._retriever.search(query)
+        """See `HybridRetriever.search`. What is found is counted, by passage and day; the question is not kept."""
+        hits = self._retriever.search(query)
+        self.usage.found([hit.passage.passage_id for hit in hits])
+        return hits
 
     def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
         """See `HybridRetriever.around`."""
@@ -90,6 +94,7 @@ class KnowledgeBase:
         self.embedder.embed(["ready?"])
 
     def close(self) -> None:
-        """Release files and connections."""
+        """Release files and connections, and write what is still to be counted."""
+        self.usage.close()
         self._index.close()
         self._lexical.close()

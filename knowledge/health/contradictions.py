@@ -5,6 +5,7 @@ and limit alike, and name the same names. Of those that mean the same without th
 more: where two do, they are two steps of one scale.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -27,6 +28,10 @@ SHARED = 0.5
 PATTERN = 0.5
 """Titles that share more than this of their words and differ in others are of one pattern: "Closing Savings Accounts"."""
 BATCH = 256
+_EXCLUDES = re.compile(
+    r"\b(?:not|never)\s+(?:\w+\s+)?(?:cover|includ|allow|refund|possible|pa(?:y|id)|need|appl)|\bexclu|\bexcept|\bnon-",
+    re.IGNORECASE,
+)
 _OPPOSITE = (("before", "after"), ("first", "last"))
 
 
@@ -104,7 +109,7 @@ def _is_same_subject(a: Statement, b: Statement, cosine: float) -> bool:
     if is_short(a) or is_short(b):
         # What "Start date: …" is the start of, only the title says.
         titles, others = set(content_terms(a.article.title)), set(content_terms(b.article.title))
-        return len(titles & others) >= SHARED * min(len(titles), len(others)) > 0
+        return len(titles & others) >= SHARED * len(titles | others) > 0
     return True
 
 
@@ -126,8 +131,9 @@ def _name_different_things(one: str, other: str, names: Names) -> bool:
 
 
 def _are_opposed(a: Statement, b: Statement) -> bool:
+    """Under "What is not covered" the same sentence means the opposite."""
     under_a, under_b = turns(a.heading), turns(b.heading)
-    if ("negative" in under_a) != ("negative" in under_b):
+    if bool(_EXCLUDES.search(a.heading)) != bool(_EXCLUDES.search(b.heading)):
         return True
     return any({x, y} <= under_a ^ under_b for x, y in _OPPOSITE)
 
@@ -141,11 +147,18 @@ def _findings(found: Sequence[tuple[float, Statement, Statement]]) -> Iterator[F
         more = f" {len(rows) - 1} more pairs of sentences of theirs differ so." if len(rows) > 1 else ""
         yield Finding(
             Kind.CONTRADICTION,
-            Severity.HIGH if cosine >= SURE and not (is_short(a) or is_short(b)) else Severity.MEDIUM,
+            _severity(a, b, cosine),
             f"Two articles say the same with another {_what(a, b)}.{more}",
             "Find out which is right and correct the other. If both are, say in each when it holds.",
             (a.article.place(a.passage, a.text), b.article.place(b.passage, b.text)),
         )
+
+
+def _severity(a: Statement, b: Statement, cosine: float) -> Severity:
+    """Medium if the sentences may speak of two things: "The credit is valid for …" leaves open which credit."""
+    leans = a.text.startswith("The ") and not set(content_terms(a.article.title)) & set(content_terms(b.article.title))
+    is_sure = cosine >= SURE and not (leans or is_short(a) or is_short(b))
+    return Severity.HIGH if is_sure else Severity.MEDIUM
 
 
 def _what(a: Statement, b: Statement) -> str:

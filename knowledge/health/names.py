@@ -33,7 +33,7 @@ class Names:
         for article in articles:
             text = "\n".join([passage.text for passage in article.passages])
             for match in _INSIDE.finditer(_MENU.sub(" ", text)):
-                for part in words(match[1]):
+                for part in (word for word in words(match[1]) if not word[0].isdigit()):
                     (capital if match[1][0].isupper() else small)[stem(part)] += 1
             homes.update({stem(word) for word in words(f"{article.title}\n{text}")})
         most = max(COMMON_SHARE * len(articles), 10)

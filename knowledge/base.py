@@ -1,13 +1,14 @@
 """The knowledge room's front door: one object that ingests and finds. It only puts the parts together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.errors import KnowledgeError
-from knowledge.index import ChromaIndex
+from knowledge.index import PAGE, ChromaIndex
 from knowledge.lexical import LexicalIndex
 from knowledge.refresh import SourceState, load_states, note_results
 from knowledge.retriever import HybridRetriever
@@ -16,7 +17,8 @@ from knowledge.scopes import OriginScope, Scope, UnlistedScope
 from knowledge.sources.kinds import BaseSource
 from knowledge.sources.opening import open_source
 from knowledge.sync import Progress, Syncer, SyncOptions, SyncRunning, SyncStopped
-from knowledge.types import Audience, Embedder, Hit, Passage, Query, SourceResult, SyncReport
+from knowledge.types import Audience, Embedder, Hit, Passage, Query, SourceResult, SyncReport, Vectors
+from knowledge.usage import UsageRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,14 @@ class KnowledgeBase:
         self._lexical = LexicalIndex(settings.data_dir / "lexical")
         self._data_dir = settings.data_dir
         self._syncer = Syncer(settings.data_dir, self._index, self._lexical, self.embedder)
+        self.usage = UsageRecord(settings.data_dir / "usage.sqlite3")
         self._retriever = HybridRetriever(self._index, self._lexical, self.embedder, self._syncer.mend_lexical)
 
     def search(self, query: Query) -> list[Hit]:
-        """See `HybridRetriever.search`."""
-        return self._retriever.search(query)
+        """See `HybridRetriever.search`. What is found is counted, by passage and day; the question is not kept."""
+        hits = self._retriever.search(query)
+        self.usage.found([hit.passage.passage_id for hit in hits])
+        return hits
 
     def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
         """See `HybridRetriever.around`."""
@@ -118,6 +123,14 @@ class KnowledgeBase:
         """Every document with its source, audience and passage ids, in the order of their ids."""
         return sorted(self._index.catalogue(), key=lambda copy: (copy.doc_id, copy.audience))
 
+    def everything(self) -> Iterator[tuple[Passage, Vectors]]:
+        """Every passage with its vector, float32 [d], page by page. What is removed meanwhile may lack."""
+        for audience in Audience:
+            passages = self._index.passages(audience)
+            while page := list(islice(passages, PAGE)):
+                vectors = self._index.vectors(audience, [passage.passage_id for passage in page])
+                yield from ((p, vectors[p.passage_id]) for p in page if p.passage_id in vectors)
+
     def check(self) -> None:
         """Ready to search?
 
@@ -128,6 +141,7 @@ class KnowledgeBase:
         self.embedder.embed(["ready?"])
 
     def close(self) -> None:
-        """Release files and connections."""
+        """Release files and connections, and write what is still to be counted."""
+        self.usage.close()
         self._index.close()
         self._lexical.close()

@@ -8,7 +8,6 @@ import numpy as np
 
 from agent.adapters.redis_store import make_entry, make_reply
 from agent.errors import ConversationMissing
-from agent.graph.terms import content_terms
 from agent.ports import Ticket
 from agent.types import (
     Author,
@@ -21,6 +20,7 @@ from agent.types import (
     Outcome,
     RunId,
 )
+from knowledge.terms import content_terms
 from knowledge.types import Audience, Hit, Passage, Query, Vectors
 
 

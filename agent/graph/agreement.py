@@ -10,10 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from agent.graph import quantities
 from agent.graph.names import names
-from agent.graph.quantities import NUMBER_WORDS
-from agent.graph.terms import FUNCTION_WORDS, stem, words
+from knowledge import quantities
+from knowledge.quantities import NUMBER_WORDS
+from knowledge.terms import FUNCTION_WORDS, stem, words
 
 MIN_CONDITION_KEPT = 0.8
 """Share of a condition's content words that a claim must keep. Set by tests/bench/bench_claims.py."""

@@ -7,8 +7,8 @@ from itertools import pairwise
 from agent.graph.claims import Claim
 from agent.graph.evidence import BOLD_LINE, heading
 from agent.graph.followup import latest_request
-from agent.graph.terms import content_terms
 from agent.types import Author, Citation, Message
+from knowledge.terms import content_terms
 from knowledge.types import Hit, Passage
 
 MAX_ASKED_BACK = 2

@@ -13,9 +13,9 @@ from functools import cache
 from importlib import resources
 
 from agent.graph.names import is_of_a_namesake, unknown_names
-from agent.graph.terms import content_terms
 from agent.ports import Embedder
 from knowledge.sentences import split_sentences
+from knowledge.terms import content_terms
 from knowledge.types import Hit, Passage
 
 BOLD_LINE = re.compile(r"^\*\*([^*\n]+[^*\n:])\*\*[ \t]*$", re.MULTILINE)

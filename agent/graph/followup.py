@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from agent.graph.terms import content_terms, words
 from agent.types import Author, Message
+from knowledge.terms import content_terms, words
 
 LEANING_TERMS = 3
 """A message with this many content words or fewer is too short to stand by itself after another one."""

@@ -6,7 +6,7 @@ In languages that write all nouns with a capital, more counts as a name than is 
 import re
 from collections.abc import Iterable
 
-from agent.graph.terms import FUNCTION_WORDS, content_terms, stem, words
+from knowledge.terms import FUNCTION_WORDS, content_terms, stem, words
 
 _NAME = re.compile(r"(?<=[\w,)] )[A-Z][\w-]*")
 _RUN = re.compile(r"\b[A-Z][\w-]*(?: [A-Z][\w-]*)+")

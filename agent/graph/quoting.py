@@ -13,9 +13,9 @@ from itertools import pairwise
 import numpy as np
 
 from agent.graph.evidence import BOLD_LINE, heading
-from agent.graph.terms import content_terms
 from agent.ports import Embedder
 from knowledge.sentences import split_sentences
+from knowledge.terms import content_terms
 from knowledge.types import Passage, Vectors
 
 MAX_QUOTE_WORDS = 110

@@ -9,8 +9,8 @@ from agent.graph.evidence import Evidence, heading, passage_sentences
 from agent.graph.prompting import Draft
 from agent.graph.quoting import Quote, document_quotes
 from agent.graph.state import TurnContext, TurnState
-from agent.graph.terms import words
 from agent.ports import Embedder
+from knowledge.terms import words
 from knowledge.types import Hit
 
 RELEVANT = 0.35

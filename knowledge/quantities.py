@@ -6,7 +6,7 @@ Two texts agree on a number when value, unit and bound agree; a number without a
 import re
 from dataclasses import dataclass
 
-from agent.graph.terms import FUNCTION_WORDS, WORD, stem
+from knowledge.terms import FUNCTION_WORDS, WORD, stem
 
 _ONES = [
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
@@ -77,15 +77,31 @@ class Quantity:
         return abs(self.value - other.value) < 1e-9 and units_agree and self.bound == other.bound
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A quantity and where it stands: `text[start:end]` of the text that `readings` gives back."""
+
+    quantity: Quantity
+    start: int
+    end: int
+
+
+def readings(text: str) -> tuple[str, list[Reading]]:
+    """The text as it was read ("half an hour" is "30 minutes"), and every number in it: times of day, then the rest."""
+    text = HALF_HOUR.sub("30 minutes", text)
+    found = [Reading(Quantity(_minutes(m), "clock", _bound(text, m)), m.start(), m.end()) for m in CLOCK.finditer(text)]
+    rest = CLOCK.sub(lambda m: " " * len(m[0]), text)
+    for match in AMOUNT.finditer(rest):
+        scale = _SCALES.get((match["scale"] or "").lower(), 1.0)
+        for value in _values(match["value"]):
+            quantity = Quantity(value * scale, _unit(rest, match), _bound(rest, match))
+            found.append(Reading(quantity, match.start(), match.end()))
+    return text, found
+
+
 def quantities(text: str) -> list[Quantity]:
     """Every number of a text. A time of day counts as minutes since midnight with the unit `clock`."""
-    text = HALF_HOUR.sub("30 minutes", text)
-    found = [Quantity(_minutes(m), "clock", _bound(text, m)) for m in CLOCK.finditer(text)]
-    text = CLOCK.sub(lambda m: " " * len(m[0]), text)
-    for match in AMOUNT.finditer(text):
-        scale = _SCALES.get((match["scale"] or "").lower(), 1.0)
-        found += [Quantity(value * scale, _unit(text, match), _bound(text, match)) for value in _values(match["value"])]
-    return found
+    return [reading.quantity for reading in readings(text)[1]]
 
 
 def unsupported(claim: str, source: str) -> list[Quantity]:

@@ -1,6 +1,6 @@
 import pytest
 
-from agent.graph.quantities import Quantity, quantities, unsupported
+from knowledge.quantities import Quantity, quantities, unsupported
 
 
 @pytest.mark.parametrize(

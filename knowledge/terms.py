@@ -11,7 +11,7 @@ import snowballstemmer
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
-# Function words and the courtesy and question words of tickets. English: the product's articles are
+# Function words and the courtesy and question words of people who ask. English: the product's articles are
 # matched word by word in their own language only; across languages the embeddings carry the match.
 FUNCTION_WORDS = frozenset(
     """

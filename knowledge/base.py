@@ -1,6 +1,6 @@
 """The knowledge room's front door: one object that ingests and finds. It only puts the parts together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,7 +17,7 @@ from knowledge.scopes import OriginScope, Scope, UnlistedScope
 from knowledge.sources.kinds import BaseSource
 from knowledge.sources.opening import open_source
 from knowledge.sync import Progress, Syncer, SyncOptions, SyncRunning, SyncStopped
-from knowledge.types import Audience, Embedder, Hit, Passage, Query, SourceResult, SyncReport, Vectors
+from knowledge.types import Audience, Document, Embedder, Hit, Passage, Query, SourceFailure, SourceResult, SyncReport, Vectors
 from knowledge.usage import UsageRecord
 
 
@@ -106,6 +106,12 @@ class KnowledgeBase:
             raise
         note_results(self._data_dir, report.sources, datetime.now(UTC), names if are_all else None)
         return report
+
+    def bring_in_line(
+        self, scopes: Sequence[Scope], source: Iterable[Document | SourceFailure], options: SyncOptions
+    ) -> SyncReport:
+        """See `Syncer.bring_in_line`."""
+        return self._syncer.bring_in_line(scopes, source, options)
 
     def forget(self, origin: str) -> SyncReport:
         """Remove every document of an origin. Raises as `Syncer.bring_in_line`."""

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from agent.cli import evaluate, show
 from agent.cli import knowledge as knowledge_commands
-from agent.cli import show
 from agent.errors import AgentError
 from agent.settings import Settings, load_settings
 from knowledge.errors import KnowledgeError
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(evaluate.app, name="eval")
 app.add_typer(knowledge_commands.app, name="knowledge")
 F = TypeVar("F", bound=Callable[..., Any])
 Inherited = Annotated[int | None, typer.Option("--fd", hidden=True, help="A listening socket that `up` hands over.")]

@@ -15,4 +15,10 @@ def test_every_setting_stands_in_the_readme_with_its_meaning():
 def test_the_readme_names_only_commands_that_exist():
     commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     named = {line.split()[1] for line in README.replace(".venv/bin/", "").splitlines() if line.strip().startswith("innkeeper ")}
-    assert named <= commands
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    assert named <= commands | set(groups)
+    for name, group in groups.items():
+        known = {one.name or one.callback.__name__ for one in group.registered_commands if one.callback}
+        said = [line.split() for line in README.splitlines() if line.strip().startswith(f"innkeeper {name} ")]
+        assert said
+        assert {words[2] for words in said} <= known

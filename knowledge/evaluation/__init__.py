@@ -1,0 +1,1 @@
+"""How well the knowledge base finds what a data set asks for."""

@@ -64,7 +64,8 @@ def make_shelf(rows: Iterable[tuple[Passage, Vectors]], sources: Mapping[Documen
     articles: list[Article] = []
     vectors: list[Vectors] = []
     for key in sorted(versions):
-        parts = sorted(max(versions[key].values(), key=lambda version: len(version)), key=lambda row: row[0].ordinal)
+        fullest: list[tuple[Passage, Vectors]] = max(versions[key].values(), key=len)
+        parts = sorted(fullest, key=lambda row: row[0].ordinal)
         first = parts[0][0]
         source = sources.get(first.doc_id, "")
         passages = tuple(passage for passage, _ in parts)

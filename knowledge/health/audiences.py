@@ -26,10 +26,12 @@ class Sign:
 
 _TITLE = Sign(
     re.compile(
-        r"^\W*(?:internal|agents? only|staff only|confidential|intern|interno|interne)\b\s*(?:[:\-–—|)\]]|$)", re.IGNORECASE
+        r"^\W*(?:internal|agents? only|staff only|confidential|intern|interno|interne)\b\s*(?:[:\-–—|)\]]|$)"
+        r"|[(\[](?:internal|agents? only|staff only|confidential)(?: use)?(?: only)?[)\]]",
+        re.IGNORECASE,
     ),
     Severity.HIGH,
-    "The title or a heading says that it is internal",
+    "is headed as internal",
 )
 _SIGNS = (
     Sign(
@@ -39,21 +41,21 @@ _SIGNS = (
             re.IGNORECASE,
         ),
         Severity.HIGH,
-        "Says what customers must not be told",
+        "says what customers must not be told",
     ),
     Sign(
         re.compile(r"\b(?:for internal use|internal use only|not for customers|agents? only|staff only)\b", re.IGNORECASE),
         Severity.HIGH,
-        "Says that it is for internal use",
+        "says that it is for internal use",
     ),
     Sign(
         re.compile(
             r"\b(?:the\s+)?(?:(?:support|service|human)\s+)?(?:agents?|representatives?|csrs?)\s+"
-            r"(?:must|should|shall|may|can|needs? to|ha(?:s|ve) to|are required to|is required to)\b(?! not (?:ask|be able))",
+            r"(?:must|should|shall|needs? to|ha(?:s|ve) to|are required to|is required to)\b(?! not (?:ask|be able))",
             re.IGNORECASE,
         ),
         Severity.MEDIUM,
-        "Tells agents what to do",
+        "tells agents what to do",
     ),
     Sign(
         re.compile(
@@ -62,12 +64,12 @@ _SIGNS = (
             re.IGNORECASE,
         ),
         Severity.LOW,
-        "Speaks about the customer to somebody else",
+        "speaks about the customer to somebody else",
     ),
     Sign(
         re.compile(r"(?<![\w/.@-])`?[a-z]+(?:_[a-z0-9]+)+`?\s*\(|(?<![\w/.@=&?-])`?[a-z]{3,}(?:_[a-z0-9]+){2,}\b(?![/.@=])"),
         Severity.MEDIUM,
-        "Names a tool or function",
+        "names a tool or function",
     ),
 )
 _WEAK_TIMES = 3
@@ -85,12 +87,12 @@ def misplaced(articles: Sequence[Article]) -> Iterator[Finding]:
         severities = list(Severity)
         worst = min((sign.severity for sign, _, _ in seen), key=severities.index)
         shown = {sign.seen: (passage, quote) for sign, passage, quote in reversed(seen)}
-        told = "; ".join(dict.fromkeys(sign.seen for sign, _, _ in seen))
+        told = ", ".join(dict.fromkeys(sign.seen for sign, _, _ in seen))
         yield Finding(
             Kind.AUDIENCE,
             worst,
-            f"A public article that may be meant for agents. {told}.",
-            "If it is for agents, set `audience: internal`. If not, say it in words for customers.",
+            f"A public article that may be meant for agents: it {told}.",
+            "If it is for agents, set “audience: internal”. If not, say it in words for customers.",
             tuple(article.place(passage, quote) for passage, quote in (shown[name] for name in reversed(shown))),
         )
 

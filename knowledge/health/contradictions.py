@@ -22,6 +22,8 @@ from knowledge.types import Vectors
 
 SAME = 0.85
 """Cosine of two masked sentences from which on they may say the same."""
+SAME_IN_SAME_WORDS = 0.7
+"""The same if they have all content words in common: "Check-in is from …" and "You can check in from …" have 0.70."""
 SURE = 0.95
 SHARED = 0.5
 """Jaccard similarity of their content words."""
@@ -57,7 +59,7 @@ def contradictions(
     found: list[tuple[float, Statement, Statement]] = []
     for group in worth:
         rows = np.stack([vectors[s.masked] for s in group])
-        for i, j, cosine in near_pairs(rows, SAME):
+        for i, j, cosine in near_pairs(rows, SAME_IN_SAME_WORDS):
             if _contradict(group[i], group[j], cosine, names):
                 found.append((cosine, group[i], group[j]))
     yield from _findings(found)
@@ -99,6 +101,8 @@ def _differing(a: Statement, b: Statement) -> int:
 
 
 def _is_same_subject(a: Statement, b: Statement, cosine: float) -> bool:
+    if cosine < SAME and a.terms != b.terms:
+        return False
     shared = a.terms & b.terms
     only_a, only_b = a.terms - b.terms, b.terms - a.terms
     if not shared or len(shared) < SHARED * len(a.terms | b.terms):
@@ -108,9 +112,13 @@ def _is_same_subject(a: Statement, b: Statement, cosine: float) -> bool:
         return False
     if is_short(a) or is_short(b):
         # What "Start date: …" is the start of, only the title says.
-        titles, others = set(content_terms(a.article.title)), set(content_terms(b.article.title))
-        return len(titles & others) >= SHARED * len(titles | others) > 0
+        return _have_titles_alike(a, b)
     return True
+
+
+def _have_titles_alike(a: Statement, b: Statement) -> bool:
+    titles, others = set(content_terms(a.article.title)), set(content_terms(b.article.title))
+    return len(titles & others) >= SHARED * len(titles | others) > 0
 
 
 def _are_siblings(a: Statement, b: Statement, names: Names) -> bool:
@@ -156,8 +164,8 @@ def _findings(found: Sequence[tuple[float, Statement, Statement]]) -> Iterator[F
 
 def _severity(a: Statement, b: Statement, cosine: float) -> Severity:
     """Medium if the sentences may speak of two things: "The credit is valid for …" leaves open which credit."""
-    leans = a.text.startswith("The ") and not set(content_terms(a.article.title)) & set(content_terms(b.article.title))
-    is_sure = cosine >= SURE and not (leans or is_short(a) or is_short(b))
+    leans = a.text.startswith("The ") and not _have_titles_alike(a, b)
+    is_sure = cosine >= SURE and not (leans or is_short(a) or is_short(b) or len(a.terms) < 2)
     return Severity.HIGH if is_sure else Severity.MEDIUM
 
 

@@ -59,6 +59,8 @@ def parse_day(text: str) -> date | None:
 
 
 def _day(match: re.Match[str]) -> date | None:
+    if match["m4"] == "may":  # "we may 2024 times"
+        return None
     try:
         if match["iso"]:
             return date(int(match["y1"]), int(match["m1"]), int(match["d1"]))

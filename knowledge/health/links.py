@@ -22,6 +22,7 @@ SIBLINGS = 3
 """So many articles must have URLs in one folder of a site before a URL there that none has counts as broken."""
 _ARTICLE_SUFFIXES = frozenset(["", ".md", ".markdown", ".html", ".htm", ".txt"])
 _BARE_URL = re.compile(r"https?://[^\s<>()\[\]\"'`|]+", re.IGNORECASE)
+_FILE_SUFFIXES = frozenset([".md", ".markdown"])
 _ELSEWHERE = frozenset(["mailto", "tel", "sms", "javascript", "data", "ftp"])
 _EXPLICIT_ID = re.compile(r"(?:\bid|\bname)\s*=\s*[\"']([^\"']+)[\"']|\{#([\w-]+)\}")
 _BOLD_LINE = re.compile(r"^\s*\*\*(.+?)\*\*\s*$", re.MULTILINE)
@@ -159,13 +160,15 @@ def resolve(target: str, article: Article, directory: Directory) -> tuple[Articl
 def _resolve_on_site(target: str, url: SplitResult, article: Article, directory: Directory) -> tuple[Article, ...] | None:
     """A relative link that no file answers, seen from the article's own URL."""
     base = _base(article)
-    if base:
+    suffix = posixpath.splitext(url.path)[1].lower()
+    # No site serves Markdown: such a link means a file beside the article's own.
+    if base and suffix not in _FILE_SUFFIXES:
         absolute = urlsplit(urljoin(base, target))
         if found := directory.at_url(absolute):
             return tuple(found)
         if not directory.should_know(absolute):
             return None
-    is_article = posixpath.splitext(url.path)[1].lower() in _ARTICLE_SUFFIXES and bool(url.path.strip("/"))
+    is_article = suffix in _ARTICLE_SUFFIXES and bool(url.path.strip("/"))
     return () if is_article else None
 
 

@@ -1,5 +1,7 @@
 """The report as one HTML page that needs nothing else: no script, no outside resource, all text escaped."""
 
+from datetime import datetime
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from knowledge.health.report import HEADINGS, Finding, HealthReport, Kind, Place, Severity
@@ -17,6 +19,7 @@ def render(report: HealthReport) -> str:
     )
     environment.filters["link"] = link
     environment.filters["plural"] = plural
+    environment.filters["day"] = lambda made: f"{datetime.fromisoformat(made):%Y-%m-%d %H:%M %Z}"
     return environment.get_template("page.html").render(
         report=report, headings=HEADINGS, Severity=Severity, Kind=Kind, worst=worst
     )

@@ -9,7 +9,7 @@ from knowledge.health.names import Names
 from knowledge.health.shelf import Article
 from knowledge.quantities import readings
 from knowledge.sentences import split_sentences
-from knowledge.terms import content_terms, words
+from knowledge.terms import FUNCTION_WORDS, content_terms, words
 from knowledge.types import Passage
 
 MAX_WORDS = 45
@@ -37,6 +37,7 @@ _TURNS = {
 _TURN = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _TURNS.items()}
 _EMPTY = frozenset(["within", "per", "least", "maximum", "minimum", "item", "amount", "valu", "detail"])
 """Stems that bound a number or head a column, and don't say what it is about."""
+_POINTING = frozenset(["it", "this", "that", "they", "these", "those", "he", "she"])
 _RANGE = re.compile(r"\s*(?:to|and|or|bis|[-–—])\s*", re.IGNORECASE)
 _HOURS = {"second": 1 / 3600, "minute": 1 / 60, "hour": 1.0, "day": 24.0, "week": 168.0, "month": 730.0, "year": 8760.0}
 
@@ -159,7 +160,8 @@ def _blank(text: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def is_short(statement: Statement) -> bool:
-    """True if the sentence by itself hardly says what it is about: "It costs …", "Start date: …"."""
+    """True if the sentence by itself hardly says what it is about: "It costs …", "We answer …", "Start date: …"."""
     if re.search(r"\w:(?: |$)", statement.masked):
         return True
-    return len(statement.terms) < 2 or words(statement.text)[0] in {"it", "this", "that", "they", "these", "those", "he", "she"}
+    first = words(statement.text)[0]
+    return first in _POINTING or (len(statement.terms) < 2 and first in FUNCTION_WORDS)

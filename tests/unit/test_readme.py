@@ -14,5 +14,6 @@ def test_every_setting_stands_in_the_readme_with_its_meaning():
 
 def test_the_readme_names_only_commands_that_exist():
     commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands |= {group.name for group in app.registered_groups}
     named = {line.split()[1] for line in README.replace(".venv/bin/", "").splitlines() if line.strip().startswith("innkeeper ")}
     assert named <= commands

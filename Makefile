@@ -50,7 +50,7 @@ lint: install-dev ## Style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install-dev ## Figures: turn overhead, retrieval, claims (see tests/bench)
+bench: install-dev ## Figures: turn overhead, claims (see tests/bench)
 	$(BIN)/python -m tests.bench
 
 bench-compare: install-dev $(COMPARE)/.installed ## Retrieval beside LangChain, LlamaIndex, Haystack (DATA=folder of the sets)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from agent.surface import AnswerBody
@@ -72,11 +72,9 @@ def sync_report(report: SyncReport) -> None:
 def source_results(results: Iterable[SourceResult], sources: Sequence[BaseSource]) -> None:
     """A row for each source of the list, and for what was removed because it isn't listed any more."""
     listed = {source.name: source for source in sources}
-    table = Table(
-        *("source", "kind", "audience", "language", "owner", "added", "updated", "unchanged", "removed", "failed"),
-        box=None,
-        pad_edge=False,
-    )
+    # Names and addresses break into lines rather than end in dots: two sources may begin alike.
+    words = (Column(name, overflow="fold") for name in ("source", "kind", "audience", "language", "owner"))
+    table = Table(*words, "added", "updated", "unchanged", "removed", "failed", box=None, pad_edge=False)
     for row in results:
         known = listed.get(row.name)
         told = (known.kind_name, known.audience, known.language, known.owner) if known else ("not listed", None, None, None)

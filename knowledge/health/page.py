@@ -4,7 +4,7 @@ from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from knowledge.health.report import HEADINGS, Finding, HealthReport, Kind, Place, Severity
+from knowledge.health.report import HEADINGS, Finding, HealthReport, Kind, Place, Severity, plural
 
 
 def render(report: HealthReport) -> str:
@@ -31,11 +31,6 @@ def link(place: Place) -> str:
         if address and address.lower().startswith(("http://", "https://")):
             return address
     return ""
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """`1 thing`, `2 things`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def worst(findings: tuple[Finding, ...]) -> Severity:

@@ -116,3 +116,8 @@ def ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """By kind, then severity, then as they came."""
     kinds, severities = list(Kind), list(Severity)
     return tuple(sorted(findings, key=lambda f: (kinds.index(f.kind), severities.index(f.severity))))
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 thing`, `2 things`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

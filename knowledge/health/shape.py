@@ -10,6 +10,8 @@ from knowledge.health.shelf import Article
 LONG_WORDS = 3_000
 """About ten minutes of reading; more than one question is answered there."""
 EMPTY_WORDS = 8
+_ANSWERS = re.compile(r"\d")
+"""A short text with a number in it mostly says something: a time, a price, a limit."""
 NO_HEADING_WORDS = 500
 """Half a screen more than a page: passages then have nothing but the title to say what they are about."""
 _NO_TITLE = frozenset(
@@ -35,12 +37,12 @@ def misshapen(articles: Sequence[Article]) -> Iterator[Finding]:
                 "Give it a title in the words of those who ask for it; search and citations rest on it.",
                 (article.place(),),
             )
-        if _substance(article) < EMPTY_WORDS:
+        if _is_empty(article):
             yield Finding(
                 Kind.SHAPE,
                 Severity.MEDIUM,
                 f"Has no text to speak of: {_substance(article)} words besides title and headings.",
-                "Write it, or remove it: it is found and answers nothing.",
+                "Write it, or remove it, unless that is all there is to say.",
                 (article.place(article.passages[0], article.passages[0].text),),
             )
         if length > LONG_WORDS:
@@ -64,6 +66,13 @@ def misshapen(articles: Sequence[Article]) -> Iterator[Finding]:
 def _has_title(article: Article) -> bool:
     title = article.title.strip()
     return title.casefold() not in _NO_TITLE and not _FILE_NAME.fullmatch(title)
+
+
+def _is_empty(article: Article) -> bool:
+    """A short answer under a question is a good one, as in any list of questions and answers."""
+    substance = _substance(article)
+    says_something = article.title.rstrip().endswith("?") or any(_ANSWERS.search(p.text) for p in article.passages)
+    return substance < (1 if says_something else EMPTY_WORDS)
 
 
 def _substance(article: Article) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from knowledge.health.dates import parse_day
-from knowledge.health.report import Finding, Kind, Severity
+from knowledge.health.report import Finding, Kind, Severity, plural
 from knowledge.health.shelf import Article
 from knowledge.types import Audience
 from knowledge.usage import UsageSince
@@ -37,7 +37,7 @@ def never_found(articles: Sequence[Article], usage: UsageSince, today: date, day
     recorded = min(days, (today - usage.first_day).days + 1)
     needed = SEARCHES_PER_ARTICLE * len(articles)
     if recorded < min(LEAST_DAYS, days) or usage.searches < needed:
-        told = f"{usage.searches:,} searches on {recorded} days were recorded"
+        told = f"so far {plural(usage.searches, 'search', 'searches')} on {plural(recorded, 'day')} counted"
         return [], f"{told}; what is never found can be said from {needed:,} searches on {LEAST_DAYS} days on."
     return list(_findings(articles, usage, today, recorded)), ""
 

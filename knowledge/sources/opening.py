@@ -1,5 +1,6 @@
 """Reads a source of `sources.yaml`, whatever its kind, and says where each document came from."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from knowledge.errors import KnowledgeError, SourceUnreadable
 from knowledge.sources.confluence import read_confluence_export
+from knowledge.sources.crawl import Watchers
 from knowledge.sources.files import read_sources
 from knowledge.sources.git_checkout import Repository, read_git_checkout
 from knowledge.sources.kinds import BaseSource, FilesSource, FolderSource, GitSource, WebsiteSource, ZammadSource
@@ -18,6 +20,8 @@ from knowledge.sources.website import Website, read_website
 from knowledge.sources.zammad_api import read_zammad
 from knowledge.sources.zendesk import read_zendesk_export
 from knowledge.types import Document, DocumentId, SourceFailure
+
+_log = logging.getLogger(__name__)
 
 
 def load_sources(path: Path) -> tuple[BaseSource, ...]:
@@ -83,12 +87,21 @@ def _read_website(source: WebsiteSource, cache_dir: Path) -> Iterator[Document |
         default_audience=source.audience,
         language=source.language,
     )
-    with WebFiles(source.audience) as files:
-        yield from read_website(site, convert=files.convert)
+    with WebFiles(source.audience, left_out) as files:
+        yield from read_website(site, files.convert, Watchers(_broken_link, left_out))
 
 
 def _read_zammad(source: ZammadSource, cache_dir: Path) -> Iterator[Document | SourceFailure]:
-    return read_zammad(source.url, secret(source.token_env), source.locales)
+    return read_zammad(source.url, secret(source.token_env), source.locales, left_out)
+
+
+def left_out(name: str, reason: str) -> None:
+    """Say what a source holds and is not for readers, or is no document: it is no failure, and not silent either."""
+    _log.info("left out of the knowledge base: %s: %s", name, reason)
+
+
+def _broken_link(page: str, link: str, status: int) -> None:
+    _log.warning("broken link on %s: %s answers %d", page, link, status)
 
 
 def secret(variable: str) -> str:
@@ -108,7 +121,7 @@ READERS: dict[str, Callable[[Any, Path], Iterator[Document | SourceFailure]]] = 
     "git": _read_git,
     "website": _read_website,
     "zammad": _read_zammad,
-    "confluence": lambda source, cache_dir: read_confluence_export(source.path, source.audience),
-    "zendesk": lambda source, cache_dir: read_zendesk_export(source.path, source.audience),
+    "confluence": lambda source, cache_dir: read_confluence_export(source.path, source.audience, left_out),
+    "zendesk": lambda source, cache_dir: read_zendesk_export(source.path, source.audience, on_skip=left_out),
 }
 """Every kind that can be read, with the folder for what is fetched. A kind that is not here is an error in the listing."""

@@ -9,6 +9,7 @@ from typing import Self
 from knowledge.errors import SourceUnreadable
 from knowledge.sources.conversion import Converter
 from knowledge.sources.files import read_file
+from knowledge.sources.skipping import OnSkip
 from knowledge.types import Audience, Document
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -24,9 +25,10 @@ SUFFIXES = {
 class WebFiles:
     """Holds the converter for one reading of a site. Use it in `with`."""
 
-    def __init__(self, audience: Audience) -> None:
-        """`audience` is that of files that don't say it themselves."""
+    def __init__(self, audience: Audience, on_left_out: OnSkip) -> None:
+        """`audience` is that of files that don't say it themselves; `on_left_out` hears of files that are no documents."""
         self._audience = audience
+        self._on_left_out = on_left_out
         self._converter = Converter()
 
     def __enter__(self) -> Self:
@@ -42,6 +44,7 @@ class WebFiles:
             SourceUnreadable: it can't be converted, or is of a type that holds no documents.
         """
         if (suffix := SUFFIXES.get(content_type)) is None:
+            self._on_left_out(url, f"is {content_type or 'of no type'}, which holds no text")
             return []
         with tempfile.TemporaryDirectory(prefix="innkeeper-") as folder:
             name = url.partition("?")[0].rstrip("/").rpartition("/")[2] or "file"

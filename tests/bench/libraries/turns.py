@@ -2,14 +2,10 @@
 
 from collections.abc import Mapping
 
+from knowledge.evaluation.run import last_turn
 from tests.bench.libraries.job import Asked
 
 AS_GIVEN, WHOLE, LAST = "as given", "whole", "last turn"
-
-
-def last_turn(text: str) -> str:
-    """What the customer said last, of a conversation with one turn a line."""
-    return text.strip().rsplit("\n", 1)[-1].removeprefix("Customer:").strip()
 
 
 def variants(queries: Mapping[str, str]) -> list[Asked]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
+from knowledge.evaluation.run import last_turn
 from knowledge.measure import CorpusDocument
 from knowledge.types import Query
 from tests.bench.libraries.job import DEPTH, Corpus
-from tests.bench.libraries.turns import last_turn
 
 READS = "last turn"
 """What it makes of a conversation, for the table."""

@@ -42,9 +42,11 @@ def test_a_repository(tmp_path: Path, repository: Path):
     assert Path(documents["pets.md"].source).is_relative_to(tmp_path / "fetched")
 
 
-def test_a_website_with_a_file_on_it(tmp_path: Path, web: WebSite):
+def test_a_website_with_a_file_on_it(tmp_path: Path, web: WebSite, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO")
     web.pages |= {
-        "/": page(article("Home", "/prices.pdf", "/archive/old")),
+        "/": page(article("Home", "/prices.pdf", "/archive/old", "/old.doc", "/gone")),
+        "/old.doc": page(b"\xd0\xcf", "application/msword"),
         "/prices.pdf": page(pdf("A night costs 80 euros in the high season."), "application/pdf"),
         "/archive/old": page(article("Old")),
     }
@@ -55,6 +57,8 @@ def test_a_website_with_a_file_on_it(tmp_path: Path, web: WebSite):
     assert "80 euros" in prices.text
     assert prices.audience is Audience.PUBLIC
     assert prices.language == "en"
+    assert f"{web.base}/old.doc: is application/msword" in caplog.text
+    assert f"{web.base}/gone answers 404" in caplog.text
 
 
 def test_a_website_whose_file_is_broken_names_it(tmp_path: Path, web: WebSite):

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from knowledge.evaluation.run import last_turn
 from tests.bench.compare_libraries import CompareError, parse_arguments, parse_pythons, spread
 from tests.bench.libraries.job import Answer, Asked, Corpus, Outcome
 from tests.bench.libraries.table import as_text, rows_of
-from tests.bench.libraries.turns import last_turn, variants
+from tests.bench.libraries.turns import variants
 
 OUTCOME = Outcome(
     versions={"langchain-chroma": "1.1.0"},

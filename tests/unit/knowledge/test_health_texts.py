@@ -171,3 +171,10 @@ def test_an_article_that_lacks_in_a_language_is_found() -> None:
 )
 def test_without_a_pattern_of_translations_nothing_lacks(names: list[str]) -> None:
     assert list(missing_translations([article(name, "T.") for name in names])) == []
+
+
+def test_a_short_answer_is_no_empty_article():
+    question = article("faq", "Codes change weekly.", title="How often do door codes change?")
+    time = article("arrival", "Check-in is from 4 pm.")
+    assert list(misshapen([question, time])) == []
+    assert [finding.places[0].title for finding in misshapen([article("pool", "Coming soon.")])] == ["Pool"]

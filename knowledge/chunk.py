@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from knowledge.types import Document, Passage, passage_id
 
-LAYOUT = "4"
+LAYOUT = "5"
 """Raise it when this module cuts differently, or a document gets other points: it is then cut and embedded again."""
 LIMIT = 170
 """Most words in a passage; title and headings are embedded with it and need room too."""

@@ -1,8 +1,8 @@
 """Passages and their vectors in Chroma: the source of truth of the knowledge base.
 
 One collection per audience, because metadata filters don't scale and because a collection that is never
-asked can't leak. Beside each one stands a collection of points: the vectors of a passage's sentences and of
-the ways of asking for it, by which the passage is found too.
+asked can't leak. Beside each one stands a collection of points: the vectors of the ways
+of asking for a passage, by which it is found too.
 
 Embedded Chroma keeps its vector graph in the memory of each process and doesn't see what another process
 wrote; so every sync leaves a new generation in the metadata of the public collection, and a process that
@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,18 +36,10 @@ LOCK_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A vector, float32 [d], by which a passage is found beside its own."""
+    """A way of asking for a passage: its vector, float32 [d]."""
 
     passage_id: PassageId
-    kind: "PointKind"
     vector: Vectors
-
-
-class PointKind(StrEnum):
-    """What a point stands for. The value opens the last part of its id."""
-
-    SENTENCE = "s"
-    ASKED = "a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +108,15 @@ class ChromaIndex:
         distances = (found["distances"] or [[]])[0]
         return [(PassageId(i), 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
 
-    def search_points(self, vector: Vectors, audience: Audience, k: int) -> dict[PointKind, dict[PassageId, float]]:
-        """Passages of one audience by their nearest point of each kind, with its cosine; from the `k` nearest points."""
+    def search_asked(self, vector: Vectors, audience: Audience, k: int) -> dict[PassageId, float]:
+        """Passages of one audience by the nearest way of asking for them, with its cosine; from the `k` nearest ways."""
         with self._thread_lock, self._translated("search"):
             self._ensure_open()
             points = self._points[audience]
             found = points.query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
-        nearest: dict[PointKind, dict[PassageId, float]] = {kind: {} for kind in PointKind}
+        nearest: dict[PassageId, float] = {}
         for point_id, distance in zip(found["ids"][0], (found["distances"] or [[]])[0], strict=True):
-            passage_id, _, place = point_id.rpartition("#")
-            nearest[PointKind(place[0])].setdefault(PassageId(passage_id), 1.0 - float(distance))
+            nearest.setdefault(PassageId(point_id.rpartition("#")[0]), 1.0 - float(distance))
         return nearest
 
     def vectors(self, audience: Audience, ids: Sequence[PassageId]) -> dict[PassageId, Vectors]:
@@ -203,7 +193,7 @@ class ChromaIndex:
         counts: Counter[PassageId] = Counter()
         numbered: list[tuple[str, Point]] = []
         for point in points:
-            numbered.append((f"{point.passage_id}#{point.kind}{counts[point.passage_id]}", point))
+            numbered.append((f"{point.passage_id}#{counts[point.passage_id]}", point))
             counts[point.passage_id] += 1
         for start in range(0, len(numbered), PAGE):
             part = numbered[start : start + PAGE]

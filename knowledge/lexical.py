@@ -10,23 +10,36 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from knowledge import titles
 from knowledge.errors import IndexUnavailable
 from knowledge.types import Audience, Passage, PassageId
 
 if TYPE_CHECKING:
     import tantivy
 
-SCHEMA = "1"
+SCHEMA = "2"
 """Raise it when fields or analysis change: word indexes are then built again."""
 BOOSTS = {"title": 1.5, "headings": 1.2, "text": 1.0}
 MAX_TERMS = 100
 """A customer's letter has many words; the rarest say what it is about, and each term costs time."""
+NAMED = 2.0
+"""How much a named term in a title counts beside the words, when passages about what was named are gathered."""
 _HEAP_BYTES = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """BM25 of the words (0 and up), and the share of the title that was named before (0 to 1)."""
+
+    words: float = 0.0
+    named: float = 0.0
 
 
 class LexicalIndex:
@@ -44,22 +57,36 @@ class LexicalIndex:
         with self._lock:
             return self._pointer[1] if self._refresh() and self._pointer else None
 
-    def search(self, text: str, audiences: frozenset[Audience], k: int) -> list[tuple[PassageId, Audience, float]]:
-        """Passages with their audience and BM25 score, best first. The text is words, never query syntax."""
-        import tantivy
+    def search(
+        self, text: str, named: Mapping[str, float], audiences: frozenset[Audience], k: int
+    ) -> list[tuple[PassageId, Audience]]:
+        """Passages that have the words of a text, and such whose title has what was named, with their audience.
 
+        Args:
+            text: words, never query syntax.
+            named: terms that were named before, with how much each counts (see `titles.named_in`).
+            audiences: only these are looked at.
+            k: most passages for the words, and again for the names.
+        """
         with self._lock, self._translated("search"):
-            if not self._refresh() or self._index is None:
+            if not self._refresh() or self._index is None or not audiences:
                 return []
             searcher = self._index.searcher()
-            query = self._query(text, audiences, searcher, self._index.schema)
-            if query is None:
-                return []
-            hits: list[tuple[PassageId, Audience, float]] = []
-            for score, address in searcher.search(query, limit=k, count=False).hits:
-                doc: tantivy.Document = searcher.doc(address)
-                hits.append((PassageId(doc.get_first("passage_id")), Audience(doc.get_first("audience")), float(score)))  # type: ignore[arg-type]
-            return hits
+            words = self._words(text, searcher)
+            queries = [query for query in (words, self._about(words, named, searcher)) if query is not None]
+            found = [row for query in queries for row in _rows(searcher, self._only("audience", audiences, query), k)]
+            return list(dict.fromkeys((PassageId(doc["passage_id"][0]), Audience(doc["audience"][0])) for _, doc in found))
+
+    def matches(self, text: str, named: Mapping[str, float], ids: Sequence[PassageId]) -> dict[PassageId, Match]:
+        """How well those of the passages that the index has match the words and the names."""
+        with self._lock, self._translated("search"):
+            if not self._refresh() or self._index is None or not ids:
+                return {}
+            searcher = self._index.searcher()
+            rows = _rows(searcher, self._only("passage_id", ids, self._words(text, searcher), needed=False), len(ids))
+            count = cache(lambda term: searcher.doc_freq("title", term))
+            shares = {title: titles.share(title, named, count, searcher.num_docs) for title in {d["title"][0] for _, d in rows}}
+            return {PassageId(doc["passage_id"][0]): Match(score, shares[doc["title"][0]]) for score, doc in rows}
 
     def apply(self, added: Iterable[Passage], removed: Sequence[PassageId], generation: str) -> None:
         """Bring the index from the generation it mirrors to the next one. Call it under the sync lock."""
@@ -138,28 +165,45 @@ class LexicalIndex:
         draft.write_text(json.dumps({"folder": name, "generation": generation, "schema": SCHEMA}))
         draft.replace(self._folder / "current.json")
 
-    def _query(
-        self, text: str, audiences: frozenset[Audience], searcher: "tantivy.Searcher", schema: "tantivy.Schema"
-    ) -> "tantivy.Query | None":
-        import tantivy
-
-        terms = list(dict.fromkeys(_analyzer().analyze(text.encode("utf-8", "replace").decode())))
+    def _words(self, text: str, searcher: "tantivy.Searcher") -> "tantivy.Query | None":
+        terms = list(dict.fromkeys(titles.terms(text)))
         if len(terms) > MAX_TERMS:
             terms = sorted(terms, key=lambda term: searcher.doc_freq("text", term) or 1 << 30)[:MAX_TERMS]
-        if not terms or not audiences:
-            return None
-        words = [
-            (tantivy.Occur.Should, tantivy.Query.boost_query(tantivy.Query.term_query(schema, field, term), boost))
-            for term in terms
-            for field, boost in BOOSTS.items()
+        return self._any({(field, term): boost for term in terms for field, boost in BOOSTS.items()})
+
+    def _about(
+        self, words: "tantivy.Query | None", named: Mapping[str, float], searcher: "tantivy.Searcher"
+    ) -> "tantivy.Query | None":
+        """Titles with what was named, those first that have the words, too."""
+        import tantivy
+
+        known = {term: weight for term, weight in named.items() if searcher.doc_freq("title", term)}
+        rarest = sorted(known, key=lambda term: searcher.doc_freq("title", term))[:MAX_TERMS]
+        about = self._any({("title", term): NAMED * known[term] for term in rarest})
+        if about is None or words is None:
+            return about
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, about), (tantivy.Occur.Should, words)])
+
+    def _any(self, terms: Mapping[tuple[str, str], float]) -> "tantivy.Query | None":
+        import tantivy
+
+        assert self._index is not None
+        found = [
+            (tantivy.Occur.Should, tantivy.Query.boost_query(tantivy.Query.term_query(self._index.schema, field, term), boost))
+            for (field, term), boost in terms.items()
         ]
-        allowed = tantivy.Query.term_set_query(schema, "audience", [audience.value for audience in audiences])
-        return tantivy.Query.boolean_query(
-            [
-                (tantivy.Occur.Must, tantivy.Query.const_score_query(allowed, 0.0)),
-                (tantivy.Occur.Must, tantivy.Query.boolean_query(words)),
-            ]
-        )
+        return tantivy.Query.boolean_query(found) if found else None
+
+    def _only(self, field: str, values: Iterable[str], query: "tantivy.Query | None", *, needed: bool = True) -> "tantivy.Query":
+        """Restrict a query to some values of a field, which count nothing themselves."""
+        import tantivy
+
+        assert self._index is not None
+        allowed = tantivy.Query.term_set_query(self._index.schema, field, [str(value) for value in values])
+        clauses = [(tantivy.Occur.Must, tantivy.Query.const_score_query(allowed, 0.0))]
+        if query is not None:
+            clauses.append((tantivy.Occur.Must if needed else tantivy.Occur.Should, query))
+        return tantivy.Query.boolean_query(clauses)
 
     @contextmanager
     def _translated(self, action: str) -> Iterator[None]:
@@ -176,26 +220,12 @@ def _schema() -> "tantivy.Schema":
     for name in ("passage_id", "audience"):
         builder.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic")
     for name in BOOSTS:
-        builder.add_text_field(name, tokenizer_name="words", index_option="freq")
+        builder.add_text_field(name, stored=name == "title", tokenizer_name="words", index_option="freq")
     return builder.build()
 
 
-def _analyzer() -> "tantivy.TextAnalyzer":
-    import tantivy
-
-    return (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.remove_long(60))
-        .filter(tantivy.Filter.lowercase())
-        .filter(tantivy.Filter.ascii_fold())
-        .filter(tantivy.Filter.stopword("english"))
-        .filter(tantivy.Filter.stemmer("english"))
-        .build()
-    )
-
-
 def _register(index: "tantivy.Index") -> None:
-    index.register_tokenizer("words", _analyzer())
+    index.register_tokenizer("words", titles.analyzer())
 
 
 def _add(writer: "tantivy.IndexWriter", passages: Iterable[Passage], schema: "tantivy.Schema") -> None:
@@ -209,3 +239,8 @@ def _add(writer: "tantivy.IndexWriter", passages: Iterable[Passage], schema: "ta
         doc.add_text("headings", "\n".join(passage.heading_path))
         doc.add_text("text", passage.text)
         writer.add_document(doc)
+
+
+def _rows(searcher: "tantivy.Searcher", query: "tantivy.Query", k: int) -> list[tuple[float, dict[str, list[Any]]]]:
+    found = searcher.search(query, limit=k, count=False).hits
+    return [(float(score), searcher.doc(address).to_dict()) for score, address in found]

@@ -24,41 +24,39 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from knowledge.index import ChromaIndex, PointKind
-from knowledge.lexical import LexicalIndex
+from knowledge import titles
+from knowledge.index import ChromaIndex
+from knowledge.lexical import LexicalIndex, Match
+from knowledge.request import parts_of
 from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors, passage_id
 
-CANDIDATES = 30
-DENSE_WEIGHT = 0.85
-SENTENCE_WEIGHT = 0.4
+CANDIDATES = 60
+WORDS_WEIGHT = 0.15
+NAMED_WEIGHT = 0.25
 ASKED_WEIGHT = 0.9
-POINTS_PER_CANDIDATE = 3
 REACH = 6
 """How many passages before and after one still count as near it: most articles are shorter than that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """Cosine similarities of the query to a passage, to its nearest sentence and to its nearest way of asking.
+    """Cosine similarities of the query to a passage and to its nearest way of asking.
 
-    -1 for a point that is not among the nearest ones.
+    -1 for a way of asking that is not among the nearest ones.
     """
 
     passage: float
-    sentence: float = -1.0
     asked: float = -1.0
 
     @property
     def best(self) -> float:
-        """The highest of them."""
-        return max(self.passage, self.sentence, self.asked)
+        """The higher of them."""
+        return max(self.passage, self.asked)
 
     @property
     def meaning(self) -> float:
-        """The passage's own, raised towards that of a nearer point."""
-        by_sentence = SENTENCE_WEIGHT * (self.sentence - self.passage)
-        by_asked = ASKED_WEIGHT * (self.asked - self.passage)
-        return self.passage + max(0.0, by_sentence, by_asked)
+        """The passage's own, raised towards that of a nearer way of asking."""
+        return self.passage + max(0.0, ASKED_WEIGHT * (self.asked - self.passage))
 
 
 class HybridRetriever:
@@ -90,22 +88,27 @@ class HybridRetriever:
             return []
         if self._lexical.generation() != self._index.generation():
             self._mend_lexical()
-        vector = self._embedder.embed([query.text])[0]
+        vector = self._vector(query)
+        named = titles.named_in(query.earlier)
         depth = max(CANDIDATES, 2 * query.k)
-        lexical = {i: (audience, score) for i, audience, score in self._lexical.search(query.text, query.audiences, depth)}
+        by_words = self._lexical.search(query.text, named, query.audiences, depth)
         near: dict[PassageId, Nearness] = {}
         homes: dict[PassageId, Audience] = {}
         for audience in sorted(query.audiences):
             found = dict(self._index.search(vector, audience, depth))
-            points = self._index.search_points(vector, audience, POINTS_PER_CANDIDATE * depth)
-            by_words = {i for i, (home, _) in lexical.items() if home is audience}
-            others = by_words.union(*points.values()) - set(found)
+            asked = self._index.search_asked(vector, audience, depth)
+            others = {i for i, home in by_words if home is audience}.union(asked) - set(found)
             found |= self._cosines(vector, audience, sorted(others))
-            sentence, asked = points[PointKind.SENTENCE], points[PointKind.ASKED]
-            near |= {i: Nearness(cosine, sentence.get(i, -1.0), asked.get(i, -1.0)) for i, cosine in found.items()}
+            near |= {i: Nearness(cosine, asked.get(i, -1.0)) for i, cosine in found.items()}
             homes |= dict.fromkeys(found, audience)
-        words = {i: score for i, (_, score) in lexical.items() if i in near}
-        return self._hits(query, fuse(near, words), homes, near, words)
+        matches = self._lexical.matches(query.text, named, sorted(near))
+        return self._hits(query, fuse(near, matches), homes, near, matches)
+
+    def _vector(self, query: Query) -> Vectors:
+        parts = parts_of(query.text, query.earlier)
+        vectors = self._embedder.embed([part.text for part in parts])
+        blend = np.array([part.weight for part in parts], dtype=np.float32) @ vectors
+        return blend / max(float(np.linalg.norm(blend)), 1e-9)
 
     def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
         """The passages of its document near a passage, itself among them, in reading order; [] for another audience.
@@ -128,7 +131,7 @@ class HybridRetriever:
         ranked: list[tuple[PassageId, float]],
         homes: dict[PassageId, Audience],
         near: dict[PassageId, Nearness],
-        lexical: dict[PassageId, float],
+        matches: Mapping[PassageId, Match],
     ) -> list[Hit]:
         # Twice as many as asked for: another process may have deleted some since this one opened its graph.
         shortlist = ranked[: 2 * query.k]
@@ -136,7 +139,7 @@ class HybridRetriever:
         for audience in sorted(query.audiences):
             passages |= self._index.fetch(audience, [i for i, _ in shortlist if homes[i] is audience])
         hits = [
-            Hit(passages[i], score, near[i].passage, lexical.get(i, 0.0), near[i].best)
+            Hit(passages[i], score, near[i].passage, matches.get(i, Match()).words, near[i].best)
             for i, score in shortlist
             # Looked at once more, whatever the collections and the word index said.
             if i in passages and passages[i].audience in query.audiences
@@ -144,16 +147,19 @@ class HybridRetriever:
         return hits[: query.k]
 
 
-def fuse(near: Mapping[PassageId, Nearness], lexical: Mapping[PassageId, float]) -> list[tuple[PassageId, float]]:
+def fuse(near: Mapping[PassageId, Nearness], matches: Mapping[PassageId, Match]) -> list[tuple[PassageId, float]]:
     """Candidates with a score of 0 to 1, best first; equal scores in the order of their ids.
 
     Args:
         near: of every candidate.
-        lexical: BM25 of those that share a word with the query.
+        matches: of those that the word index has.
     """
-    best = max(lexical.values(), default=0.0)
+    best = max((match.words for match in matches.values()), default=0.0)
+    whole = 1.0 + (NAMED_WEIGHT if any(match.named for match in matches.values()) else 0.0)
     scores: dict[PassageId, float] = {}
     for i, nearness in near.items():
-        words = lexical.get(i, 0.0) / best if best > 0 else 0.0
-        scores[i] = DENSE_WEIGHT * min(1.0, max(0.0, nearness.meaning)) + (1 - DENSE_WEIGHT) * words
+        match = matches.get(i, Match())
+        words = match.words / best if best > 0 else 0.0
+        meaning = min(1.0, max(0.0, nearness.meaning))
+        scores[i] = ((1 - WORDS_WEIGHT) * meaning + WORDS_WEIGHT * words + NAMED_WEIGHT * match.named) / whole
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
-import numpy as np
 
 from knowledge import chunk
-from knowledge.embed import passage_text
 from knowledge.errors import IndexUnavailable, KnowledgeError
 from knowledge.index import ChromaIndex, Entry
 from knowledge.lexical import LexicalIndex
 from knowledge.plan import Plan, make_plan
-from knowledge.points import points_of, sentences_of
+from knowledge.points import entry_of, texts_of
 from knowledge.rows import StoredCopy
 from knowledge.scopes import PathScope, Scope
 from knowledge.sources.files import existing_roots, read_sources
@@ -27,7 +25,7 @@ from knowledge.types import Audience, Document, Embedder, Passage, PassageId, So
 
 Progress = Callable[[int, int, str], None]
 """Called with documents done, documents to write, and the title of the one just written."""
-BATCH = 64
+BATCH = 256
 """Passages that are embedded together."""
 WAIT_S = 3.0
 """A reader that mends its word index holds the lock for a moment; a sync waits that long, no longer."""
@@ -140,16 +138,9 @@ class Syncer:
 
     def _embedded(self, batch: list[tuple[Document, list[Passage]]]) -> list[Entry]:
         # All in one call: the model then works on full batches of texts of one length.
-        small = [text for _, passages in batch for passage in passages for text in sentences_of(passage)]
-        small += [text for document, _ in batch for text in document.asked]
-        whole = [passage_text(passage) for _, passages in batch for passage in passages]
-        texts = list(dict.fromkeys([*whole, *small]))
+        texts = list(dict.fromkeys(text for document, passages in batch for text in texts_of(document, passages)))
         known = dict(zip(texts, self._embedder.embed(texts), strict=True))
-        entries: list[Entry] = []
-        for document, passages in batch:
-            own = np.stack([known[passage_text(passage)] for passage in passages])
-            entries.append(Entry(document, passages, own, points_of(document, passages, own, known)))
-        return entries
+        return [entry_of(document, passages, known) for document, passages in batch]
 
     def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Audience]) -> list[PassageId]:
         """Delete them, but for passages that were just written over under the same id in the same collection."""

@@ -91,11 +91,12 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for, and what the asker may see."""
+    """What to look for, and what the asker may see. `earlier` is what both sides said before `text`, oldest first."""
 
     text: str
     audiences: frozenset[Audience] = frozenset({Audience.PUBLIC})
     k: int = 8
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

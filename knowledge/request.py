@@ -1,0 +1,57 @@
+"""What to search with, for a request and what was said before it. Pure, no model call.
+
+The last turn alone loses its subject, and the whole conversation drowns the question; a long scenario says ten
+things, of which an embedding model reads the first. So a request becomes several texts whose vectors are added up,
+which costs one search: `cos(q, p)` is linear in `q`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knowledge.chunk import words
+from knowledge.sentences import split_sentences
+
+RECENT_TURNS = 2
+"""So many turns before the request are searched with it."""
+RECENT_WEIGHT = 0.3
+PART_WORDS = 50
+"""A request longer than twice this is also searched with in parts of about this length."""
+PARTS_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A text and how much its vector counts; the weights of a request add up to 1."""
+
+    text: str
+    weight: float
+
+
+def parts_of(text: str, earlier: Sequence[str] = ()) -> list[Part]:
+    """The texts to search with.
+
+    Args:
+        text: the request itself.
+        earlier: what was said before it by either side, oldest first.
+    """
+    needs = split_needs(text)
+    own = [Part(text, 1 - PARTS_WEIGHT if needs else 1.0), *(Part(need, PARTS_WEIGHT / len(needs)) for need in needs)]
+    recent = [turn for turn in earlier[-RECENT_TURNS:] if turn.strip()]
+    if not recent:
+        return own
+    left = 1 - RECENT_WEIGHT
+    return [*(Part(part.text, left * part.weight) for part in own), Part("\n".join([*recent, text]), RECENT_WEIGHT)]
+
+
+def split_needs(text: str) -> list[str]:
+    """A long text in parts of whole sentences; [] for one that is short enough to be searched with as it is."""
+    if words(text) <= 2 * PART_WORDS:
+        return []
+    parts: list[str] = []
+    current: list[str] = []
+    for sentence in split_sentences(text, "en"):
+        current.append(sentence)
+        if sum(words(one) for one in current) >= PART_WORDS:
+            parts.append(" ".join(current))
+            current = []
+    return [*parts, " ".join(current)] if current else parts

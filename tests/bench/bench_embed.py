@@ -20,21 +20,21 @@ import numpy as np
 from knowledge import chunk
 from knowledge.embed import SentenceTransformerEmbedder, passage_text
 from knowledge.measure import Dataset, load_dataset, ndcg, percentile
-from knowledge.sentences import sentences_of
+from knowledge.points import sentences_of
 from knowledge.types import Audience, Document, DocumentId, Passage, Vectors
 
 SLICE = 50
 QUERIES = 100
 TURN = re.compile(r"^(?:Customer|Agent): ", re.MULTILINE)
 MEMORY = """
-import sys, time, resource
+import sys, time, psutil
 start = time.perf_counter()
 from knowledge.embed import SentenceTransformerEmbedder
 embedder = SentenceTransformerEmbedder(threads=int(sys.argv[1]), exact=sys.argv[2] == "torch")
 embedder.embed(["first"])
 ready = time.perf_counter() - start
 embedder.embed([f"{n} " + "word " * 300 for n in range(64)])
-print(f"{ready:.1f} s to the first vector, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most")
+print(f"{ready:.1f} s to the first vector, {psutil.Process().memory_info().rss / 1e6:.0f} MB after 64 long texts")
 """
 Pair = dict[str, SentenceTransformerEmbedder]
 
@@ -114,9 +114,10 @@ def main() -> None:
         "torch": SentenceTransformerEmbedder(threads=arguments.threads, exact=True),
         "int8": SentenceTransformerEmbedder(threads=arguments.threads),
     }
-    for name, embedder in pair.items():
+    for name in pair:
         command = [sys.executable, "-c", MEMORY, str(arguments.threads), name]
         say(f"{name}: {subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()}")
+    for embedder in pair.values():
         embedder.embed(["loaded"])
     for folder in arguments.folders:
         report(pair, load_dataset(folder), arguments.sample)

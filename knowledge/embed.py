@@ -1,20 +1,23 @@
-"""Turns texts into vectors with a sentence-transformers model from a local folder. The only importer of that library."""
+"""Turns texts into vectors with a sentence-transformers model from a local folder. The only importer of that library.
 
-import hashlib
+Models of BERT's and RoBERTa's shape run in eight bits (`knowledge.onnx_model`); all others as the library runs them.
+"""
+
+import logging
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from knowledge.errors import EmbeddingUnavailable
+from knowledge.model_folder import Recipe, UnknownModel, fingerprint, read_recipe
+from knowledge.onnx_model import SCHEME, OnnxEncoder
 from knowledge.types import Passage, Vectors
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+_log = logging.getLogger(__name__)
 
 CACHE_ENTRIES = 20_000
 """Verifying embeds the same sentences again and again; 20,000 vectors of 384 are 31 MB."""
@@ -29,30 +32,37 @@ def passage_text(passage: Passage) -> str:
 class SentenceTransformerEmbedder:
     """The packaged MiniLM, or any sentence-transformers folder. Loads at first use; safe to share between threads."""
 
-    def __init__(self, model_path: Path | None = None, threads: int | None = None) -> None:
+    def __init__(self, model_path: Path | None = None, threads: int | None = None, *, exact: bool = False) -> None:
         """Nothing is loaded yet.
 
         Args:
             model_path: a local folder; the packaged all-MiniLM-L6-v2 if None.
-            threads: how many threads the model may use, in the whole process; the library's choice if None.
+            threads: how many threads a call of `embed` may use; one for each CPU if None. Where the library itself has
+                to run the model, they are those of the whole process.
+            exact: in full precision, by the library itself: two to three times slower. The vectors have another name.
         """
         self._given_path = model_path
         self._threads = threads
+        self._exact = exact
         self._lock = threading.RLock()
-        self._model: SentenceTransformer | None = None
+        self._encoder: OnnxEncoder | _TorchEncoder | None = None
         self._name: str | None = None
+        self._recipe: Recipe | None = None
         self._cache: OrderedDict[str, Vectors] = OrderedDict()
 
     @property
     def name(self) -> str:
-        """Model's name and a fingerprint of its files.
+        """Model's name, how it is rounded, and a fingerprint of its files: vectors of two names can't be compared.
 
         Raises:
             EmbeddingUnavailable: there is no such model.
         """
         with self._lock:
             if self._name is None:
-                self._name = f"{self._label}:{_fingerprint(self._path)}"
+                path = self._path
+                self._recipe = self._readable(path)
+                scheme = "" if self._recipe is None else f"{SCHEME}:"
+                self._name = f"{self._label}:{scheme}{fingerprint(path)}"
             return self._name
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -64,19 +74,17 @@ class SentenceTransformerEmbedder:
         if not texts:
             return np.zeros((0, 0), dtype=np.float32)
         with self._lock:
-            missing = [text for text in dict.fromkeys(texts) if text not in self._cache]
-            fresh = dict(zip(missing, self._encode(missing), strict=True)) if missing else {}
-            rows = []
-            for text in texts:
-                row = fresh.get(text)
-                if row is None:
-                    row = self._cache[text]
-                    self._cache.move_to_end(text)
-                rows.append(row)
-            self._cache.update(fresh)
+            known = {text: self._cache[text] for text in dict.fromkeys(texts) if text in self._cache}
+        # Outside of the lock: a question need not wait for a sync that embeds thousands of passages.
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(missing, self._encode(missing), strict=True))
+        with self._lock:
+            for text in known:
+                self._cache[text] = known[text]
+                self._cache.move_to_end(text)
             while len(self._cache) > CACHE_ENTRIES:
                 self._cache.popitem(last=False)
-            return np.stack(rows)
+        return np.stack([known[text] for text in texts])
 
     @property
     def _label(self) -> str:
@@ -97,54 +105,63 @@ class SentenceTransformerEmbedder:
             raise EmbeddingUnavailable(f"{path}: no embedding model here (no config.json); name a sentence-transformers folder")
         return path
 
-    def _encode(self, texts: list[str]) -> list[Vectors]:
-        model = self._load()
+    def _readable(self, path: Path) -> Recipe | None:
+        """How to run it in eight bits; None if the library is to run it."""
+        if self._exact:
+            return None
         try:
-            vectors = model.encode(
-                # A lone surrogate, which JSON may carry, would stop the tokenizer.
-                [text.encode("utf-8", "replace").decode() for text in texts],
-                batch_size=BATCH,
-                convert_to_numpy=True,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
-        except RuntimeError as error:
+            return read_recipe(path)
+        except UnknownModel as reason:
+            _log.warning("embedding_model_runs_on_torch: %s runs in full precision, several times slower: %s", path, reason)
+            return None
+
+    def _encode(self, texts: list[str]) -> list[Vectors]:
+        if not texts:
+            return []
+        encoder = self._load()
+        try:
+            # A lone surrogate, which JSON may carry, would stop the tokenizer.
+            return encoder.encode([text.encode("utf-8", "replace").decode() for text in texts])
+        except (RuntimeError, IndexError) as error:
             raise EmbeddingUnavailable(f"{self._label}: the embedding model failed: {error}") from error
+
+    def _load(self) -> "OnnxEncoder | _TorchEncoder":
+        with self._lock:
+            if self._encoder is None:
+                path = self._path
+                _ = self.name  # reads the recipe, so that the name tells what is run
+                # Nothing leaves: a model that lacks a file must fail, not look for it elsewhere.
+                os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+                os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+                try:
+                    if self._recipe is not None:
+                        self._encoder = OnnxEncoder(self._recipe, self._threads)
+                    else:
+                        self._encoder = _TorchEncoder(path, self._threads)
+                except Exception as error:
+                    # Five libraries read these files, and some of their errors share no other base.
+                    raise EmbeddingUnavailable(f"{path}: the embedding model can't be loaded: {error}") from error
+            return self._encoder
+
+
+class _TorchEncoder:
+    """The library itself, in full precision. One call at a time."""
+
+    def __init__(self, path: Path, threads: int | None) -> None:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._lock = threading.Lock()
+        self._model = SentenceTransformer(str(path), device="cpu", local_files_only=True)
+
+    def encode(self, texts: list[str]) -> list[Vectors]:
+        with self._lock:
+            vectors = self._model.encode(
+                texts, batch_size=BATCH, convert_to_numpy=True, normalize_embeddings=True, show_progress_bar=False
+            )
         # Copies, for a row that is a view would keep its whole batch alive in the cache.
         return [np.array(row, dtype=np.float32) for row in vectors]
-
-    def _load(self) -> "SentenceTransformer":
-        if self._model is None:
-            path = self._path
-            # Nothing leaves: a model that lacks a file must fail, not look for it elsewhere.
-            os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-            os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-            try:
-                import torch
-                from sentence_transformers import SentenceTransformer
-                from transformers.utils import logging as transformers_logging
-
-                transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-                if self._threads is not None:
-                    torch.set_num_threads(self._threads)
-                self._model = SentenceTransformer(str(path), device="cpu", local_files_only=True)
-            except (ImportError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-                raise EmbeddingUnavailable(f"{path}: the embedding model can't be loaded: {error}") from error
-        return self._model
-
-
-def _fingerprint(path: Path) -> str:
-    """12 hex digits of the settings and of both ends of the weights, which is quick and tells models apart."""
-    digest = hashlib.sha256()
-    try:
-        for file in sorted(path.rglob("*.json")):
-            digest.update(file.relative_to(path).as_posix().encode() + file.read_bytes())
-        for file in sorted([*path.glob("*.safetensors"), *path.glob("*.bin")]):
-            with file.open("rb") as weights:
-                digest.update(weights.read(1 << 20))
-                size = weights.seek(0, os.SEEK_END)
-                weights.seek(max(0, size - (1 << 20)))
-                digest.update(weights.read() + str(size).encode())
-    except OSError as error:
-        raise EmbeddingUnavailable(f"{path}: the embedding model can't be read: {error}") from error
-    return digest.hexdigest()[:12]

@@ -90,7 +90,7 @@ class HybridRetriever:
             return []
         if self._lexical.generation() != self._index.generation():
             self._mend_lexical()
-        vector = self._embedder.embed([query.text])[0]
+        vector = self._embedder.embed_queries([query.text])[0]
         depth = max(CANDIDATES, 2 * query.k)
         lexical = {i: (audience, score) for i, audience, score in self._lexical.search(query.text, query.audiences, depth)}
         near: dict[PassageId, Nearness] = {}

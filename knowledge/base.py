@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge.embed import SentenceTransformerEmbedder
+from knowledge.embed_both import BothEmbedder
+from knowledge.embed_e5 import E5Embedder
 from knowledge.index import ChromaIndex
 from knowledge.lexical import LexicalIndex
 from knowledge.retriever import HybridRetriever
@@ -22,12 +24,14 @@ class KnowledgeSettings:
         embedding_model: local sentence-transformers folder; the packaged MiniLM if None.
         chroma_url: `http://host:port` of a Chroma server; embedded if None.
         threads: threads of the embedding model, for the whole process; the library's choice if None.
+        multilingual: also embed with multilingual-e5-small, which finds passages for questions in other languages.
     """
 
     data_dir: Path
     embedding_model: Path | None = None
     chroma_url: str | None = None
     threads: int | None = None
+    multilingual: bool = False
 
 
 class KnowledgeBase:
@@ -40,7 +44,7 @@ class KnowledgeBase:
             settings: where things are.
             embedder: used in place of the one that the settings name, e.g. one that is loaded already.
         """
-        self.embedder: Embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, settings.threads)
+        self.embedder: Embedder = embedder or _embedder(settings)
         self._index = ChromaIndex(folder=settings.data_dir / "chroma", url=settings.chroma_url, embedder=self.embedder)
         self._lexical = LexicalIndex(settings.data_dir / "lexical")
         self._syncer = Syncer(settings.data_dir, self._index, self._lexical, self.embedder)
@@ -84,3 +88,8 @@ class KnowledgeBase:
         """Release files and connections."""
         self._index.close()
         self._lexical.close()
+
+
+def _embedder(settings: KnowledgeSettings) -> Embedder:
+    english = SentenceTransformerEmbedder(settings.embedding_model, settings.threads)
+    return BothEmbedder(english, E5Embedder(settings.threads)) if settings.multilingual else english

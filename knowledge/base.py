@@ -9,7 +9,7 @@ from knowledge.embed_both import BothEmbedder
 from knowledge.embed_e5 import E5Embedder
 from knowledge.index import ChromaIndex
 from knowledge.lexical import LexicalIndex
-from knowledge.retriever import HybridRetriever
+from knowledge.retriever import DENSE_WEIGHT, MULTILINGUAL_DENSE_WEIGHT, HybridRetriever
 from knowledge.rows import StoredCopy
 from knowledge.sync import Progress, Syncer
 from knowledge.types import Audience, Embedder, Hit, Passage, Query, SyncReport
@@ -48,7 +48,8 @@ class KnowledgeBase:
         self._index = ChromaIndex(folder=settings.data_dir / "chroma", url=settings.chroma_url, embedder=self.embedder)
         self._lexical = LexicalIndex(settings.data_dir / "lexical")
         self._syncer = Syncer(settings.data_dir, self._index, self._lexical, self.embedder)
-        self._retriever = HybridRetriever(self._index, self._lexical, self.embedder, self._syncer.mend_lexical)
+        foreign = MULTILINGUAL_DENSE_WEIGHT if settings.multilingual else DENSE_WEIGHT
+        self._retriever = HybridRetriever(self._index, self._lexical, self.embedder, self._syncer.mend_lexical, foreign)
 
     def search(self, query: Query) -> list[Hit]:
         """See `HybridRetriever.search`."""

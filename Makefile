@@ -33,7 +33,7 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install -qq --constraint $(CONSTRAINTS) --editable '.[embedded,dev]'
+	$(PIP) install -qq --constraint $(CONSTRAINTS) --editable '.[embedded,multilingual,dev]'
 	@touch $@
 
 run: install ## Start everything with the sample help centre and show three tickets

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     embedding_model: Path | None = Field(
         None, description="folder of a sentence-transformers model; packaged MiniLM if not given"
     )
+    multilingual: bool = Field(
+        False, description="find English articles for questions in other languages; needs `pip install 'innkeeper[multilingual]'`"
+    )
 
     llm_base_url: str | None = Field(
         None, description="OpenAI-compatible server, e.g. http://vllm:8000/v1; embedded if not given"

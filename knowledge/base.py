@@ -7,7 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 from knowledge.embed import SentenceTransformerEmbedder
+from knowledge.embed_both import BothEmbedder
+from knowledge.embed_e5 import E5Embedder
 from knowledge.errors import KnowledgeError
+from knowledge.fusion import FOREIGN_WORDS_WEIGHT, WORDS_WEIGHT
 from knowledge.index import PAGE, ChromaIndex
 from knowledge.lexical import LexicalIndex
 from knowledge.refresh import SourceState, load_states, note_results
@@ -30,12 +33,14 @@ class KnowledgeSettings:
         embedding_model: local sentence-transformers folder; the packaged MiniLM if None.
         chroma_url: `http://host:port` of a Chroma server; embedded if None.
         threads: threads of the embedding model, for the whole process; the library's choice if None.
+        multilingual: also embed with multilingual-e5-small, which finds passages for questions in other languages.
     """
 
     data_dir: Path
     embedding_model: Path | None = None
     chroma_url: str | None = None
     threads: int | None = None
+    multilingual: bool = False
 
 
 class KnowledgeBase:
@@ -48,14 +53,15 @@ class KnowledgeBase:
             settings: where things are.
             embedder: used in place of the one that the settings name, e.g. one that is loaded already.
         """
-        self.embedder: Embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, settings.threads)
+        self.embedder: Embedder = embedder or _embedder(settings)
         self._fetched = settings.data_dir / "fetched"
         self._index = ChromaIndex(folder=settings.data_dir / "chroma", url=settings.chroma_url, embedder=self.embedder)
         self._lexical = LexicalIndex(settings.data_dir / "lexical")
         self._data_dir = settings.data_dir
         self._syncer = Syncer(settings.data_dir, self._index, self._lexical, self.embedder)
         self.usage = UsageRecord(settings.data_dir / "usage.sqlite3")
-        self._retriever = HybridRetriever(self._index, self._lexical, self.embedder, self._syncer.mend_lexical)
+        foreign = FOREIGN_WORDS_WEIGHT if settings.multilingual else WORDS_WEIGHT
+        self._retriever = HybridRetriever(self._index, self._lexical, self.embedder, self._syncer.mend_lexical, foreign)
 
     def search(self, query: Query) -> list[Hit]:
         """See `HybridRetriever.search`. What is found is counted, by passage and day; the question is not kept."""
@@ -151,3 +157,8 @@ class KnowledgeBase:
         self.usage.close()
         self._index.close()
         self._lexical.close()
+
+
+def _embedder(settings: KnowledgeSettings) -> Embedder:
+    english = SentenceTransformerEmbedder(settings.embedding_model, settings.threads)
+    return BothEmbedder(english, E5Embedder(settings.threads)) if settings.multilingual else english

@@ -86,6 +86,10 @@ class SentenceTransformerEmbedder:
                 self._cache.popitem(last=False)
         return np.stack([known[text] for text in texts])
 
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """As `embed`: these models make no difference."""
+        return self.embed(texts)
+
     @property
     def _label(self) -> str:
         return "all-MiniLM-L6-v2" if self._given_path is None else self._given_path.resolve().name

@@ -1,68 +1,33 @@
-"""Finds passages by meaning and by words, and never one that the asker may not see.
-
-Fusion is `DENSE_WEIGHT * max(0, cosine) + (1 - DENSE_WEIGHT) * BM25 / the query's best BM25`.
-Measured over passages of `chunk.split` with all-MiniLM-L6-v2, 30 candidates of each kind, a document
-ranked by its best passage (nDCG@10 / recall@5 / recall@20; dev halves of public data):
-
-                        stackfaq          covidfaq          tau_banking
-    dense alone         .972/1.00/1.00    .795/.928/.982    .262/.164/.369
-    BM25 alone          .875/.943/.995    .772/.922/.998    .189/.129/.268
-    reciprocal rank     .945/.985/1.00    .823/.966/.998    .262/.207/.341
-    this one, 0.70      .955/.988/1.00    .831/.969/.998    .240/.173/.342
-    this one, 0.80      .968/.992/1.00    .831/.971/.998    .266/.183/.366
-    this one, 0.85      .973/.995/1.00    .834/.969/.995    .276/.203/.378
-    this one, 0.90      .975/.998/1.00    .831/.964/.995    .279/.184/.393
-    min-max, 0.85       .976/1.00/1.00    .824/.964/.993    .282/.165/.397
-    BM25/(BM25+20), .80 .976/.997/1.00    .827/.962/.993    .264/.187/.390
-
-0.85 is better than dense alone on all three, though little on the first, and keeps what a query's
-rare words find. Differences of .01 are within noise on the 56 queries of tau_banking.
-"""
+"""Finds passages by meaning and by words, and never one that the asker may not see."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from knowledge import titles
+from knowledge.english import foreignness
+from knowledge.fusion import WORDS_WEIGHT, Nearness, fuse
 from knowledge.index import ChromaIndex
 from knowledge.lexical import LexicalIndex, Match
 from knowledge.request import parts_of
 from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors, passage_id
 
 CANDIDATES = 60
-WORDS_WEIGHT = 0.15
-NAMED_WEIGHT = 0.25
-ASKED_WEIGHT = 0.9
 REACH = 6
 """How many passages before and after one still count as near it: most articles are shorter than that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nearness:
-    """Cosine similarities of the query to a passage and to its nearest way of asking.
-
-    -1 for a way of asking that is not among the nearest ones.
-    """
-
-    passage: float
-    asked: float = -1.0
-
-    @property
-    def best(self) -> float:
-        """The higher of them."""
-        return max(self.passage, self.asked)
-
-    @property
-    def meaning(self) -> float:
-        """The passage's own, raised towards that of a nearer way of asking."""
-        return self.passage + max(0.0, ASKED_WEIGHT * (self.asked - self.passage))
 
 
 class HybridRetriever:
     """Blocking; safe to share between threads."""
 
-    def __init__(self, index: ChromaIndex, lexical: LexicalIndex, embedder: Embedder, mend_lexical: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        index: ChromaIndex,
+        lexical: LexicalIndex,
+        embedder: Embedder,
+        mend_lexical: Callable[[], None],
+        foreign_words_weight: float = WORDS_WEIGHT,
+    ) -> None:
         """Builds on opened parts.
 
         Args:
@@ -70,11 +35,13 @@ class HybridRetriever:
             lexical: words.
             embedder: the one that the index was built with.
             mend_lexical: builds the word index again when it doesn't mirror Chroma.
+            foreign_words_weight: in place of `WORDS_WEIGHT` for a query that is not English.
         """
         self._index = index
         self._lexical = lexical
         self._embedder = embedder
         self._mend_lexical = mend_lexical
+        self._foreign_words_weight = foreign_words_weight
 
     def search(self, query: Query) -> list[Hit]:
         """Best first, at most `query.k`; [] for an empty query. Only `query.audiences` are ever looked at.
@@ -102,11 +69,12 @@ class HybridRetriever:
             near |= {i: Nearness(cosine, asked.get(i, -1.0)) for i, cosine in found.items()}
             homes |= dict.fromkeys(found, audience)
         matches = self._lexical.matches(query.text, named, sorted(near))
-        return self._hits(query, fuse(near, matches), homes, near, matches)
+        words_weight = WORDS_WEIGHT + (self._foreign_words_weight - WORDS_WEIGHT) * foreignness(query.text)
+        return self._hits(query, fuse(near, matches, words_weight), homes, near, matches)
 
     def _vector(self, query: Query) -> Vectors:
         parts = parts_of(query.text, query.earlier)
-        vectors = self._embedder.embed([part.text for part in parts])
+        vectors = self._embedder.embed_queries([part.text for part in parts])
         blend = np.array([part.weight for part in parts], dtype=np.float32) @ vectors
         return blend / max(float(np.linalg.norm(blend)), 1e-9)
 
@@ -145,21 +113,3 @@ class HybridRetriever:
             if i in passages and passages[i].audience in query.audiences
         ]
         return hits[: query.k]
-
-
-def fuse(near: Mapping[PassageId, Nearness], matches: Mapping[PassageId, Match]) -> list[tuple[PassageId, float]]:
-    """Candidates with a score of 0 to 1, best first; equal scores in the order of their ids.
-
-    Args:
-        near: of every candidate.
-        matches: of those that the word index has.
-    """
-    best = max((match.words for match in matches.values()), default=0.0)
-    whole = 1.0 + (NAMED_WEIGHT if any(match.named for match in matches.values()) else 0.0)
-    scores: dict[PassageId, float] = {}
-    for i, nearness in near.items():
-        match = matches.get(i, Match())
-        words = match.words / best if best > 0 else 0.0
-        meaning = min(1.0, max(0.0, nearness.meaning))
-        scores[i] = ((1 - WORDS_WEIGHT) * meaning + WORDS_WEIGHT * words + NAMED_WEIGHT * match.named) / whole
-    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

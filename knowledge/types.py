@@ -173,5 +173,9 @@ class Embedder(Protocol):
         ...
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 [n, d], L2-normalised, in the order of `texts`."""
+        """float32 [n, d], L2-normalised, in the order of `texts`. For texts to be found, and to be compared with each other."""
+        ...
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """The same for what to look for among texts that `embed` has embedded."""
         ...

@@ -64,7 +64,12 @@ def build_policies(settings: Settings) -> PolicyEngine:
 def build_knowledge(settings: Settings) -> KnowledgeBase:
     """Opens nothing yet."""
     return KnowledgeBase(
-        KnowledgeSettings(data_dir=settings.data_dir, embedding_model=settings.embedding_model, chroma_url=settings.chroma_url)
+        KnowledgeSettings(
+            data_dir=settings.data_dir,
+            embedding_model=settings.embedding_model,
+            chroma_url=settings.chroma_url,
+            multilingual=settings.multilingual,
+        )
     )
 
 

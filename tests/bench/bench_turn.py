@@ -27,7 +27,7 @@ from agent.turns import think
 from agent.types import Completion, Prompt, RunId, Usage
 from agent.wiring import parts
 from knowledge.base import KnowledgeBase
-from knowledge.index import Entry, Point, PointKind
+from knowledge.index import Entry
 from knowledge.types import Audience, Document, DocumentId, Passage, PassageId
 from tests.bench.report_samples import SAMPLES, messages
 
@@ -57,10 +57,9 @@ def fill(base: KnowledgeBase, wanted: int) -> None:
         )
         passage_id = PassageId(f"{document.doc_id}:{document.version}:0")
         passage = Passage(passage_id, document.doc_id, document.version, 0, document.title, (), document.text, Audience.PUBLIC)
-        rows = rng.normal(size=(4, 384)).astype(np.float32)
+        rows = rng.normal(size=(1, 384)).astype(np.float32)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        points = [Point(passage_id, PointKind.SENTENCE, row) for row in rows[1:]]
-        entries.append(Entry(document, [passage], rows[:1], points))
+        entries.append(Entry(document, [passage], rows))
     for start in range(0, len(entries), 500):
         base._index.write(entries[start : start + 500], "filler")
     base._index.mark("filled")

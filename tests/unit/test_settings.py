@@ -113,3 +113,9 @@ def test_refused_secret_is_not_in_the_traceback(monkeypatch: pytest.MonkeyPatch)
 def test_settings_can_not_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().port = 1  # type: ignore[misc]
+
+
+def test_other_languages_are_switched_on_by_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not load_settings().multilingual
+    monkeypatch.setenv("INNKEEPER_MULTILINGUAL", "true")
+    assert load_settings().multilingual

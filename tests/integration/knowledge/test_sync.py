@@ -165,6 +165,8 @@ def test_another_embedding_model_is_refused(base: KnowledgeBase, docs: Path, dat
         def embed(self, texts: object) -> None:
             raise AssertionError
 
+        embed_queries = embed
+
     base.sync([docs])
     other = KnowledgeBase(KnowledgeSettings(data), Other())  # type: ignore[arg-type]
     with pytest.raises(IndexMismatch, match=r"another-model:1.*ingest again"):

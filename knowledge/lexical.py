@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowledge import titles
+from knowledge.embed import passage_text
 from knowledge.errors import IndexUnavailable
 from knowledge.types import Audience, Passage, PassageId
 
 if TYPE_CHECKING:
     import tantivy
 
-SCHEMA = "2"
+SCHEMA = "3"
 """Raise it when fields or analysis change: word indexes are then built again."""
-BOOSTS = {"title": 1.5, "headings": 1.2, "text": 1.0}
 MAX_TERMS = 100
 """A customer's letter has many words; the rarest say what it is about, and each term costs time."""
 NAMED = 2.0
@@ -36,9 +36,16 @@ _HEAP_BYTES = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """BM25 of the words (0 and up), and the share of the title that was named before (0 to 1)."""
+    """How a passage matches, by its words and by its title.
 
-    words: float = 0.0
+    Attributes:
+        words: BM25 of each text that was searched with (0 and up).
+        title: BM25 of the title alone, and the first of those texts (0 and up).
+        named: the share of the title that was named before (0 to 1).
+    """
+
+    words: tuple[float, ...] = ()
+    title: float = 0.0
     named: float = 0.0
 
 
@@ -77,16 +84,28 @@ class LexicalIndex:
             found = [row for query in queries for row in _rows(searcher, self._only("audience", audiences, query), k)]
             return list(dict.fromkeys((PassageId(doc["passage_id"][0]), Audience(doc["audience"][0])) for _, doc in found))
 
-    def matches(self, text: str, named: Mapping[str, float], ids: Sequence[PassageId]) -> dict[PassageId, Match]:
-        """How well those of the passages that the index has match the words and the names."""
+    def matches(
+        self, texts: Sequence[str], title: str, named: Mapping[str, float], ids: Sequence[PassageId]
+    ) -> dict[PassageId, Match]:
+        """How well those of the passages that the index has match.
+
+        Args:
+            texts: each is matched with all of a passage.
+            title: is matched with its title.
+            named: terms that were named before, with how much each counts (see `titles.named_in`).
+            ids: the passages.
+        """
         with self._lock, self._translated("search"):
             if not self._refresh() or self._index is None or not ids:
                 return {}
             searcher = self._index.searcher()
-            rows = _rows(searcher, self._only("passage_id", ids, self._words(text, searcher), needed=False), len(ids))
-            count = cache(lambda term: searcher.doc_freq("title", term))
-            shares = {title: titles.share(title, named, count, searcher.num_docs) for title in {d["title"][0] for _, d in rows}}
-            return {PassageId(doc["passage_id"][0]): Match(score, shares[doc["title"][0]]) for score, doc in rows}
+            words = [self._scores(self._words(text, searcher), ids) for text in texts]
+            by_title = self._scores(self._words(title, searcher, "title"), ids)
+            shares = self._shares(named, ids) if named else {}
+            found = set(by_title).union(shares, *words)
+            return {
+                i: Match(tuple(of.get(i, 0.0) for of in words), by_title.get(i, 0.0), shares.get(i, 0.0)) for i in sorted(found)
+            }
 
     def apply(self, added: Iterable[Passage], removed: Sequence[PassageId], generation: str) -> None:
         """Bring the index from the generation it mirrors to the next one. Call it under the sync lock."""
@@ -165,11 +184,26 @@ class LexicalIndex:
         draft.write_text(json.dumps({"folder": name, "generation": generation, "schema": SCHEMA}))
         draft.replace(self._folder / "current.json")
 
-    def _words(self, text: str, searcher: "tantivy.Searcher") -> "tantivy.Query | None":
+    def _scores(self, query: "tantivy.Query | None", ids: Sequence[PassageId]) -> dict[PassageId, float]:
+        assert self._index is not None
+        if query is None:
+            return {}
+        rows = _rows(self._index.searcher(), self._only("passage_id", ids, query), len(ids))
+        return {PassageId(doc["passage_id"][0]): score for score, doc in rows}
+
+    def _shares(self, named: Mapping[str, float], ids: Sequence[PassageId]) -> dict[PassageId, float]:
+        assert self._index is not None
+        searcher = self._index.searcher()
+        rows = _rows(searcher, self._only("passage_id", ids, None), len(ids))
+        count = cache(lambda term: searcher.doc_freq("title", term))
+        shares = {title: titles.share(title, named, count, searcher.num_docs) for title in {d["title"][0] for _, d in rows}}
+        return {PassageId(doc["passage_id"][0]): shares[doc["title"][0]] for _, doc in rows}
+
+    def _words(self, text: str, searcher: "tantivy.Searcher", field: str = "words") -> "tantivy.Query | None":
         terms = list(dict.fromkeys(titles.terms(text)))
         if len(terms) > MAX_TERMS:
-            terms = sorted(terms, key=lambda term: searcher.doc_freq("text", term) or 1 << 30)[:MAX_TERMS]
-        return self._any({(field, term): boost for term in terms for field, boost in BOOSTS.items()})
+            terms = sorted(terms, key=lambda term: searcher.doc_freq(field, term) or 1 << 30)[:MAX_TERMS]
+        return self._any({(field, term): 1.0 for term in terms})
 
     def _about(
         self, words: "tantivy.Query | None", named: Mapping[str, float], searcher: "tantivy.Searcher"
@@ -194,7 +228,7 @@ class LexicalIndex:
         ]
         return tantivy.Query.boolean_query(found) if found else None
 
-    def _only(self, field: str, values: Iterable[str], query: "tantivy.Query | None", *, needed: bool = True) -> "tantivy.Query":
+    def _only(self, field: str, values: Iterable[str], query: "tantivy.Query | None") -> "tantivy.Query":
         """Restrict a query to some values of a field, which count nothing themselves."""
         import tantivy
 
@@ -202,7 +236,7 @@ class LexicalIndex:
         allowed = tantivy.Query.term_set_query(self._index.schema, field, [str(value) for value in values])
         clauses = [(tantivy.Occur.Must, tantivy.Query.const_score_query(allowed, 0.0))]
         if query is not None:
-            clauses.append((tantivy.Occur.Must if needed else tantivy.Occur.Should, query))
+            clauses.append((tantivy.Occur.Must, query))
         return tantivy.Query.boolean_query(clauses)
 
     @contextmanager
@@ -219,7 +253,7 @@ def _schema() -> "tantivy.Schema":
     builder = tantivy.SchemaBuilder()
     for name in ("passage_id", "audience"):
         builder.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic")
-    for name in BOOSTS:
+    for name in ("title", "words"):
         builder.add_text_field(name, stored=name == "title", tokenizer_name="words", index_option="freq")
     return builder.build()
 
@@ -236,8 +270,8 @@ def _add(writer: "tantivy.IndexWriter", passages: Iterable[Passage], schema: "ta
         doc.add_text("passage_id", passage.passage_id)
         doc.add_text("audience", passage.audience.value)
         doc.add_text("title", passage.title)
-        doc.add_text("headings", "\n".join(passage.heading_path))
-        doc.add_text("text", passage.text)
+        # One field of it all: BM25 of several fields added up ranks worse, each with its own lengths and rare words.
+        doc.add_text("words", passage_text(passage))
         writer.add_document(doc)
 
 

@@ -15,7 +15,7 @@ from knowledge.embed import passage_text
 from knowledge.index import Entry, Point
 from knowledge.types import Document, Passage, Vectors
 
-TITLE_WEIGHT = 0.35
+TITLE_WEIGHT = 0.5
 
 
 def texts_of(document: Document, passages: Sequence[Passage]) -> list[str]:

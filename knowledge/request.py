@@ -13,21 +13,28 @@ from knowledge.sentences import split_sentences
 
 RECENT_TURNS = 2
 """So many turns before the request are searched with it."""
-RECENT_WEIGHT = 0.3
+RECENT_WEIGHT = 0.5
 PART_WORDS = 50
 """A request longer than twice this is also searched with in parts of about this length."""
 PARTS_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A text and how much its vector counts; the weights of a request add up to 1."""
+class Request:
+    """What to search with.
 
-    text: str
-    weight: float
+    Attributes:
+        texts: their vectors, each times its weight, add up to the vector to search with.
+        weights: of each text; they add up to 1.
+        needs: the parts of a long request, which are among the texts; empty for one that is searched with as it is.
+    """
+
+    texts: tuple[str, ...]
+    weights: tuple[float, ...]
+    needs: tuple[str, ...] = ()
 
 
-def parts_of(text: str, earlier: Sequence[str] = ()) -> list[Part]:
+def understand(text: str, earlier: Sequence[str] = ()) -> Request:
     """The texts to search with.
 
     Args:
@@ -35,12 +42,14 @@ def parts_of(text: str, earlier: Sequence[str] = ()) -> list[Part]:
         earlier: what was said before it by either side, oldest first.
     """
     needs = split_needs(text)
-    own = [Part(text, 1 - PARTS_WEIGHT if needs else 1.0), *(Part(need, PARTS_WEIGHT / len(needs)) for need in needs)]
+    weights = {text: 1 - PARTS_WEIGHT if needs else 1.0}
+    for need in needs:
+        weights[need] = weights.get(need, 0.0) + PARTS_WEIGHT / len(needs)
     recent = [turn for turn in earlier[-RECENT_TURNS:] if turn.strip()]
-    if not recent:
-        return own
-    left = 1 - RECENT_WEIGHT
-    return [*(Part(part.text, left * part.weight) for part in own), Part("\n".join([*recent, text]), RECENT_WEIGHT)]
+    if recent:
+        weights = {part: (1 - RECENT_WEIGHT) * weight for part, weight in weights.items()}
+        weights["\n".join([*recent, text])] = RECENT_WEIGHT
+    return Request(tuple(weights), tuple(weights.values()), tuple(dict.fromkeys(needs)))
 
 
 def split_needs(text: str) -> list[str]:

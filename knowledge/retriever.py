@@ -1,6 +1,7 @@
 """Finds passages by meaning and by words, and never one that the asker may not see."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,10 +10,12 @@ from knowledge.english import foreignness
 from knowledge.fusion import WORDS_WEIGHT, Nearness, fuse
 from knowledge.index import ChromaIndex
 from knowledge.lexical import LexicalIndex, Match
-from knowledge.request import parts_of
+from knowledge.request import Request, understand
 from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors, passage_id
 
 CANDIDATES = 60
+NEED_CANDIDATES = 20
+"""For each part of a long request, beside those for all of it."""
 REACH = 6
 """How many passages before and after one still count as near it: most articles are shorter than that."""
 
@@ -55,8 +58,9 @@ class HybridRetriever:
             return []
         if self._lexical.generation() != self._index.generation():
             self._mend_lexical()
-        vector = self._vector(query)
-        named = titles.named_in(query.earlier)
+        request = understand(query.text, query.earlier)
+        named = titles.named_in((*query.earlier, query.text) if request.needs else query.earlier)
+        vector, needs = self._vectors(request)
         depth = max(CANDIDATES, 2 * query.k)
         by_words = self._lexical.search(query.text, named, query.audiences, depth)
         near: dict[PassageId, Nearness] = {}
@@ -65,18 +69,33 @@ class HybridRetriever:
             found = dict(self._index.search(vector, audience, depth))
             asked = self._index.search_asked(vector, audience, depth)
             others = {i for i, home in by_words if home is audience}.union(asked) - set(found)
+            others |= {i for need in needs for i, _ in self._index.search(need, audience, NEED_CANDIDATES)} - set(found)
             found |= self._cosines(vector, audience, sorted(others))
             near |= {i: Nearness(cosine, asked.get(i, -1.0)) for i, cosine in found.items()}
             homes |= dict.fromkeys(found, audience)
-        matches = self._lexical.matches(query.text, named, sorted(near))
+        if len(needs):
+            near = self._with_needs(near, needs, homes)
+        matches = self._lexical.matches(request.needs or (query.text,), query.text, named, sorted(near))
         words_weight = WORDS_WEIGHT + (self._foreign_words_weight - WORDS_WEIGHT) * foreignness(query.text)
         return self._hits(query, fuse(near, matches, words_weight), homes, near, matches)
 
-    def _vector(self, query: Query) -> Vectors:
-        parts = parts_of(query.text, query.earlier)
-        vectors = self._embedder.embed_queries([part.text for part in parts])
-        blend = np.array([part.weight for part in parts], dtype=np.float32) @ vectors
-        return blend / max(float(np.linalg.norm(blend)), 1e-9)
+    def _vectors(self, request: Request) -> tuple[Vectors, Vectors]:
+        """What to search with, float32 [d], and the vectors of the request's parts, float32 [needs, d]."""
+        vectors = self._embedder.embed_queries(list(request.texts))
+        blend = np.array(request.weights, dtype=np.float32) @ vectors
+        rows = [request.texts.index(need) for need in request.needs]
+        return blend / max(float(np.linalg.norm(blend)), 1e-9), vectors[rows]
+
+    def _with_needs(
+        self, near: Mapping[PassageId, Nearness], needs: Vectors, homes: Mapping[PassageId, Audience]
+    ) -> dict[PassageId, Nearness]:
+        rows: dict[PassageId, Vectors] = {}
+        for audience in set(homes.values()):
+            rows |= self._index.vectors(audience, sorted(i for i in near if homes[i] is audience))
+        cosines = np.stack([*rows.values()]) @ needs.T
+        # One part is near to everything, another to little: what counts is how far a passage stands out.
+        above = (cosines - cosines.mean(axis=0)).max(axis=1)
+        return {**near, **{i: replace(near[i], need=float(by)) for i, by in zip(rows, above, strict=True)}}
 
     def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
         """The passages of its document near a passage, itself among them, in reading order; [] for another audience.
@@ -107,7 +126,7 @@ class HybridRetriever:
         for audience in sorted(query.audiences):
             passages |= self._index.fetch(audience, [i for i, _ in shortlist if homes[i] is audience])
         hits = [
-            Hit(passages[i], score, near[i].passage, matches.get(i, Match()).words, near[i].best)
+            Hit(passages[i], score, near[i].passage, max(matches.get(i, Match()).words, default=0.0), near[i].best)
             for i, score in shortlist
             # Looked at once more, whatever the collections and the word index said.
             if i in passages and passages[i].audience in query.audiences

@@ -105,8 +105,8 @@ class Hit:
 
     `score` orders the hits (higher is better, 0 to 1); `dense` is the cosine similarity of query and
     passage (-1 to 1); `lexical` is the BM25 score (0 and up, 0 when no word matched); `nearest` is the
-    highest cosine similarity of the query to the passage, to one of its sentences, or to a way of
-    asking for it (-1 to 1, at least `dense`).
+    highest cosine similarity of the query to the passage or to a way of asking for it (-1 to 1, at
+    least `dense`).
     """
 
     passage: Passage

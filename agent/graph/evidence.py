@@ -63,7 +63,7 @@ def is_of_what_is_named(question: str, hits: Sequence[Hit]) -> bool:
 def features(embedder: Embedder, question: str, hits: Sequence[Hit]) -> tuple[float, ...]:
     """The row of `FEATURES` for the best hit.
 
-    dense, nearest: cosine similarities of the question to it. margin: how far `nearest` is above the best of
+    dense, nearest: cosine similarities of what was searched with to it. margin: how far `nearest` is above the best of
     another document. support: `nearest` of another passage of the same document. coverage: share of the
     question's content terms that it has. unknown: share that no hit has ("snake" in a help centre without
     snakes). title: similarity of the question to title and headings. lexical: BM25 per term, on a log scale.

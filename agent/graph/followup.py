@@ -34,6 +34,12 @@ def search_texts(messages: Sequence[Message]) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def said_before(messages: Sequence[Message]) -> tuple[str, ...]:
+    """What both sides said before the latest request, oldest first."""
+    last_reply = _last_reply(messages)
+    return tuple(message.text for message in messages[: last_reply + 1])
+
+
 def leans_back(text: str) -> bool:
     """True if the text can't be understood alone: too few content words, or it points back."""
     if len(content_terms(text)) <= LEANING_TERMS:
@@ -48,7 +54,12 @@ def latest_request(messages: Sequence[Message]) -> str:
 
 def _split(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
     """The customer's messages since the last reply, and those before it."""
-    last_reply = max((i for i, m in enumerate(messages) if m.author is not Author.CUSTOMER), default=-1)
+    last_reply = _last_reply(messages)
     burst = [m.text for m in messages[last_reply + 1 :]]
     earlier = [m.text for m in messages[: last_reply + 1] if m.author is Author.CUSTOMER]
     return burst, earlier
+
+
+def _last_reply(messages: Sequence[Message]) -> int:
+    """The place of the last message that is not the customer's; -1 if there is none."""
+    return max((i for i, m in enumerate(messages) if m.author is not Author.CUSTOMER), default=-1)

@@ -79,7 +79,8 @@ def ask(
     for query_id in query_ids:
         text = dataset.queries[query_id]
         began = time.perf_counter()
-        hits = base.search(Query(last_turn(text), k=DEPTH))
+        *earlier, request = turns(text)
+        hits = base.search(Query(request, k=DEPTH, earlier=tuple(earlier)))
         spent = 1000 * (time.perf_counter() - began)
         ranked = tuple(dict.fromkeys(hit.passage.doc_id for hit in hits))[:KEPT]
         relevant = dataset.relevance[query_id]
@@ -121,10 +122,10 @@ def figures(base: KnowledgeBase, dataset: Dataset, answered: Sequence[Answered],
     )
 
 
-def last_turn(text: str) -> str:
-    """The request: the last turn of a conversation of `Customer:` and `Agent:` lines, any other text as it is."""
-    turns = _TURN.split(text.strip())
-    return turns[-1].strip() or text.strip()
+def turns(text: str) -> list[str]:
+    """What was said turn by turn, of a conversation of `Customer:` and `Agent:` lines; any other text is one turn."""
+    found = [turn.strip() for turn in _TURN.split(text.strip()) if turn.strip()]
+    return found or [text.strip()]
 
 
 def _document(row: CorpusDocument, origin: str) -> Document:

@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from agent.graph import evidence
-from agent.graph.followup import search_texts
+from agent.graph.followup import said_before, search_texts
 from agent.graph.nodes.retrieve import best_found
 from agent.graph.nodes.verify import runner_up
 from agent.types import Author, Message, MessageId
@@ -57,7 +57,7 @@ def rows(base: KnowledgeBase) -> Iterator[Row]:
             said = [
                 Message(MessageId(str(n)), Author(m["author"]), m["text"], "") for n, m in enumerate(question["conversation"])
             ]
-            found = best_found(base, base.embedder, search_texts(said), frozenset({Audience.PUBLIC}))
+            found = best_found(base, base.embedder, search_texts(said), said_before(said), frozenset({Audience.PUBLIC}))
             second = runner_up(found.hits, replace(found.evidence, sure=False))
             cited = tuple(found.hits[i].passage.doc_id for i in (found.evidence.best, second) if i is not None)
             features = evidence.features(base.embedder, found.text, found.hits)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
-from knowledge.evaluation.run import last_turn
+from knowledge.evaluation.run import turns
 from knowledge.measure import CorpusDocument
 from knowledge.types import Query
 from tests.bench.libraries.job import DEPTH, Corpus
 
-READS = "last turn"
+READS = "the request and what was said before it"
 """What it makes of a conversation, for the table."""
 TITLE_WORDS = 8
 
@@ -30,7 +30,8 @@ class System:
             raise RuntimeError(f"{report.passages} of {len(corpus.texts)} passages; failed: {report.failed[:3]}")
 
     def search(self, query_id: str, text: str) -> list[str]:
-        hits = self._base.search(Query(last_turn(text), k=DEPTH))
+        *earlier, request = turns(text)
+        hits = self._base.search(Query(request, k=DEPTH, earlier=tuple(earlier)))
         return list(dict.fromkeys(hit.passage.doc_id for hit in hits))
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.evaluation.run import last_turn
+from knowledge.evaluation.run import turns
 from tests.bench.compare_libraries import CompareError, parse_arguments, parse_pythons, spread
 from tests.bench.libraries.job import Answer, Asked, Corpus, Outcome
 from tests.bench.libraries.table import as_text, rows_of
@@ -60,7 +60,7 @@ def test_a_document_is_ranked_by_its_best_passage():
     ],
 )
 def test_the_last_turn_is_what_the_customer_said_last(text: str, last: str):
-    assert last_turn(text) == last
+    assert turns(text)[-1] == last
 
 
 def test_conversations_are_asked_whole_and_by_their_last_turn():

@@ -1,4 +1,4 @@
-from agent.graph.followup import latest_request, leans_back, search_texts
+from agent.graph.followup import latest_request, leans_back, said_before, search_texts
 from agent.types import Author
 from tests.samples import message
 
@@ -46,3 +46,9 @@ def test_pointing_words_lean_back_unless_the_message_is_long() -> None:
 def test_replies_of_people_end_a_burst_too() -> None:
     thread = [message("1", text="old"), message("2", Author.HUMAN_AGENT, "done"), message("3", text="new")]
     assert latest_request(thread) == "new"
+
+
+def test_what_both_sides_said_before_the_request():
+    thread = [message("1", text="Can I bring my dog?"), message("2", Author.ASSISTANT, "Yes."), message("3", text="And a cat?")]
+    assert said_before(thread) == ("Can I bring my dog?", "Yes.")
+    assert said_before(thread[:1]) == ()

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from agent.graph.nodes.retrieve import best_found, rest_of_article
-from knowledge.types import Audience, PassageId
+from knowledge.types import Audience, Hit, Passage, PassageId, Query
 from tests.fakes import HashedWordsEmbedder, InMemoryRetriever
 from tests.samples import hit, passage
 
@@ -14,7 +14,7 @@ FEE = passage("fees", "The dog fee is €12, the cat fee is €5.", "Pet fee")
 
 def found_in(texts: list[str]) -> tuple[str, str]:
     """The text that was chosen and the document that it brought."""
-    found = best_found(InMemoryRetriever(EMBEDDER, [STRIKE, DOG, FEE]), EMBEDDER, texts, PUBLIC)
+    found = best_found(InMemoryRetriever(EMBEDDER, [STRIKE, DOG, FEE]), EMBEDDER, texts, (), PUBLIC)
     return found.text, found.hits[0].passage.doc_id
 
 
@@ -26,6 +26,27 @@ def test_a_short_message_that_opens_another_subject_is_searched_alone() -> None:
 def test_a_message_that_finds_nothing_alone_is_searched_with_what_was_said_before() -> None:
     both = "How much is the dog fee?\nand for the other animal?"
     assert found_in(["and for the other animal?", both]) == (both, "fees")
+
+
+def test_a_question_about_what_was_named_before_is_searched_in_its_light() -> None:
+    retriever = Remembering(EMBEDDER, [STRIKE, DOG, FEE])
+    latest, earlier = "How much is it for the week altogether?", ("I bring a dog.", "The dog fee is €12.")
+    found = best_found(retriever, EMBEDDER, [latest], earlier, PUBLIC)
+    assert [query.earlier for query in retriever.asked] == [(), earlier]
+    assert {query.text for query in retriever.asked} == {latest}
+    assert found.text == latest
+
+
+class Remembering(InMemoryRetriever):
+    """Keeps what it was asked."""
+
+    def __init__(self, embedder: HashedWordsEmbedder, passages: list[Passage]) -> None:
+        super().__init__(embedder, passages)
+        self.asked: list[Query] = []
+
+    def search(self, query: Query) -> list[Hit]:
+        self.asked.append(query)
+        return super().search(query)
 
 
 def test_the_rest_of_the_article_is_what_the_search_did_not_bring() -> None:

@@ -1,14 +1,15 @@
 from knowledge.evaluation.page import histogram, render
-from knowledge.evaluation.run import CUTOFFS, Answered, Figures, last_turn
+from knowledge.evaluation.run import CUTOFFS, Answered, Figures, turns
 from knowledge.measure import CorpusDocument, Dataset
 
 HOSTILE = "<script>alert('x')</script>"
 
 
-def test_the_last_turn_of_a_conversation_is_the_request():
-    assert last_turn("Customer: A room.\nAgent: Which town?\nCustomer: Is there\na pool?") == "Is there\na pool?"
-    assert last_turn("Is the Customer: label needed?") == "Is the Customer: label needed?"
-    assert last_turn("Customer: ") == "Customer:"
+def test_a_conversation_is_read_turn_by_turn():
+    talk = "Customer: A room.\nAgent: Which town?\nCustomer: Is there\na pool?"
+    assert turns(talk) == ["A room.", "Which town?", "Is there\na pool?"]
+    assert turns("Is the Customer: label needed?") == ["Is the Customer: label needed?"]
+    assert turns("Customer: ") == ["Customer:"]
 
 
 def test_a_histogram_holds_every_value():

@@ -73,7 +73,7 @@ class CrossEncoderReranker:
                 self._model = self._proven()
             except RerankerUnavailable as error:
                 self._refusal = f"{error}; then start again"
-                raise
+                raise RerankerUnavailable(self._refusal) from error
         return self._model
 
     def _proven(self) -> Any:
@@ -109,7 +109,7 @@ def _opened(folder: Path, threads: int | None) -> Any:
     if threads is not None:
         torch.set_num_threads(threads)
     model = CrossEncoder(str(folder), device="cpu", local_files_only=True, activation_fn=torch.nn.Sigmoid())
-    model.max_length = min(MAX_TOKENS, model.max_length or MAX_TOKENS)
+    model.max_seq_length = min(MAX_TOKENS, model.max_seq_length or MAX_TOKENS)
     return model
 
 

@@ -70,12 +70,13 @@ def build_knowledge(settings: Settings) -> KnowledgeBase:
             embedding_model=settings.embedding_model,
             chroma_url=settings.chroma_url,
             multilingual=settings.multilingual,
-            reranker=_reranker(settings),
+            reranker=reranker_of(settings),
         )
     )
 
 
-def _reranker(settings: Settings) -> Path | RerankerServer | None:
+def reranker_of(settings: Settings) -> Path | RerankerServer | None:
+    """A cross-encoder's folder, or where one is served; None for no reranking."""
     if settings.reranker_url is None or settings.reranker_model is None:
         return settings.reranker
     key = settings.reranker_api_key

@@ -174,10 +174,10 @@ class KnowledgeBase:
             RerankerUnavailable: the reranker's folder can't be used.
             KnowledgeError: the index can't be reached, or was built with another model, or the model is broken.
         """
-        self._index.generation()
-        self.embedder.embed(["ready?"])
         if isinstance(self._rerank.reranker, CrossEncoderReranker):
             self._rerank.reranker.check()
+        self._index.generation()
+        self.embedder.embed(["ready?"])
 
     @property
     def reranker_state(self) -> RerankerState:

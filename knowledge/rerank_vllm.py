@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
@@ -62,11 +62,12 @@ class VllmReranker:
             proven_s: how long the known answers count before they are asked for again.
 
         Raises:
-            RerankerUnavailable: `base_url` is no address.
+            RerankerUnavailable: `base_url` is no address, or `api_key` no key.
         """
-        parts = urlsplit(server.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise RerankerUnavailable("INNKEEPER_RERANKER_URL is not an address; say http://host:port/v1")
+        parts = _address(server.base_url)
+        if server.api_key and not (server.api_key.isascii() and server.api_key.isprintable()):
+            # Caught here, for the library's own error would show it.
+            raise RerankerUnavailable("INNKEEPER_RERANKER_API_KEY holds a line break or another character that no key has")
         self._model = server.model
         self._timeout_s = server.timeout_s
         self._url = server.base_url.rstrip("/") + "/rerank"
@@ -146,7 +147,7 @@ class VllmReranker:
             body = {"model": self._model, "query": _sendable(query), "documents": batch, "instruction": INSTRUCTION}
             try:
                 scores += relevance(self._posted(body), len(batch))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise RerankerUnavailable(
                     f"{self._place} answered with something that is not a list of scores ({error}); is it vLLM's /v1/rerank?"
                 ) from error
@@ -204,14 +205,26 @@ def relevance(answer: object, count: int) -> list[float]:
     scores: dict[int, float] = {}
     for result in results:
         index, value = (result.get("index"), result.get("relevance_score")) if isinstance(result, dict) else (None, None)
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count or index in scores:
-            raise ValueError(f"index {index!r} of {count}")
+        if not isinstance(index, int) or isinstance(index, bool):
+            raise ValueError("a result without an index")
+        if not 0 <= index < count or index in scores:
+            raise ValueError(f"index {index} of {count}")
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
             raise ValueError("a score that is not within 0 to 1")
         scores[index] = float(value)
     if len(scores) != count:
         raise ValueError(f"{len(scores)} scores for {count} texts")
     return [scores[index] for index in range(count)]
+
+
+def _address(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass
+    raise RerankerUnavailable("INNKEEPER_RERANKER_URL is not an address; say http://host:port/v1")
 
 
 def _sendable(text: str) -> str:

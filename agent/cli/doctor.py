@@ -90,7 +90,7 @@ async def _reranker(settings: Settings) -> str:
         if not name:
             return "none configured (INNKEEPER_RERANKER, INNKEEPER_RERANKER_URL); what is found keeps its order"
         await asyncio.to_thread(knowledge.check_reranker)
-        return f"{name}; it answers what is known"
+        return f"{name}; the probe with known answers passed"
     finally:
         knowledge.close()
 

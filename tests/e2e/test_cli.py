@@ -94,7 +94,7 @@ def test_doctor_asks_the_reranker_and_may_reach_it(tmp_path: Path) -> None:
         report = json.loads(run(tmp_path, "doctor", "--json", **server).stdout)
     (check,) = [check for check in report["checks"] if check["name"] == "reranker"]
     assert check["ok"]
-    assert check["detail"] == f"qwen3-reranker, at 127.0.0.1:{reranker.port}; it answers what is known"
+    assert check["detail"] == f"qwen3-reranker, at 127.0.0.1:{reranker.port}; the probe with known answers passed"
 
 
 def test_an_empty_knowledge_base_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The client of vLLM's /v1/rerank against a real server: right, wrong and broken."""
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -173,6 +174,8 @@ def test_check_asks_now(server: RerankServer, make: Make):
         (reply(200, b"<html>dogs in the pool"), "not a list of scores"),
         (reply(200, b"\xff\xfe"), "not a list of scores"),
         (reply(200, b'{"results": [{"index": 0, "relevance_score": NaN}]}'), "within 0 to 1"),
+        (reply(200, b"[" * 100_000), "not a list of scores"),
+        (reply(200, {"results": [{"index": "dogs", "relevance_score": 0.5}]}), "a result without an index"),
         (reply(200, {"results": []}), "0 scores for 3 texts"),
         (reply(200, {"results": [{"index": 7, "relevance_score": 0.5}]}), "index 7 of 3"),
         (reply(200, {"results": [{"index": 1, "relevance_score": 0.5}] * 3}), "index 1 of 3"),
@@ -230,7 +233,7 @@ def test_a_server_that_is_not_there_is_told(make: Make):
         make(RerankServer(9)).score(QUERY, TEXTS)
 
 
-@pytest.mark.parametrize("url", ["vllm:8000", "ftp://vllm/v1", "http://", ""])
+@pytest.mark.parametrize("url", ["vllm:8000", "ftp://vllm/v1", "http://", "", "http://[vllm/v1", "http://vllm:99999/v1"])
 def test_an_address_that_is_none_is_told(url: str):
     with pytest.raises(RerankerUnavailable, match="INNKEEPER_RERANKER_URL"):
         VllmReranker(RerankerServer(url, "m"))
@@ -246,3 +249,10 @@ def test_no_name_or_repr_holds_a_secret():
     assert client.name == "m, at 127.0.0.1:9"
     assert "hush-2" not in repr(server)
     assert "hush" not in client.name + str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["hush-3\n", "hush-3\x00", "hush-3é"])
+def test_a_key_that_can_not_be_sent_is_told_and_not_shown(key: str):
+    with pytest.raises(RerankerUnavailable, match="INNKEEPER_RERANKER_API_KEY") as refused:
+        VllmReranker(RerankerServer("http://127.0.0.1:9/v1", "m", key))
+    assert "hush" not in "".join(traceback.format_exception(refused.value))

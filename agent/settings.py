@@ -155,7 +155,11 @@ def load_settings() -> Settings:
     try:
         settings = Settings(**file_values)
     except ValidationError as error:
-        problems += [f"{_name(e['loc'])}: {e['msg']}" if e["loc"] else str(e["msg"]) for e in error.errors()]
+        problems += [
+            # What is wrong with several of them together names them itself.
+            f"{_name(e['loc'])}: {e['msg']}" if e["loc"] else e["msg"].removeprefix("Value error, ")
+            for e in error.errors()
+        ]
         raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems)) from error
     if problems:
         raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems))

@@ -8,9 +8,9 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.errors import SettingsInvalid
@@ -66,6 +66,14 @@ class Settings(BaseSettings):
     multilingual: bool = Field(
         False, description="find English articles for questions in other languages; needs `pip install 'innkeeper[multilingual]'`"
     )
+    reranker: Path | None = Field(
+        None, description="folder of a cross-encoder that reorders what is found; no reranking if neither this nor a URL is given"
+    )
+    reranker_url: str | None = Field(
+        None, description="vLLM server of a reranker, e.g. http://vllm-rerank:8000/v1, in place of a folder"
+    )
+    reranker_model: str | None = Field(None, description="model name to ask the reranker's server for")
+    reranker_api_key: SecretStr | None = Field(None, description="bearer token of the reranker's server")
 
     llm_base_url: str | None = Field(
         None, description="OpenAI-compatible server, e.g. http://vllm:8000/v1; embedded if not given"
@@ -104,6 +112,18 @@ class Settings(BaseSettings):
                 raise ValueError(f"not JSON: {error}") from error
         return value
 
+    @model_validator(mode="after")
+    def _one_reranker(self) -> Self:
+        if self.reranker and self.reranker_url:
+            raise ValueError("INNKEEPER_RERANKER and INNKEEPER_RERANKER_URL are both given; give the folder or the server")
+        if self.reranker_url and not self.reranker_model:
+            raise ValueError("INNKEEPER_RERANKER_URL needs INNKEEPER_RERANKER_MODEL, the name that the server knows the model by")
+        if (self.reranker_model or self.reranker_api_key) and not self.reranker_url:
+            raise ValueError(
+                "INNKEEPER_RERANKER_MODEL and INNKEEPER_RERANKER_API_KEY are of a server; give INNKEEPER_RERANKER_URL"
+            )
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -135,7 +155,11 @@ def load_settings() -> Settings:
     try:
         settings = Settings(**file_values)
     except ValidationError as error:
-        problems += [f"{_name(e['loc'])}: {e['msg']}" for e in error.errors()]
+        problems += [
+            # What is wrong with several of them together names them itself.
+            f"{_name(e['loc'])}: {e['msg']}" if e["loc"] else e["msg"].removeprefix("Value error, ")
+            for e in error.errors()
+        ]
         raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems)) from error
     if problems:
         raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems))

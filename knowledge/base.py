@@ -14,13 +14,28 @@ from knowledge.fusion import FOREIGN_WORDS_WEIGHT, WORDS_WEIGHT
 from knowledge.index import PAGE, ChromaIndex
 from knowledge.lexical import LexicalIndex
 from knowledge.refresh import SourceState, load_states, note_results
+from knowledge.rerank_local import CrossEncoderReranker
+from knowledge.rerank_step import RerankerState, RerankStep
+from knowledge.rerank_vllm import RerankerServer, VllmReranker
 from knowledge.retriever import HybridRetriever
 from knowledge.rows import StoredCopy
 from knowledge.scopes import OriginScope, Scope, UnlistedScope
 from knowledge.sources.kinds import BaseSource
 from knowledge.sources.opening import open_source
 from knowledge.sync import Progress, Syncer, SyncOptions, SyncRunning, SyncStopped
-from knowledge.types import Audience, Document, Embedder, Hit, Passage, Query, SourceFailure, SourceResult, SyncReport, Vectors
+from knowledge.types import (
+    Audience,
+    Document,
+    Embedder,
+    Hit,
+    Passage,
+    Query,
+    Reranker,
+    SourceFailure,
+    SourceResult,
+    SyncReport,
+    Vectors,
+)
 from knowledge.usage import UsageRecord
 
 
@@ -34,6 +49,7 @@ class KnowledgeSettings:
         chroma_url: `http://host:port` of a Chroma server; embedded if None.
         threads: threads of the embedding model, for the whole process; the library's choice if None.
         multilingual: also embed with multilingual-e5-small, which finds passages for questions in other languages.
+        reranker: folder of a cross-encoder, or where one is served; searches are not reranked if None.
     """
 
     data_dir: Path
@@ -41,17 +57,22 @@ class KnowledgeSettings:
     chroma_url: str | None = None
     threads: int | None = None
     multilingual: bool = False
+    reranker: Path | RerankerServer | None = None
 
 
 class KnowledgeBase:
     """Ingest and search. Nothing is opened before first use; safe to share between threads."""
 
-    def __init__(self, settings: KnowledgeSettings, embedder: Embedder | None = None) -> None:
+    def __init__(self, settings: KnowledgeSettings, embedder: Embedder | None = None, rerank: RerankStep | None = None) -> None:
         """Opens nothing yet.
 
         Args:
             settings: where things are.
             embedder: used in place of the one that the settings name, e.g. one that is loaded already.
+            rerank: used in place of one with the reranker that the settings name.
+
+        Raises:
+            RerankerUnavailable: the reranker's URL is no address.
         """
         self.embedder: Embedder = embedder or _embedder(settings)
         self._fetched = settings.data_dir / "fetched"
@@ -61,7 +82,10 @@ class KnowledgeBase:
         self._syncer = Syncer(settings.data_dir, self._index, self._lexical, self.embedder)
         self.usage = UsageRecord(settings.data_dir / "usage.sqlite3")
         foreign = FOREIGN_WORDS_WEIGHT if settings.multilingual else WORDS_WEIGHT
-        self._retriever = HybridRetriever(self._index, self._lexical, self.embedder, self._syncer.mend_lexical, foreign)
+        self._rerank = rerank or RerankStep(_reranker(settings))
+        self._retriever = HybridRetriever(
+            self._index, self._lexical, self.embedder, self._syncer.mend_lexical, foreign, self._rerank
+        )
 
     def search(self, query: Query) -> list[Hit]:
         """See `HybridRetriever.search`. What is found is counted, by passage and day; the question is not kept."""
@@ -144,21 +168,46 @@ class KnowledgeBase:
                 yield from ((p, vectors[p.passage_id]) for p in page if p.passage_id in vectors)
 
     def check(self) -> None:
-        """Ready to search?
+        """Ready to search? A reranker's server that is away is no reason against it: see `check_reranker`.
 
         Raises:
+            RerankerUnavailable: the reranker's folder can't be used.
             KnowledgeError: the index can't be reached, or was built with another model, or the model is broken.
         """
+        if isinstance(self._rerank.reranker, CrossEncoderReranker):
+            self._rerank.reranker.check()
         self._index.generation()
         self.embedder.embed(["ready?"])
+
+    @property
+    def reranker_state(self) -> RerankerState:
+        """Which reranker there is, and how it goes."""
+        return self._rerank.state
+
+    def check_reranker(self) -> None:
+        """Does the reranker answer what is known? Asks nothing if there is none.
+
+        Raises:
+            RerankerUnavailable: it can't be loaded or reached, or its scores are wrong.
+        """
+        if self._rerank.reranker is not None:
+            self._rerank.reranker.check()
 
     def close(self) -> None:
         """Release files and connections, and write what is still to be counted."""
         self.usage.close()
         self._index.close()
         self._lexical.close()
+        if isinstance(self._rerank.reranker, VllmReranker):
+            self._rerank.reranker.close()
 
 
 def _embedder(settings: KnowledgeSettings) -> Embedder:
     english = SentenceTransformerEmbedder(settings.embedding_model, settings.threads)
     return BothEmbedder(english, E5Embedder(settings.threads)) if settings.multilingual else english
+
+
+def _reranker(settings: KnowledgeSettings) -> Reranker | None:
+    if isinstance(settings.reranker, RerankerServer):
+        return VllmReranker(settings.reranker)
+    return CrossEncoderReranker(settings.reranker, settings.threads) if settings.reranker is not None else None

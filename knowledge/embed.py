@@ -1,4 +1,4 @@
-"""Turns texts into vectors with a sentence-transformers model from a local folder. The only importer of that library.
+"""Turns texts into vectors with a sentence-transformers model from a local folder.
 
 Models of BERT's and RoBERTa's shape run in eight bits (`knowledge.onnx_model`); all others as the library runs them.
 """

@@ -7,6 +7,7 @@ KnowledgeError
   IndexUnavailable     the vector or word index can't be reached or written now; try again
   IndexMismatch        the index was built with another embedding model; refuse to start
   EmbeddingUnavailable the embedding model is missing or broken; refuse to start
+  RerankerUnavailable  the reranker is missing, broken, away or wrong; searches go on without it
   DatasetUnreadable    a data set to measure on can't be read or understood
 """
 
@@ -66,6 +67,10 @@ class IndexMismatch(KnowledgeError):
 
 class EmbeddingUnavailable(KnowledgeError):
     """The embedding model is missing or broken."""
+
+
+class RerankerUnavailable(KnowledgeError):
+    """The reranker can't be loaded or reached, or its scores can't be trusted."""
 
 
 class DatasetUnreadable(KnowledgeError):

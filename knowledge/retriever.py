@@ -11,6 +11,7 @@ from knowledge.fusion import WORDS_WEIGHT, Nearness, fuse
 from knowledge.index import ChromaIndex
 from knowledge.lexical import LexicalIndex, Match
 from knowledge.request import Request, understand
+from knowledge.rerank_step import RerankStep
 from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors, passage_id
 
 CANDIDATES = 60
@@ -30,6 +31,7 @@ class HybridRetriever:
         embedder: Embedder,
         mend_lexical: Callable[[], None],
         foreign_words_weight: float = WORDS_WEIGHT,
+        rerank: RerankStep | None = None,
     ) -> None:
         """Builds on opened parts.
 
@@ -39,12 +41,14 @@ class HybridRetriever:
             embedder: the one that the index was built with.
             mend_lexical: builds the word index again when it doesn't mirror Chroma.
             foreign_words_weight: in place of `WORDS_WEIGHT` for a query that is not English.
+            rerank: reorders the best candidates; nothing does if None.
         """
         self._index = index
         self._lexical = lexical
         self._embedder = embedder
         self._mend_lexical = mend_lexical
         self._foreign_words_weight = foreign_words_weight
+        self._rerank = rerank or RerankStep()
 
     def search(self, query: Query) -> list[Hit]:
         """Best first, at most `query.k`; [] for an empty query. Only `query.audiences` are ever looked at.
@@ -121,7 +125,7 @@ class HybridRetriever:
         matches: Mapping[PassageId, Match],
     ) -> list[Hit]:
         # Twice as many as asked for: another process may have deleted some since this one opened its graph.
-        shortlist = ranked[: 2 * query.k]
+        shortlist = ranked[: max(2 * query.k, self._rerank.depth)]
         passages: dict[PassageId, Passage] = {}
         for audience in sorted(query.audiences):
             passages |= self._index.fetch(audience, [i for i, _ in shortlist if homes[i] is audience])
@@ -131,4 +135,4 @@ class HybridRetriever:
             # Looked at once more, whatever the collections and the word index said.
             if i in passages and passages[i].audience in query.audiences
         ]
-        return hits[: query.k]
+        return self._rerank.apply(query, hits)[: query.k]

@@ -179,3 +179,24 @@ class Embedder(Protocol):
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """The same for what to look for among texts that `embed` has embedded."""
         ...
+
+
+class Reranker(Protocol):
+    """Judges how well texts answer a query, reading both together. Blocking; safe to share between threads."""
+
+    @property
+    def name(self) -> str:
+        """The model and where it runs, for people. Holds no secret."""
+        ...
+
+    def score(self, query: str, texts: Sequence[str]) -> list[float]:
+        """One number a text, 0 to 1, higher is more relevant, in the order of `texts`; [] for none.
+
+        Raises:
+            RerankerUnavailable: it can't be loaded or reached, or its scores can't be trusted.
+        """
+        ...
+
+    def check(self) -> None:
+        """Ready to score? Raises `RerankerUnavailable`."""
+        ...

@@ -24,6 +24,7 @@ async def examine(settings: Settings) -> dict[str, Any]:
         "data folder": _data_folder,
         "policies": _policies,
         "knowledge": _knowledge,
+        "reranker": _reranker,
         "redis": probes.redis,
         "model": probes.model,
         "helpdesks": _helpdesks,
@@ -78,6 +79,18 @@ async def _knowledge(settings: Settings) -> str:
             raise AgentError("the knowledge base is empty; fill it with `innkeeper ingest PATH` (or `--samples`)")
         told = ", ".join(f"{count} {audience}" for audience, count in counts.items())
         return f"{told} passages; embedding model {knowledge.embedder.name}"
+    finally:
+        knowledge.close()
+
+
+async def _reranker(settings: Settings) -> str:
+    knowledge = parts.build_knowledge(settings)
+    try:
+        name = knowledge.reranker_state.name
+        if not name:
+            return "none configured (INNKEEPER_RERANKER, INNKEEPER_RERANKER_URL); what is found keeps its order"
+        await asyncio.to_thread(knowledge.check_reranker)
+        return f"{name}; the probe with known answers passed"
     finally:
         knowledge.close()
 

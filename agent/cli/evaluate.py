@@ -59,11 +59,15 @@ def _retrieval(folder: Path, page: Path | None, data: Path | None, most: int | N
         # Embedded whatever the settings say: the company's own index is not for trying things.
         knowledge = parts.build_knowledge(settings.model_copy(update={"data_dir": home / dataset.name, "chroma_url": None}))
         stack.callback(knowledge.close)
+        knowledge.check_reranker()
         with show.progress("ingesting") as step:
             index_s = run.fill(knowledge, dataset, step)
         with show.progress("searching") as step:
             answered = run.ask(knowledge, dataset, asked, step)
         figures = run.figures(knowledge, dataset, answered, index_s)
+        if (state := knowledge.reranker_state).passed_over:
+            # Figures of two orders are of none.
+            raise AgentError(f"{state.passed_over} searches went on without the reranker; measure again: {state.reason}")
     if page is not None:
         _write(page, figures, answered, dataset)
     show.as_json(asdict(figures)) if json else _show(figures, page)

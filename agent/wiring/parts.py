@@ -21,6 +21,7 @@ from agent.settings import Settings
 from agent.telemetry import EGRESS_REFUSED, TURN_SECONDS, TURNS
 from agent.types import Author, Citation, Decision, Message, Outcome, PolicyTrace, Usage
 from knowledge.base import KnowledgeBase, KnowledgeSettings
+from knowledge.rerank_vllm import RerankerServer
 from knowledge.types import Audience, Hit, Passage, Trust
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
@@ -38,7 +39,7 @@ STATE_TYPES: tuple[type, ...] = (
 def guard_egress(settings: Settings, *more: str | None) -> EgressGuard:
     """Let this process reach the configured services, and no more; write refusals where `doctor` looks."""
     guard = install()
-    guard.allow(settings.redis_url, settings.chroma_url, settings.llm_base_url, *more)
+    guard.allow(settings.redis_url, settings.chroma_url, settings.llm_base_url, settings.reranker_url, *more)
     guard.allow(*(desk.reply_url for desk in settings.helpdesks.values()))
     guard.log_path = refusals_path(settings)
     guard.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,15 +63,24 @@ def build_policies(settings: Settings) -> PolicyEngine:
 
 
 def build_knowledge(settings: Settings) -> KnowledgeBase:
-    """Opens nothing yet."""
+    """Opens nothing yet. Raises `RerankerUnavailable` for a URL that is none."""
     return KnowledgeBase(
         KnowledgeSettings(
             data_dir=settings.data_dir,
             embedding_model=settings.embedding_model,
             chroma_url=settings.chroma_url,
             multilingual=settings.multilingual,
+            reranker=reranker_of(settings),
         )
     )
+
+
+def reranker_of(settings: Settings) -> Path | RerankerServer | None:
+    """A cross-encoder's folder, or where one is served; None for no reranking."""
+    if settings.reranker_url is None or settings.reranker_model is None:
+        return settings.reranker
+    key = settings.reranker_api_key
+    return RerankerServer(settings.reranker_url, settings.reranker_model, key.get_secret_value() if key else None)
 
 
 def pick_profile(settings: Settings) -> ModelProfile:

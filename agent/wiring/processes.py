@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from agent.adapters.checkpoints import open_checkpointer
@@ -19,7 +19,7 @@ from agent.types import ConversationId, Message, Outcome, RunId
 from agent.wiring import parts
 from agent.wiring.http import serve_app
 from agent.wiring.refresh import SourceRefresher
-from knowledge.errors import KnowledgeError
+from knowledge.errors import KnowledgeError, RerankerUnavailable
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,14 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
         saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES))
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
         context = await asyncio.to_thread(parts.build_context, chat, profile, knowledge, policies, settings.worker_concurrency)
-        with suppress(KnowledgeError):
+        try:
             # Opens the index, which takes seconds, before the first question of /readyz or of a customer. If it can't
             # be reached now, /readyz tells and turns wait.
             await asyncio.to_thread(knowledge.check)
+        except RerankerUnavailable:
+            raise  # a folder that can't be used stays so
+        except KnowledgeError:
+            pass
         conversations = RedisConversations(redis)
         turns = Turns(
             graph=build_graph(saver),

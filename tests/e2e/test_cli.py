@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.product import run
+from tests.integration.knowledge.rerank_server import reranking
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +79,22 @@ def test_doctor_says_what_is_missing(data_dir: Path) -> None:
     found = {check["name"]: check for check in report["checks"]}
     assert [name for name, check in found.items() if not check["ok"]] == ["redis"]
     assert "innkeeper up" in found["redis"]["detail"]
+
+
+def test_doctor_asks_the_reranker_and_may_reach_it(tmp_path: Path) -> None:
+    server = {"INNKEEPER_RERANKER_URL": "http://localhost:9/v1", "INNKEEPER_RERANKER_MODEL": "qwen3-reranker"}
+    report = json.loads(run(tmp_path, "doctor", "--json", **server).stdout)
+    found = {check["name"]: check for check in report["checks"]}
+    assert not found["reranker"]["ok"]
+    assert "the reranker at localhost:9 can't be reached" in found["reranker"]["detail"]
+    assert "localhost:9" in report["egress"]["allowed"]
+
+    with reranking() as reranker:
+        server["INNKEEPER_RERANKER_URL"] = reranker.base_url
+        report = json.loads(run(tmp_path, "doctor", "--json", **server).stdout)
+    (check,) = [check for check in report["checks"] if check["name"] == "reranker"]
+    assert check["ok"]
+    assert check["detail"] == f"qwen3-reranker, at 127.0.0.1:{reranker.port}; the probe with known answers passed"
 
 
 def test_an_empty_knowledge_base_is_named(tmp_path: Path) -> None:

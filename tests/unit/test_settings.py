@@ -119,3 +119,37 @@ def test_other_languages_are_switched_on_by_a_word(monkeypatch: pytest.MonkeyPat
     assert not load_settings().multilingual
     monkeypatch.setenv("INNKEEPER_MULTILINGUAL", "true")
     assert load_settings().multilingual
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"RERANKER": "/m", "RERANKER_URL": "http://x/v1", "RERANKER_MODEL": "m"},
+            "RERANKER and INNKEEPER_RERANKER_URL are both",
+        ),
+        ({"RERANKER_URL": "http://x/v1"}, "needs INNKEEPER_RERANKER_MODEL"),
+        ({"RERANKER_MODEL": "m"}, "give INNKEEPER_RERANKER_URL"),
+        ({"RERANKER": "/m", "RERANKER_API_KEY": "hush-4"}, "give INNKEEPER_RERANKER_URL"),
+    ],
+)
+def test_a_reranker_is_a_folder_or_a_server(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], said: str) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"INNKEEPER_{name}", value)
+    with pytest.raises(SettingsInvalid, match=said) as refused:
+        load_settings()
+    assert "Value error" not in str(refused.value)
+    assert "hush" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_reranker_is_taken_to_the_knowledge_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from agent.wiring.parts import reranker_of
+    from knowledge.rerank_vllm import RerankerServer
+
+    assert reranker_of(load_settings()) is None
+    monkeypatch.setenv("INNKEEPER_RERANKER", str(tmp_path))
+    assert reranker_of(load_settings()) == tmp_path
+    monkeypatch.delenv("INNKEEPER_RERANKER")
+    config(monkeypatch, tmp_path, "reranker_url = 'http://x/v1'\nreranker_model = 'm'\nreranker_api_key = 'hush-5'\n")
+    assert reranker_of(load_settings()) == RerankerServer("http://x/v1", "m", "hush-5")
+    assert "hush" not in repr(load_settings()) + repr(reranker_of(load_settings()))

@@ -12,6 +12,7 @@ from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
 from tests.integration.knowledge.help_centre import ARTICLES, put
 from tests.integration.knowledge.web_site import WebSite, serving
+from tests.integration.knowledge.word_reranker import word_reranker
 
 REPOSITORY = Path(__file__).parents[3]
 CHILD = Path(__file__).with_name("child.py")
@@ -32,6 +33,12 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def embedder() -> SentenceTransformerEmbedder:
     return SentenceTransformerEmbedder(threads=1)
+
+
+@pytest.fixture(scope="session")
+def word_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a cross-encoder that likes texts with the query's words."""
+    return word_reranker(tmp_path_factory.mktemp("rerankers") / "words")
 
 
 @pytest.fixture

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from knowledge import titles
 from knowledge.errors import IndexUnavailable
-from knowledge.types import Audience, Passage, PassageId
+from knowledge.partitions import Partition
+from knowledge.types import Passage, PassageId
 
 if TYPE_CHECKING:
     import tantivy
 
-SCHEMA = "2"
+SCHEMA = "3"
 """Raise it when fields or analysis change: word indexes are then built again."""
 BOOSTS = {"title": 1.5, "headings": 1.2, "text": 1.0}
 MAX_TERMS = 100
@@ -32,6 +33,8 @@ MAX_TERMS = 100
 NAMED = 2.0
 """How much a named term in a title counts beside the words, when passages about what was named are gathered."""
 _HEAP_BYTES = 50_000_000
+Placed = tuple[Partition, Passage]
+"""A passage with where it is in Chroma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +61,25 @@ class LexicalIndex:
             return self._pointer[1] if self._refresh() and self._pointer else None
 
     def search(
-        self, text: str, named: Mapping[str, float], audiences: frozenset[Audience], k: int
-    ) -> list[tuple[PassageId, Audience]]:
-        """Passages that have the words of a text, and such whose title has what was named, with their audience.
+        self, text: str, named: Mapping[str, float], partitions: Sequence[Partition], k: int
+    ) -> list[tuple[PassageId, Partition]]:
+        """Passages that have the words of a text, and such whose title has what was named, with where they are.
 
         Args:
             text: words, never query syntax.
             named: terms that were named before, with how much each counts (see `titles.named_in`).
-            audiences: only these are looked at.
+            partitions: only these are looked at.
             k: most passages for the words, and again for the names.
         """
         with self._lock, self._translated("search"):
-            if not self._refresh() or self._index is None or not audiences:
+            if not self._refresh() or self._index is None or not partitions:
                 return []
             searcher = self._index.searcher()
             words = self._words(text, searcher)
             queries = [query for query in (words, self._about(words, named, searcher)) if query is not None]
-            found = [row for query in queries for row in _rows(searcher, self._only("audience", audiences, query), k)]
-            return list(dict.fromkeys((PassageId(doc["passage_id"][0]), Audience(doc["audience"][0])) for _, doc in found))
+            homes = {partition.name: partition for partition in partitions}
+            found = [row for query in queries for row in _rows(searcher, self._only("partition", homes, query), k)]
+            return list(dict.fromkeys((PassageId(doc["passage_id"][0]), homes[doc["partition"][0]]) for _, doc in found))
 
     def matches(self, text: str, named: Mapping[str, float], ids: Sequence[PassageId]) -> dict[PassageId, Match]:
         """How well those of the passages that the index has match the words and the names."""
@@ -88,7 +92,7 @@ class LexicalIndex:
             shares = {title: titles.share(title, named, count, searcher.num_docs) for title in {d["title"][0] for _, d in rows}}
             return {PassageId(doc["passage_id"][0]): Match(score, shares[doc["title"][0]]) for score, doc in rows}
 
-    def apply(self, added: Iterable[Passage], removed: Sequence[PassageId], generation: str) -> None:
+    def apply(self, added: Iterable[Placed], removed: Sequence[PassageId], generation: str) -> None:
         """Bring the index from the generation it mirrors to the next one. Call it under the sync lock."""
         with self._lock, self._translated("write"):
             if not self._refresh() or self._index is None or self._pointer is None:
@@ -101,7 +105,7 @@ class LexicalIndex:
             writer.wait_merging_threads()
             self._point_to(self._pointer[0], generation)
 
-    def rebuild(self, passages: Iterable[Passage], generation: str) -> None:
+    def rebuild(self, passages: Iterable[Placed], generation: str) -> None:
         """Build a new index and put it in place of the old one in one step. Call it under the sync lock."""
         import tantivy
 
@@ -217,7 +221,7 @@ def _schema() -> "tantivy.Schema":
     import tantivy
 
     builder = tantivy.SchemaBuilder()
-    for name in ("passage_id", "audience"):
+    for name in ("passage_id", "partition"):
         builder.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic")
     for name in BOOSTS:
         builder.add_text_field(name, stored=name == "title", tokenizer_name="words", index_option="freq")
@@ -228,13 +232,13 @@ def _register(index: "tantivy.Index") -> None:
     index.register_tokenizer("words", titles.analyzer())
 
 
-def _add(writer: "tantivy.IndexWriter", passages: Iterable[Passage], schema: "tantivy.Schema") -> None:
+def _add(writer: "tantivy.IndexWriter", passages: Iterable[Placed], schema: "tantivy.Schema") -> None:
     import tantivy
 
-    for passage in passages:
+    for partition, passage in passages:
         doc = tantivy.Document()
         doc.add_text("passage_id", passage.passage_id)
-        doc.add_text("audience", passage.audience.value)
+        doc.add_text("partition", partition.name)
         doc.add_text("title", passage.title)
         doc.add_text("headings", "\n".join(passage.heading_path))
         doc.add_text("text", passage.text)

@@ -9,6 +9,7 @@ from knowledge.english import foreignness
 from knowledge.fusion import WORDS_WEIGHT, Nearness, fuse
 from knowledge.index import ChromaIndex
 from knowledge.lexical import LexicalIndex, Match
+from knowledge.partitions import Partition, home_of, serves
 from knowledge.request import parts_of
 from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors, passage_id
 
@@ -44,7 +45,9 @@ class HybridRetriever:
         self._foreign_words_weight = foreign_words_weight
 
     def search(self, query: Query) -> list[Hit]:
-        """Best first, at most `query.k`; [] for an empty query. Only `query.audiences` are ever looked at.
+        """Best first, at most `query.k`; [] for an empty query.
+
+        Only the partitions for `query.audiences` and `query.languages` are ever looked at.
 
         Raises:
             IndexUnavailable: the index can't be read now.
@@ -58,16 +61,15 @@ class HybridRetriever:
         vector = self._vector(query)
         named = titles.named_in(query.earlier)
         depth = max(CANDIDATES, 2 * query.k)
-        by_words = self._lexical.search(query.text, named, query.audiences, depth)
-        near: dict[PassageId, Nearness] = {}
-        homes: dict[PassageId, Audience] = {}
-        for audience in sorted(query.audiences):
-            found = dict(self._index.search(vector, audience, depth))
-            asked = self._index.search_asked(vector, audience, depth)
-            others = {i for i, home in by_words if home is audience}.union(asked) - set(found)
-            found |= self._cosines(vector, audience, sorted(others))
-            near |= {i: Nearness(cosine, asked.get(i, -1.0)) for i, cosine in found.items()}
-            homes |= dict.fromkeys(found, audience)
+        partitions = self._index.partitions(query.audiences, query.languages)
+        found = self._index.search(vector, partitions, depth)
+        asked = self._index.search_asked(vector, partitions, depth)
+        by_words = self._lexical.search(query.text, named, partitions, depth)
+        homes = {**dict(by_words), **{one.passage_id: one.partition for one in (*asked, *found)}}
+        cosines = {one.passage_id: one.cosine for one in found}
+        cosines |= self._cosines(vector, {i: home for i, home in homes.items() if i not in cosines})
+        ways = {one.passage_id: one.cosine for one in asked}
+        near = {i: Nearness(cosine, ways.get(i, -1.0)) for i, cosine in cosines.items()}
         matches = self._lexical.matches(query.text, named, sorted(near))
         words_weight = WORDS_WEIGHT + (self._foreign_words_weight - WORDS_WEIGHT) * foreignness(query.text)
         return self._hits(query, fuse(near, matches, words_weight), homes, near, matches)
@@ -88,28 +90,33 @@ class HybridRetriever:
             return []
         places = range(max(0, passage.ordinal - REACH), passage.ordinal + REACH + 1)
         ids = [passage_id(passage.doc_id, passage.version, place) for place in places]
-        return sorted(self._index.fetch(passage.audience, ids).values(), key=lambda found: found.ordinal)
+        # An index of a former layout, until the next sync, has all languages of an audience together.
+        homes = (home_of(passage), Partition(passage.audience))
+        found = next(filter(None, (self._index.fetch(dict.fromkeys(ids, home)) for home in homes)), {})
+        return sorted(found.values(), key=lambda one: one.ordinal)
 
-    def _cosines(self, vector: Vectors, audience: Audience, ids: list[PassageId]) -> dict[PassageId, float]:
-        return {i: float(np.dot(row, vector)) for i, row in self._index.vectors(audience, ids).items()}
+    def _cosines(self, vector: Vectors, homes: Mapping[PassageId, Partition]) -> dict[PassageId, float]:
+        return {i: float(np.dot(row, vector)) for i, row in self._index.vectors(homes).items()}
 
     def _hits(
         self,
         query: Query,
         ranked: list[tuple[PassageId, float]],
-        homes: dict[PassageId, Audience],
+        homes: Mapping[PassageId, Partition],
         near: dict[PassageId, Nearness],
         matches: Mapping[PassageId, Match],
     ) -> list[Hit]:
         # Twice as many as asked for: another process may have deleted some since this one opened its graph.
         shortlist = ranked[: 2 * query.k]
-        passages: dict[PassageId, Passage] = {}
-        for audience in sorted(query.audiences):
-            passages |= self._index.fetch(audience, [i for i, _ in shortlist if homes[i] is audience])
+        passages = self._index.fetch({i: homes[i] for i, _ in shortlist})
         hits = [
             Hit(passages[i], score, near[i].passage, matches.get(i, Match()).words, near[i].best)
             for i, score in shortlist
-            # Looked at once more, whatever the collections and the word index said.
-            if i in passages and passages[i].audience in query.audiences
+            # Looked at once more, whatever the partitions and the word index said.
+            if i in passages and _may_be_found(passages[i], query)
         ]
         return hits[: query.k]
+
+
+def _may_be_found(passage: Passage, query: Query) -> bool:
+    return passage.audience in query.audiences and serves(passage.language, query.languages)

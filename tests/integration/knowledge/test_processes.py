@@ -32,7 +32,7 @@ def state(base: KnowledgeBase) -> set[tuple[str, str, str, int]]:
 
 
 def word_hits(base: KnowledgeBase, text: str) -> set[str]:
-    return {i for i, _, _ in base._lexical.search(text, BOTH, 10_000)}
+    return {i for i, _ in base._lexical.search(text, {}, base._index.partitions(), 10_000)}
 
 
 def test_a_reader_sees_what_another_process_wrote_changed_and_removed(base: KnowledgeBase, docs: Path, data: Path, child: Child):

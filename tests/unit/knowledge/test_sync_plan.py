@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from knowledge import chunk
+from knowledge.partitions import home_of
 from knowledge.plan import make_plan
 from knowledge.rows import StoredCopy
 from knowledge.scopes import PathScope
@@ -15,7 +16,7 @@ def stored(document: Document, **changes: object) -> StoredCopy:
     copy = StoredCopy(
         doc_id=document.doc_id,
         version=document.version,
-        audience=document.audience,
+        partition=home_of(document),
         source=document.source,
         title=document.title,
         layout=chunk.LAYOUT,

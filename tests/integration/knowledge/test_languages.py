@@ -8,6 +8,7 @@ import pytest
 from knowledge import chroma, chunk
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
+from knowledge.health.shelf import make_shelf
 from knowledge.partitions import Partition, home_of
 from knowledge.points import entry_of, texts_of
 from knowledge.rows import metadata_of
@@ -173,6 +174,8 @@ def test_a_sync_that_was_killed_while_it_put_a_folder_in_order_is_mended(
         entry = entry_of(document, passages, dict(zip(texts, embedder.embed(texts), strict=True)))
         base._index.write([entry], chunk.LAYOUT)
     assert len(places(base)["dogs-de"]) == 2
+    shelved = make_shelf(base.everything(), {})
+    assert sorted(article.doc_id for article, _ in shelved.passages()) == sorted(TEXTS)
     assert found(base, audiences=BOTH) == set(TEXTS)
     assert found(base, "de") == {"dogs-de", "dogs-at", "dogs-any"}
     base.sync([shelf])

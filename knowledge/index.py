@@ -53,7 +53,7 @@ class ChromaIndex:
 
     def __init__(self, *, folder: Path, url: str | None, embedder: Embedder) -> None:
         """Nothing is opened yet. For `folder` and `url` see `ChromaStore`; only the embedder's name is used."""
-        self._store = ChromaStore(folder=folder, url=url, embedder=embedder.name)
+        self._store = ChromaStore(folder=folder, url=url, embedder=embedder)
 
     def generation(self) -> str:
         """Changes with every sync that wrote something. Opens the folder again if another process wrote.

@@ -17,7 +17,7 @@ import filelock
 from knowledge import chroma
 from knowledge.errors import IndexMismatch
 from knowledge.partitions import Kind, Partition, collection_metadata, collection_name, recognise
-from knowledge.types import Audience
+from knowledge.types import Audience, Embedder
 
 if TYPE_CHECKING:
     from chromadb.api import ServerAPI
@@ -39,13 +39,13 @@ nor of 256, and left up to 10,000 rows in the log for every opening to replay.
 class ChromaStore:
     """Opens at first use. Safe to share between threads, and between processes that open the same folder."""
 
-    def __init__(self, *, folder: Path, url: str | None, embedder: str) -> None:
+    def __init__(self, *, folder: Path, url: str | None, embedder: Embedder) -> None:
         """Nothing is opened yet.
 
         Args:
             folder: where an embedded Chroma keeps its files, and the lock of this index.
             url: `http://host:port` of a Chroma server; embedded if None.
-            embedder: name of the one whose vectors are kept; an index with vectors of another one is refused.
+            embedder: only its name is used; an index with vectors of another one is refused.
         """
         self._folder = folder
         self._url = url
@@ -89,7 +89,7 @@ class ChromaStore:
         """Leave a new generation for the other processes. Raises as `reading`."""
         with self.writing("write its state"):
             root = self._collections[Kind.PASSAGES, ROOT]
-            root.modify(metadata={**collection_metadata(ROOT), "embedder": self._embedder, "generation": generation})
+            root.modify(metadata={**collection_metadata(ROOT), "embedder": self._embedder.name, "generation": generation})
             self._generation = generation
 
     def reopen(self) -> None:
@@ -158,7 +158,7 @@ class ChromaStore:
         model = api.get_or_create_collection(
             name=collection_name(kind, partition),
             configuration={"hnsw": {"space": "cosine", "ef_search": EF_SEARCH}},
-            metadata={**collection_metadata(partition), "embedder": self._embedder},
+            metadata={**collection_metadata(partition), "embedder": self._embedder.name},
         )
         return Collection(api, model, None)
 
@@ -176,10 +176,10 @@ class ChromaStore:
         assert self._api is not None
         found: dict[str, Any] = dict(self._api.get_collection(collection_name(Kind.PASSAGES, ROOT)).metadata or {})
         state = {str(key): str(value) for key, value in found.items()}
-        if (built_with := state.get("embedder")) != self._embedder:
+        if (built_with := state.get("embedder")) != self._embedder.name:
             raise IndexMismatch(
                 f"the index at {self._where} was built with the embedding model {built_with}, and this is "
-                f"{self._embedder}. Use the former model, or remove the index and ingest again."
+                f"{self._embedder.name}. Use the former model, or remove the index and ingest again."
             )
         return state
 

@@ -157,14 +157,14 @@ class KnowledgeBase:
 
     def documents(self) -> list[StoredCopy]:
         """Every document with its source, audience and passage ids, in the order of their ids."""
-        return sorted(self._index.catalogue(), key=lambda copy: (copy.doc_id, copy.audience))
+        return sorted(self._index.catalogue(), key=lambda copy: (copy.doc_id, copy.partition.name))
 
     def everything(self) -> Iterator[tuple[Passage, Vectors]]:
         """Every passage with its vector, float32 [d], page by page. What is removed meanwhile may lack."""
-        for audience in Audience:
-            passages = self._index.passages(audience)
+        for partition in self._index.partitions():
+            passages = self._index.passages(partition)
             while page := list(islice(passages, PAGE)):
-                vectors = self._index.vectors(audience, [passage.passage_id for passage in page])
+                vectors = self._index.vectors({passage.passage_id: partition for passage in page})
                 yield from ((p, vectors[p.passage_id]) for p in page if p.passage_id in vectors)
 
     def check(self) -> None:

@@ -1,6 +1,6 @@
 """Starts and stops Chroma, embedded or as a client of a server, and turns its errors into ours.
 
-With `knowledge.index` the only importer of chromadb.
+With `knowledge.store` and `knowledge.index` the only importer of chromadb.
 """
 
 import sqlite3

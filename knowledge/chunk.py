@@ -11,8 +11,9 @@ from functools import lru_cache
 
 from knowledge.types import Document, Passage, passage_id
 
-LAYOUT = "5"
-"""Raise it when this module cuts differently, or a document gets other points: it is then cut and embedded again."""
+LAYOUT = "6"
+"""Raise it when this module cuts differently, or a document gets other points or another partition: it is then cut and
+embedded again."""
 LIMIT = 170
 """Most words in a passage; title and headings are embedded with it and need room too."""
 GOAL = 150

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from knowledge import chunk
+from knowledge.partitions import home_of
 from knowledge.rows import Labels, StoredCopy, labels_of
 from knowledge.scopes import OriginScope, Scope, is_protected
 from knowledge.types import Document, DocumentId, SourceFailure, SourceResult
@@ -139,6 +140,10 @@ def _compare(documents: Sequence[Document], copies: Mapping[DocumentId, Sequence
     for document in documents:
         mine = copies.get(document.doc_id, [])
         kept = next((copy for copy in mine if _is_current(copy, document)), None)
+        if kept is not None and any(copy is not kept and copy.version == kept.version for copy in mine):
+            # A killed sync left the same passages in two partitions. They are written once more, or removing the old ones
+            # would take them from the word index, which knows a passage by its id.
+            kept = None
         labels = labels_of(document)
         if kept is None:
             found.write.append(document)
@@ -157,7 +162,7 @@ def _is_current(copy: StoredCopy, document: Document) -> bool:
     return (
         copy.is_complete
         and copy.version == document.version
-        and copy.audience is document.audience
+        and copy.partition == home_of(document)
         and copy.layout == chunk.LAYOUT
     )
 

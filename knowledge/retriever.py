@@ -10,6 +10,7 @@ from knowledge.english import foreignness
 from knowledge.fusion import WORDS_WEIGHT, Nearness, fuse
 from knowledge.index import ChromaIndex
 from knowledge.lexical import LexicalIndex, Match
+from knowledge.partitions import Partition, home_of, serves
 from knowledge.request import Request, understand
 from knowledge.rerank_step import RerankStep
 from knowledge.types import Audience, Embedder, Hit, Passage, PassageId, Query, Vectors, passage_id
@@ -51,7 +52,9 @@ class HybridRetriever:
         self._rerank = rerank or RerankStep()
 
     def search(self, query: Query) -> list[Hit]:
-        """Best first, at most `query.k`; [] for an empty query. Only `query.audiences` are ever looked at.
+        """Best first, at most `query.k`; [] for an empty query.
+
+        Only the partitions for `query.audiences` and `query.languages` are ever looked at.
 
         Raises:
             IndexUnavailable: the index can't be read now.
@@ -66,17 +69,16 @@ class HybridRetriever:
         named = titles.named_in((*query.earlier, query.text) if request.needs else query.earlier)
         vector, needs = self._vectors(request)
         depth = max(CANDIDATES, 2 * query.k)
-        by_words = self._lexical.search(query.text, named, query.audiences, depth)
-        near: dict[PassageId, Nearness] = {}
-        homes: dict[PassageId, Audience] = {}
-        for audience in sorted(query.audiences):
-            found = dict(self._index.search(vector, audience, depth))
-            asked = self._index.search_asked(vector, audience, depth)
-            others = {i for i, home in by_words if home is audience}.union(asked) - set(found)
-            others |= {i for need in needs for i, _ in self._index.search(need, audience, NEED_CANDIDATES)} - set(found)
-            found |= self._cosines(vector, audience, sorted(others))
-            near |= {i: Nearness(cosine, asked.get(i, -1.0)) for i, cosine in found.items()}
-            homes |= dict.fromkeys(found, audience)
+        partitions = self._index.partitions(query.audiences, query.languages)
+        found = self._index.search(vector, partitions, depth)
+        asked = self._index.search_asked(vector, partitions, depth)
+        by_need = [one for need in needs for one in self._index.search(need, partitions, NEED_CANDIDATES)]
+        by_words = self._lexical.search(query.text, named, partitions, depth)
+        homes = {**dict(by_words), **{one.passage_id: one.partition for one in (*by_need, *asked, *found)}}
+        cosines = {one.passage_id: one.cosine for one in found}
+        cosines |= self._cosines(vector, {i: home for i, home in homes.items() if i not in cosines})
+        ways = {one.passage_id: one.cosine for one in asked}
+        near = {i: Nearness(cosine, ways.get(i, -1.0)) for i, cosine in cosines.items()}
         if len(needs):
             near = self._with_needs(near, needs, homes)
         matches = self._lexical.matches(request.needs or (query.text,), query.text, named, sorted(near))
@@ -91,11 +93,11 @@ class HybridRetriever:
         return blend / max(float(np.linalg.norm(blend)), 1e-9), vectors[rows]
 
     def _with_needs(
-        self, near: Mapping[PassageId, Nearness], needs: Vectors, homes: Mapping[PassageId, Audience]
+        self, near: Mapping[PassageId, Nearness], needs: Vectors, homes: Mapping[PassageId, Partition]
     ) -> dict[PassageId, Nearness]:
-        rows: dict[PassageId, Vectors] = {}
-        for audience in set(homes.values()):
-            rows |= self._index.vectors(audience, sorted(i for i in near if homes[i] is audience))
+        rows = self._index.vectors({i: homes[i] for i in near})
+        if not rows:
+            return dict(near)
         cosines = np.stack([*rows.values()]) @ needs.T
         # One part is near to everything, another to little: what counts is how far a passage stands out.
         above = (cosines - cosines.mean(axis=0)).max(axis=1)
@@ -111,28 +113,33 @@ class HybridRetriever:
             return []
         places = range(max(0, passage.ordinal - REACH), passage.ordinal + REACH + 1)
         ids = [passage_id(passage.doc_id, passage.version, place) for place in places]
-        return sorted(self._index.fetch(passage.audience, ids).values(), key=lambda found: found.ordinal)
+        # An index of a former layout, until the next sync, has all languages of an audience together.
+        homes = (home_of(passage), Partition(passage.audience))
+        found = next(filter(None, (self._index.fetch(dict.fromkeys(ids, home)) for home in homes)), {})
+        return sorted(found.values(), key=lambda one: one.ordinal)
 
-    def _cosines(self, vector: Vectors, audience: Audience, ids: list[PassageId]) -> dict[PassageId, float]:
-        return {i: float(np.dot(row, vector)) for i, row in self._index.vectors(audience, ids).items()}
+    def _cosines(self, vector: Vectors, homes: Mapping[PassageId, Partition]) -> dict[PassageId, float]:
+        return {i: float(np.dot(row, vector)) for i, row in self._index.vectors(homes).items()}
 
     def _hits(
         self,
         query: Query,
         ranked: list[tuple[PassageId, float]],
-        homes: dict[PassageId, Audience],
+        homes: Mapping[PassageId, Partition],
         near: dict[PassageId, Nearness],
         matches: Mapping[PassageId, Match],
     ) -> list[Hit]:
         # Twice as many as asked for: another process may have deleted some since this one opened its graph.
         shortlist = ranked[: max(2 * query.k, self._rerank.depth)]
-        passages: dict[PassageId, Passage] = {}
-        for audience in sorted(query.audiences):
-            passages |= self._index.fetch(audience, [i for i, _ in shortlist if homes[i] is audience])
+        passages = self._index.fetch({i: homes[i] for i, _ in shortlist})
         hits = [
             Hit(passages[i], score, near[i].passage, max(matches.get(i, Match()).words, default=0.0), near[i].best)
             for i, score in shortlist
-            # Looked at once more, whatever the collections and the word index said.
-            if i in passages and passages[i].audience in query.audiences
+            # Looked at once more, whatever the partitions and the word index said.
+            if i in passages and _may_be_found(passages[i], query)
         ]
         return self._rerank.apply(query, hits)[: query.k]
+
+
+def _may_be_found(passage: Passage, query: Query) -> bool:
+    return passage.audience in query.audiences and serves(passage.language, query.languages)

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from knowledge.partitions import Partition
 from knowledge.types import Audience, Document, DocumentId, Passage, PassageId, Trust
 
 
@@ -20,11 +21,12 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class StoredCopy:
-    """One version of a document in one collection. A crash can leave two of one document, or half of one."""
+    """One version of a document in one partition. A crash can leave two of one document, or half of one."""
 
     doc_id: DocumentId
     version: str
-    audience: Audience
+    partition: Partition
+    """Where it is, whatever its labels say."""
     source: str
     title: str
     layout: str
@@ -36,6 +38,11 @@ class StoredCopy:
     trust: Trust = Trust.NORMAL
     is_uniform: bool = True
     """False if its passages don't bear the same labels: a crash while they were being changed."""
+
+    @property
+    def audience(self) -> Audience:
+        """Who may read it."""
+        return self.partition.audience
 
     @property
     def labels(self) -> Labels:
@@ -100,7 +107,7 @@ def passages_of(found: Any) -> list[Passage]:
     ]
 
 
-def copy_of(audience: Audience, rows: list[tuple[int, PassageId, dict[str, Any]]]) -> StoredCopy:
+def copy_of(partition: Partition, rows: list[tuple[int, PassageId, dict[str, Any]]]) -> StoredCopy:
     """What is stored of one version of a document: rows are place, id and metadata of each of its passages."""
     rows = sorted(rows, key=lambda row: row[0])
     meta = rows[0][2]
@@ -108,7 +115,7 @@ def copy_of(audience: Audience, rows: list[tuple[int, PassageId, dict[str, Any]]
     return StoredCopy(
         doc_id=DocumentId(meta["doc_id"]),
         version=meta["version"],
-        audience=audience,
+        partition=partition,
         source=labels.source,
         title=meta["title"],
         layout=meta["layout"],

@@ -15,7 +15,8 @@ import filelock
 from knowledge import chunk
 from knowledge.errors import IndexUnavailable, KnowledgeError
 from knowledge.index import ChromaIndex, Entry
-from knowledge.lexical import LexicalIndex
+from knowledge.lexical import LexicalIndex, Placed
+from knowledge.partitions import Partition, home_of
 from knowledge.plan import Plan, make_plan
 from knowledge.points import entry_of, texts_of
 from knowledge.rows import StoredCopy
@@ -111,16 +112,16 @@ class Syncer:
         lexical_is_current = self._lexical.generation() == self._index.generation()
         # From here to the end the state is between two syncs; the mark makes that visible after a kill.
         self._index.mark(f"unfinished-{uuid.uuid4().hex}")
-        added: list[Passage] = []
+        added: list[Placed] = []
         removed: list[PassageId] = []
         done = 0
         for batch in _batches(plan.write):
             entries = self._embedded(batch)
             self._index.write(entries, chunk.LAYOUT)
-            kept = {passage.passage_id: passage.audience for entry in entries for passage in entry.passages}
+            kept = {passage.passage_id: home_of(passage) for entry in entries for passage in entry.passages}
             stale = [copy for entry in entries for copy in plan.stale.get(entry.document.doc_id, ())]
             removed += self._delete_copies(stale, kept)
-            added += [passage for entry in entries for passage in entry.passages]
+            added += [(home_of(passage), passage) for entry in entries for passage in entry.passages]
             for entry in entries:
                 done += 1
                 on_progress(done, len(plan.write), entry.document.title)
@@ -128,10 +129,10 @@ class Syncer:
         left = [copy for doc_id, copies in plan.stale.items() if doc_id not in written for copy in copies]
         removed += self._delete_copies(left, {})
         for copy, labels in plan.relabel:
-            self._index.relabel(copy.audience, copy.passage_ids, labels)
+            self._index.relabel(copy.partition, copy.passage_ids, labels)
         generation = uuid.uuid4().hex
         if lexical_is_current:
-            self._lexical.apply(added, [*removed, *(passage.passage_id for passage in added)], generation)
+            self._lexical.apply(added, [*removed, *(passage.passage_id for _, passage in added)], generation)
         else:
             self._lexical.rebuild(self._all_passages(), generation)
         self._index.mark(generation)
@@ -142,22 +143,22 @@ class Syncer:
         known = dict(zip(texts, self._embedder.embed(texts), strict=True))
         return [entry_of(document, passages, known) for document, passages in batch]
 
-    def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Audience]) -> list[PassageId]:
-        """Delete them, but for passages that were just written over under the same id in the same collection."""
+    def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Partition]) -> list[PassageId]:
+        """Delete them, but for passages that were just written over under the same id in the same partition."""
         deleted: list[PassageId] = []
-        for audience in Audience:
-            own = [copy for copy in copies if copy.audience is audience]
-            ids = [i for copy in own for i in copy.passage_ids if kept.get(i) is not audience]
-            self._index.delete(audience, ids)
+        for partition in dict.fromkeys(copy.partition for copy in copies):
+            own = [copy for copy in copies if copy.partition == partition]
+            ids = [i for copy in own for i in copy.passage_ids if kept.get(i) != partition]
+            self._index.delete(partition, ids)
             deleted += ids
         return deleted
 
     def _rebuild_lexical(self) -> None:
         self._lexical.rebuild(self._all_passages(), self._index.generation())
 
-    def _all_passages(self) -> Iterator[Passage]:
-        for audience in Audience:
-            yield from self._index.passages(audience)
+    def _all_passages(self) -> Iterator[Placed]:
+        for partition in self._index.partitions():
+            yield from ((partition, passage) for passage in self._index.passages(partition))
 
     @contextmanager
     def _alone(self, timeout_s: float) -> Iterator[None]:

@@ -91,12 +91,22 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for, and what the asker may see. `earlier` is what both sides said before `text`, oldest first."""
+    """What to look for, and what the asker may see.
+
+    Attributes:
+        text: the request itself.
+        audiences: only their passages are looked at.
+        k: most hits.
+        earlier: what both sides said before `text`, oldest first.
+        languages: only passages in one of them, and those that name no language; every language if empty. `de` finds
+            `de-AT`, and `de-AT` finds `de`.
+    """
 
     text: str
     audiences: frozenset[Audience] = frozenset({Audience.PUBLIC})
     k: int = 8
     earlier: tuple[str, ...] = ()
+    languages: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

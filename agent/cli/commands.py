@@ -114,17 +114,24 @@ def search(
     query: str,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many passages.")] = 5,
     internal: Annotated[bool, typer.Option("--internal", help="Also what only agents may read.")] = False,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(help="Only documents in this language, e.g. de, and those that name none; may be repeated."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Retrieval alone: the passages that a question finds."""
     from agent.wiring import parts
 
+    languages = frozenset(language or ())
+    if not all(one.strip() for one in languages):
+        raise typer.BadParameter("the language is empty", param_hint="--language")
     settings = _settings()
     parts.guard_egress(settings)
     knowledge = parts.build_knowledge(settings)
     audiences = frozenset(Audience) if internal else frozenset({Audience.PUBLIC})
     try:
-        found = knowledge.search(Query(query, audiences, k))
+        found = knowledge.search(Query(query, audiences, k, languages=languages))
     finally:
         knowledge.close()
     if json:

@@ -56,16 +56,18 @@ class Shelf:
 def make_shelf(rows: Iterable[tuple[Passage, Vectors]], sources: Mapping[DocumentId, str]) -> Shelf:
     """Sort passages and their vectors, float32 [d], into articles.
 
-    Of two versions of one document, which a killed sync can leave until the next one, the one with more passages stays.
+    Of two versions of one document, which a killed sync can leave until the next one, the one with more passages stays;
+    so does one of two copies of a version.
     """
-    versions: dict[tuple[DocumentId, Audience], dict[str, list[tuple[Passage, Vectors]]]] = {}
+    versions: dict[tuple[DocumentId, Audience], dict[str, dict[int, tuple[Passage, Vectors]]]] = {}
     for passage, vector in rows:
-        versions.setdefault((passage.doc_id, passage.audience), {}).setdefault(passage.version, []).append((passage, vector))
+        version = versions.setdefault((passage.doc_id, passage.audience), {}).setdefault(passage.version, {})
+        version[passage.ordinal] = passage, vector
     articles: list[Article] = []
     vectors: list[Vectors] = []
     for key in sorted(versions):
-        fullest: list[tuple[Passage, Vectors]] = max(versions[key].values(), key=len)
-        parts = sorted(fullest, key=lambda row: row[0].ordinal)
+        fullest: dict[int, tuple[Passage, Vectors]] = max(versions[key].values(), key=len)
+        parts = [fullest[place] for place in sorted(fullest)]
         first = parts[0][0]
         source = sources.get(first.doc_id, "")
         passages = tuple(passage for passage, _ in parts)

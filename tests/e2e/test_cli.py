@@ -52,6 +52,24 @@ def test_search_gives_its_rows_and_nothing_else(data_dir: Path) -> None:
     assert [list(row) for row in rows] == [["doc_id", "passage_id", "title", "score", "text"]] * 3
 
 
+def test_search_keeps_to_languages(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for language in ("en", "de-AT", "fr"):
+        (folder / f"{language}.md").write_text(f"---\nid: pool-{language}\nlanguage: {language}\n---\nPool 12.\n")
+    (folder / "any.md").write_text("---\nid: pool-any\n---\nPool 14.\n")
+    run(tmp_path / "data", "ingest", str(folder))
+
+    def found(*arguments: str) -> set[str]:
+        done = run(tmp_path / "data", "search", "pool", *arguments, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        return {row["doc_id"] for row in json.loads(done.stdout)}
+
+    assert found("--language", "de") == {"pool-de-AT", "pool-any"}
+    assert found("--language", "DE", "--language", "fr") == {"pool-de-AT", "pool-fr", "pool-any"}
+    assert found() == {"pool-en", "pool-de-AT", "pool-fr", "pool-any"}
+
+
 def test_ingest_reports_what_it_did_and_names_what_it_could_not_read(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
@@ -118,6 +136,9 @@ def test_a_bad_policy_file_is_named_with_its_line(tmp_path: Path) -> None:
     assert_fails(done, 1, "policy.yaml:2", "versoin", "version")
 
 
-@pytest.mark.parametrize("arguments", [("ask",), ("ask", " "), ("ingest",), ("search", "x", "-k", "0"), ("nonsense",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("ask",), ("ask", " "), ("ingest",), ("search", "x", "-k", "0"), ("search", "x", "--language", " "), ("nonsense",)],
+)
 def test_wrong_use_exits_with_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert_fails(run(tmp_path, *arguments), 2)

@@ -1,7 +1,7 @@
 """A second process on the same data folder.
 
 child.py sync DATA DOCS [LIMIT]   sync, one line per document; LIMIT is the largest file it may write, in bytes
-child.py read DATA                answer each line of stdin with the doc ids that were found, as JSON
+child.py read DATA [LANGUAGE...]  answer each line of stdin with the doc ids that were found, as JSON
 """
 
 import json
@@ -22,7 +22,7 @@ def main() -> None:
         base.check()
         say("ready")
         for line in sys.stdin:
-            hits = base.search(Query(line.strip(), frozenset(Audience), k=50))
+            hits = base.search(Query(line.strip(), frozenset(Audience), k=50, languages=frozenset(sys.argv[3:])))
             say(json.dumps([[hit.passage.doc_id, hit.passage.text, hit.lexical > 0] for hit in hits]))
         return
     # Small batches, so that there is a middle to be killed in.

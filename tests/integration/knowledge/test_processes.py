@@ -32,7 +32,7 @@ def state(base: KnowledgeBase) -> set[tuple[str, str, str, int]]:
 
 
 def word_hits(base: KnowledgeBase, text: str) -> set[str]:
-    return {i for i, _, _ in base._lexical.search(text, BOTH, 10_000)}
+    return {i for i, _ in base._lexical.search(text, {}, base._index.partitions(), 10_000)}
 
 
 def test_a_reader_sees_what_another_process_wrote_changed_and_removed(base: KnowledgeBase, docs: Path, data: Path, child: Child):
@@ -61,6 +61,24 @@ def test_a_reader_sees_what_another_process_wrote_changed_and_removed(base: Know
     assert "9 euros" in str(dogs[0][1])
     assert len([hit for hit in dogs if hit[0] == "pets"]) == 1
     assert "keys" not in [hit[0] for hit in ask("a lost key costs 35 euros")]
+
+
+def test_a_reader_finds_a_language_that_another_process_was_the_first_to_write(
+    base: KnowledgeBase, docs: Path, data: Path, child: Child
+):
+    base.sync([docs])
+    reader = child("read", data, "de")
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "ready\n"
+    for language, name in (("fr", "sauna-fr"), ("de-AT", "sauna-de")):
+        put(docs, name, f"---\nid: {name}\nlanguage: {language}\n---\nDie Sauna ist am Freitag warm.\n")
+    base.sync([docs])
+    reader.stdin.write("Sauna am Freitag\n")
+    reader.stdin.flush()
+    found = json.loads(reader.stdout.readline())
+    assert (found[0][0], found[0][2]) == ("sauna-de", True)
+    assert "sauna-fr" not in [hit[0] for hit in found]
 
 
 def test_a_long_lived_process_can_write_after_another_one_did(docs: Path, data: Path, embedder: SentenceTransformerEmbedder):

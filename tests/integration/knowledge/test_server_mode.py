@@ -63,6 +63,16 @@ def test_two_machines_share_a_server(
     assert (hit.passage.doc_id, hit.lexical > 0) == ("sauna", True)
     assert two.counts() == {Audience.PUBLIC: 3, Audience.INTERNAL: 2}
 
+    put(docs, "sauna-de", "---\nid: sauna-de\nlanguage: de-AT\nasked: [Wann kann ich schwitzen?]\n---\nFreitags ist Sauna.\n")
+    put(docs, "sauna-fr", "---\nid: sauna-fr\nlanguage: français (Québec)\n---\nLe sauna est chaud le vendredi.\n")
+    one.sync([docs])
+    hits = two.search(Query("Wann kann ich schwitzen?", k=20, languages=frozenset({"de"})))
+    assert (hits[0].passage.doc_id, hits[0].nearest > hits[0].dense) == ("sauna-de", True)
+    assert "sauna-fr" not in [hit.passage.doc_id for hit in hits]
+    hit = two.search(Query("sauna", languages=frozenset({"Français (Québec)"})))[0]
+    assert (hit.passage.doc_id, hit.lexical > 0) == ("sauna-fr", True)
+    assert two.counts() == {Audience.PUBLIC: 5, Audience.INTERNAL: 2}
+
     process.kill()
     process.wait()
     with pytest.raises(IndexUnavailable, match="Chroma server"):

@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from knowledge import chunk
+from knowledge.partitions import Partition, home_of
 from knowledge.plan import make_plan
 from knowledge.rows import StoredCopy
 from knowledge.scopes import PathScope
@@ -15,12 +16,13 @@ def stored(document: Document, **changes: object) -> StoredCopy:
     copy = StoredCopy(
         doc_id=document.doc_id,
         version=document.version,
-        audience=document.audience,
+        partition=home_of(document),
         source=document.source,
         title=document.title,
         layout=chunk.LAYOUT,
         passage_ids=(PassageId(f"{document.doc_id}:{document.version}:0"),),
         is_complete=True,
+        language=document.language,
     )
     return replace(copy, **changes)  # type: ignore[arg-type]
 
@@ -87,3 +89,24 @@ def test_an_id_held_by_a_file_outside_the_roots_is_a_failure(tmp_path: Path):
     assert str(owner) in plan.failed[0].reason
     owner.unlink()
     assert make_plan([DOC], [held], [PathScope(ROOT)]).updated == (DOC.doc_id,)
+
+
+def test_a_document_that_is_in_another_language_now_moves():
+    old = stored(replace(DOC, language="en"))
+    plan = make_plan([replace(DOC, language="de")], [old], [PathScope(ROOT)])
+    assert (plan.updated, plan.stale) == ((DOC.doc_id,), {DOC.doc_id: (old,)})
+
+
+def test_a_copy_outside_its_partition_is_written_where_it_belongs():
+    german = replace(DOC, language="de-AT")
+    lost = stored(german, partition=Partition(Audience.PUBLIC))
+    plan = make_plan([german], [lost], [PathScope(ROOT)])
+    assert (plan.write, plan.stale) == ((german,), {DOC.doc_id: (lost,)})
+    assert make_plan([german], [stored(german)], [PathScope(ROOT)]).is_empty
+
+
+def test_the_same_passages_in_two_partitions_are_written_once_more():
+    german = replace(DOC, language="de")
+    twins = (stored(german, partition=Partition(Audience.PUBLIC), layout="0"), stored(german))
+    plan = make_plan([german], twins, [PathScope(ROOT)])
+    assert (plan.write, plan.stale) == ((german,), {DOC.doc_id: twins})

@@ -103,12 +103,15 @@ class LexicalIndex:
             if not self._refresh() or self._index is None or not ids:
                 return {}
             searcher = self._index.searcher()
-            words = [self._scores(self._words(text, searcher), ids) for text in texts]
-            by_title = self._scores(self._words(title, searcher, "title"), ids)
-            shares = self._shares(named, ids) if named else {}
-            found = set(by_title).union(shares, *words)
+            # Read once: that costs more than to score them.
+            known = self._known(searcher, ids)
+            words = [self._scores(searcher, known, self._words(text, searcher)) for text in texts]
+            by_title = self._scores(searcher, known, self._words(title, searcher, "title"))
+            count = cache(lambda term: searcher.doc_freq("title", term))
+            share = cache(lambda of: titles.share(of, named, count, searcher.num_docs))
             return {
-                i: Match(tuple(of.get(i, 0.0) for of in words), by_title.get(i, 0.0), shares.get(i, 0.0)) for i in sorted(found)
+                i: Match(tuple(of.get(i, 0.0) for of in words), by_title.get(i, 0.0), share(of_title))
+                for i, of_title in known.values()
             }
 
     def apply(self, added: Iterable[Placed], removed: Sequence[PassageId], generation: str) -> None:
@@ -188,21 +191,25 @@ class LexicalIndex:
         draft.write_text(json.dumps({"folder": name, "generation": generation, "schema": SCHEMA}))
         draft.replace(self._folder / "current.json")
 
-    def _scores(self, query: "tantivy.Query | None", ids: Sequence[PassageId]) -> dict[PassageId, float]:
-        assert self._index is not None
-        if query is None:
-            return {}
+    def _known(self, searcher: "tantivy.Searcher", ids: Sequence[PassageId]) -> dict[tuple[int, int], tuple[PassageId, str]]:
+        """Id and title of those of the passages that are there, by their place in the index."""
         # Twice as many: a killed sync can leave a passage in two partitions.
-        rows = _rows(self._index.searcher(), self._only("passage_id", ids, query), 2 * len(ids))
-        return {PassageId(doc["passage_id"][0]): score for score, doc in rows}
+        hits = searcher.search(self._only("passage_id", ids, None), limit=2 * len(ids), count=False).hits
+        docs = {(address.segment_ord, address.doc): searcher.doc(address).to_dict() for _, address in hits}
+        return {place: (PassageId(doc["passage_id"][0]), doc["title"][0]) for place, doc in docs.items()}
 
-    def _shares(self, named: Mapping[str, float], ids: Sequence[PassageId]) -> dict[PassageId, float]:
-        assert self._index is not None
-        searcher = self._index.searcher()
-        rows = _rows(searcher, self._only("passage_id", ids, None), 2 * len(ids))
-        count = cache(lambda term: searcher.doc_freq("title", term))
-        shares = {title: titles.share(title, named, count, searcher.num_docs) for title in {d["title"][0] for _, d in rows}}
-        return {PassageId(doc["passage_id"][0]): shares[doc["title"][0]] for _, doc in rows}
+    def _scores(
+        self,
+        searcher: "tantivy.Searcher",
+        known: Mapping[tuple[int, int], tuple[PassageId, str]],
+        query: "tantivy.Query | None",
+    ) -> dict[PassageId, float]:
+        """BM25 of those of the known passages that match."""
+        if query is None or not known:
+            return {}
+        ids = {i for i, _ in known.values()}
+        hits = searcher.search(self._only("passage_id", ids, query), limit=len(known), count=False).hits
+        return {known[address.segment_ord, address.doc][0]: float(score) for score, address in hits}
 
     def _words(self, text: str, searcher: "tantivy.Searcher", field: str = "words") -> "tantivy.Query | None":
         terms = list(dict.fromkeys(titles.terms(text)))

@@ -5,6 +5,7 @@ things, of which an embedding model reads the first. So a request becomes severa
 which costs one search: `cos(q, p)` is linear in `q`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ RECENT_TURNS = 2
 RECENT_WEIGHT = 0.5
 PART_WORDS = 50
 """A request longer than twice this is also searched with in parts of about this length."""
+MAX_PARTS = 8
+"""Each costs a search; the parts of a letter of many pages are longer."""
 PARTS_WEIGHT = 0.5
 
 
@@ -54,13 +57,15 @@ def understand(text: str, earlier: Sequence[str] = ()) -> Request:
 
 def split_needs(text: str) -> list[str]:
     """A long text in parts of whole sentences; [] for one that is short enough to be searched with as it is."""
-    if words(text) <= 2 * PART_WORDS:
+    length = words(text)
+    if length <= 2 * PART_WORDS:
         return []
+    goal = max(PART_WORDS, math.ceil(length / MAX_PARTS))
     parts: list[str] = []
     current: list[str] = []
     for sentence in split_sentences(text, "en"):
         current.append(sentence)
-        if sum(words(one) for one in current) >= PART_WORDS:
+        if sum(words(one) for one in current) >= goal:
             parts.append(" ".join(current))
             current = []
     return [*parts, " ".join(current)] if current else parts

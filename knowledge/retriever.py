@@ -1,7 +1,6 @@
 """Finds passages by meaning and by words, and never one that the asker may not see."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -76,11 +75,11 @@ class HybridRetriever:
         by_words = self._lexical.search(query.text, named, partitions, depth)
         homes = {**dict(by_words), **{one.passage_id: one.partition for one in (*by_need, *asked, *found)}}
         cosines = {one.passage_id: one.cosine for one in found}
-        cosines |= self._cosines(vector, {i: home for i, home in homes.items() if i not in cosines})
+        rows = self._index.vectors({i: home for i, home in homes.items() if len(needs) or i not in cosines})
+        cosines |= {i: float(row @ vector) for i, row in rows.items() if i not in cosines}
         ways = {one.passage_id: one.cosine for one in asked}
-        near = {i: Nearness(cosine, ways.get(i, -1.0)) for i, cosine in cosines.items()}
-        if len(needs):
-            near = self._with_needs(near, needs, homes)
+        above = _above_the_mean(rows, needs)
+        near = {i: Nearness(cosine, ways.get(i, -1.0), above.get(i, 0.0)) for i, cosine in cosines.items()}
         matches = self._lexical.matches(request.needs or (query.text,), query.text, named, sorted(near))
         words_weight = WORDS_WEIGHT + (self._foreign_words_weight - WORDS_WEIGHT) * foreignness(query.text)
         return self._hits(query, fuse(near, matches, words_weight), homes, near, matches)
@@ -91,17 +90,6 @@ class HybridRetriever:
         blend = np.array(request.weights, dtype=np.float32) @ vectors
         rows = [request.texts.index(need) for need in request.needs]
         return blend / max(float(np.linalg.norm(blend)), 1e-9), vectors[rows]
-
-    def _with_needs(
-        self, near: Mapping[PassageId, Nearness], needs: Vectors, homes: Mapping[PassageId, Partition]
-    ) -> dict[PassageId, Nearness]:
-        rows = self._index.vectors({i: homes[i] for i in near})
-        if not rows:
-            return dict(near)
-        cosines = np.stack([*rows.values()]) @ needs.T
-        # One part is near to everything, another to little: what counts is how far a passage stands out.
-        above = (cosines - cosines.mean(axis=0)).max(axis=1)
-        return {**near, **{i: replace(near[i], need=float(by)) for i, by in zip(rows, above, strict=True)}}
 
     def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
         """The passages of its document near a passage, itself among them, in reading order; [] for another audience.
@@ -117,9 +105,6 @@ class HybridRetriever:
         homes = (home_of(passage), Partition(passage.audience))
         found = next(filter(None, (self._index.fetch(dict.fromkeys(ids, home)) for home in homes)), {})
         return sorted(found.values(), key=lambda one: one.ordinal)
-
-    def _cosines(self, vector: Vectors, homes: Mapping[PassageId, Partition]) -> dict[PassageId, float]:
-        return {i: float(np.dot(row, vector)) for i, row in self._index.vectors(homes).items()}
 
     def _hits(
         self,
@@ -143,3 +128,19 @@ class HybridRetriever:
 
 def _may_be_found(passage: Passage, query: Query) -> bool:
     return passage.audience in query.audiences and serves(passage.language, query.languages)
+
+
+def _above_the_mean(rows: Mapping[PassageId, Vectors], needs: Vectors) -> dict[PassageId, float]:
+    """How far each passage stands out for the part of a request that it answers best; {} without parts.
+
+    One part is near to everything and another to little, so that the cosines of two parts can't be compared.
+
+    Args:
+        rows: float32 [d] of each candidate.
+        needs: of the parts, float32 [needs, d].
+    """
+    if not rows or not len(needs):
+        return {}
+    cosines = np.stack([*rows.values()]) @ needs.T
+    above = (cosines - cosines.mean(axis=0)).max(axis=1)
+    return {i: float(by) for i, by in zip(rows, above, strict=True)}

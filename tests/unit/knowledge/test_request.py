@@ -1,6 +1,6 @@
 import pytest
 
-from knowledge.request import PART_WORDS, RECENT_TURNS, RECENT_WEIGHT, split_needs, understand
+from knowledge.request import MAX_PARTS, PART_WORDS, RECENT_TURNS, RECENT_WEIGHT, split_needs, understand
 
 LETTER = " ".join(f"My card number {n} was charged twice on Monday and I would like to have my money back." for n in range(12))
 
@@ -29,6 +29,10 @@ def test_a_long_request_is_searched_with_in_parts_of_whole_sentences():
     assert all(PART_WORDS <= len(need.split()) < 2 * PART_WORDS for need in request.needs[:-1])
     assert sum(request.weights) == pytest.approx(1)
     assert sum(understand(LETTER, ("Hello there",)).weights) == pytest.approx(1)
+
+
+def test_a_letter_of_many_pages_has_longer_parts_not_more():
+    assert len(split_needs(LETTER * 50)) <= MAX_PARTS
 
 
 def test_a_part_that_is_said_twice_is_one_part():

@@ -38,7 +38,7 @@ class TurnState(TypedDict, total=False):
     draft: Draft | None  # draft: what the model wrote, None if it was not asked
     claims: tuple[Claim, ...]  # verify: the sentences that may be sent, each with its passage
     rules: tuple[str, ...]  # ids of the policy rules that applied
-    usage: Usage
+    usage: Usage  # retrieve, and draft on top: what was spent at the model server
     timings_ms: Annotated[Mapping[str, float], merge]
     outcome: Outcome
 

@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 
 def merge(old: Mapping[str, float] | None, new: Mapping[str, float]) -> Mapping[str, float]:
-    """Reducer: later timings of a run are added to the earlier ones."""
-    return {**(old or {}), **new}
+    """Reducer: later timings of a run are added to the earlier ones; empty ones begin anew."""
+    return {**(old or {}), **new} if new else {}
 
 
 class TurnState(TypedDict, total=False):

@@ -79,6 +79,8 @@ class ModelProfile(_Data):
         prompt_style: `chat` asks for numbered claims as JSON; the others show worked examples and ask for plain text,
             as a chat or as a text to be continued (for base models).
         max_passages: how many passages a draft prompt shows it.
+        rewrites_queries: whether it is asked to put a follow-up as a question that stands alone, where the search without
+            that isn't sure. One more call, at most; for a model that can follow rules.
         demonstration: True for a model too weak for customers: the product says so when it starts.
         chat_template: Jinja, if the one in the weights is missing or unfit.
     """
@@ -94,6 +96,7 @@ class ModelProfile(_Data):
     structured: Literal["json_schema", "none"] = "json_schema"
     prompt_style: Literal["chat", "few_shot_chat", "few_shot_completion"] = "chat"
     max_passages: Annotated[int, Field(ge=1, le=20)] = 6
+    rewrites_queries: bool = False
     demonstration: bool = False
     chat_template: str | None = None
     serving: Serving | None = None
@@ -103,6 +106,8 @@ class ModelProfile(_Data):
     def _coherent(self) -> "ModelProfile":
         if self.max_output_tokens >= self.context_tokens:
             raise ValueError("max_output_tokens must be smaller than context_tokens")
+        if self.rewrites_queries and self.thinking and self.structured == "none":
+            raise ValueError("rewrites_queries needs a model that does not think, or one that is held to a schema")
         return self
 
 

@@ -33,6 +33,11 @@ TURN_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
 MODEL_CALLS = Counter("innkeeper_model_calls_total", "Calls of the chat model (ok unavailable invalid).", ["result"])
+QUERY_REWRITES = Counter(
+    "innkeeper_query_rewrites_total",
+    "Follow-ups that the chat model was asked to put as one question (used: it found more; unused, ignored, failed: it didn't).",
+    ["result"],
+)
 DELIVERIES = Counter(
     "innkeeper_deliveries_total",
     "Webhooks in (accepted duplicate rejected unavailable) and replies out (delivered retried refused expired).",

@@ -30,6 +30,7 @@ from agent.types import (
     Outcome,
     PolicyTrace,
     RunId,
+    Usage,
     outbox_id,
 )
 from knowledge.errors import KnowledgeError
@@ -153,6 +154,9 @@ async def think(
 ) -> Outcome:
     """One pass of the graph over the messages that the customer may see."""
     given: TurnState = {"run_id": run_id, "messages": tuple(messages), "language_hint": language}
+    # A checkpoint brings back what the conversation's turn before has left; a node that this turn passes by doesn't
+    # overwrite it, and an old claim must not answer a new question.
+    given |= {"hits": (), "draft": None, "claims": (), "usage": Usage(), "timings_ms": {}}
     config = RunnableConfig(configurable={"thread_id": thread_id})
     # A crashed turn is done again from its start, so only what waits for a person is written down.
     durability: Literal["exit"] | None = "exit" if graph.checkpointer else None

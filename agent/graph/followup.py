@@ -40,6 +40,11 @@ def said_before(messages: Sequence[Message]) -> tuple[str, ...]:
     return tuple(message.text for message in messages[: last_reply + 1])
 
 
+def is_follow_up(messages: Sequence[Message]) -> bool:
+    """True if the customer had asked something before, and had a reply."""
+    return bool(_split(messages)[1])
+
+
 def leans_back(text: str) -> bool:
     """True if the text can't be understood alone: too few content words, or it points back."""
     if len(content_terms(text)) <= LEANING_TERMS:

@@ -1,8 +1,8 @@
 """The draft prompt, and what comes back. Pure.
 
-Three things hold for each prompt: it stays within `PROMPT_TOKENS`, the part that all turns share comes first (a prefix
-cache keeps it), and the customer's text and the passages are fenced: nothing in them can end the fence or look like
-a control token of a chat template.
+Three things hold for each prompt: it stays within its share of `PROMPT_TOKENS`, the part that all turns share comes
+first (a prefix cache keeps it), and the customer's text and the passages are fenced: nothing in them can end the fence
+or look like a control token of a chat template.
 """
 
 import json
@@ -21,10 +21,13 @@ from knowledge.sentences import split_sentences
 from knowledge.types import Passage
 
 PROMPT_TOKENS = 4_000
+"""Of all prompts of a turn together."""
+REWRITE_TOKENS = 1_100
+"""Of them, what is left to the prompt that asks for a question to search with (`agent.graph.rewriting`)."""
 MAX_SENTENCES = 6
 MAX_SENTENCE_CHARS = 400
 _CONVERSATION_TOKENS = 900
-_LAST_MESSAGE_TOKENS = 600
+_MESSAGE_TOKENS = 600
 _GUIDELINE_TOKENS = 500
 _SPACE = re.compile(r"\s+")
 _TAG = re.compile(r"<(?=[/|!_｜a-z])|\[(?=/?INST\])", re.IGNORECASE)
@@ -112,14 +115,14 @@ def fence(text: str) -> str:
 def _chat_prompt(
     profile: ModelProfile, company: str, guidelines: Sequence[str], passages: Sequence[Passage], shown: Sequence[Message]
 ) -> Prompt:
-    system, _, user = _template("draft_chat.md").partition("\n---\n")
-    system = _fill(system, {"company": fence(_one_line(company))})
+    system, _, user = read_template("draft_chat.md").partition("\n---\n")
+    system = fill(system, {"company": fence(_one_line(company))})
     rules = _cut("\n".join(f"- {_one_line(g)}" for g in guidelines), _GUIDELINE_TOKENS) or "- none"
-    values = {"guidelines": fence(rules), "conversation": _transcript(shown)}
-    rest = estimate_tokens(system + _fill(user, values | {"passages": ""}))
+    values = {"guidelines": fence(rules), "conversation": transcript(shown, _CONVERSATION_TOKENS, _MESSAGE_TOKENS)}
+    rest = estimate_tokens(system + fill(user, values | {"passages": ""}))
     values["passages"] = _numbered(passages[: profile.max_passages], _budget(profile) - rest)
     return Prompt(
-        messages=(("system", system), ("user", _fill(user, values))),
+        messages=(("system", system), ("user", fill(user, values))),
         max_tokens=min(profile.max_output_tokens, 700),
         schema=DRAFT_SCHEMA,
     )
@@ -133,7 +136,7 @@ def _small_prompt(profile: ModelProfile, passages: Sequence[Passage], shown: Seq
     question = _cut(_one_line(next((m.text for m in reversed(shown) if m.author is Author.CUSTOMER), "")), 150)
     room = min(_budget(profile), 700) - estimate_tokens(question)
     passage = _cut(" ".join(s for p in passages[: profile.max_passages] for s in split_sentences(_cut(p.text, room), "en")), room)
-    turns = [_fill(turn, {"passage": fence(passage), "question": fence(question)}) for turn in _small_turns()]
+    turns = [fill(turn, {"passage": fence(passage), "question": fence(question)}) for turn in _small_turns()]
     if profile.prompt_style == "few_shot_completion":
         lines = "\n\n".join(f"{user}\nAnswer: {answer}" for user, answer in zip(turns[1:-1:2], turns[2:-1:2], strict=True))
         text = f"{turns[0]}\n\n{lines}\n\n{turns[-1]}\nAnswer:"
@@ -159,12 +162,18 @@ def _numbered(passages: Sequence[Passage], budget: int) -> str:
     return "\n".join(blocks)
 
 
-def _transcript(shown: Sequence[Message]) -> str:
-    """The end of the conversation, the newest message whole if it can be, oldest first."""
+def transcript(shown: Sequence[Message], tokens: int, message_tokens: int) -> str:
+    """The end of the conversation, oldest first, each message fenced.
+
+    Args:
+        shown: what the customer may see.
+        tokens: most for all; the newest message is always there.
+        message_tokens: a longer message is cut.
+    """
     lines: list[str] = []
-    left = _CONVERSATION_TOKENS
+    left = tokens
     for message in reversed(shown):
-        text = _cut(message.text.strip(), _LAST_MESSAGE_TOKENS)
+        text = _cut(message.text.strip(), message_tokens)
         line = f'<message from="{message.author.value}">\n{fence(text)}\n</message>'
         left -= estimate_tokens(line) + 1
         if lines and left < 0:
@@ -174,7 +183,8 @@ def _transcript(shown: Sequence[Message]) -> str:
 
 
 def _budget(profile: ModelProfile) -> int:
-    return min(PROMPT_TOKENS, profile.context_tokens - profile.max_output_tokens)
+    ours = PROMPT_TOKENS - (REWRITE_TOKENS if profile.rewrites_queries else 0)
+    return min(ours, profile.context_tokens - profile.max_output_tokens)
 
 
 def _cut(text: str, tokens: int) -> str:
@@ -193,20 +203,21 @@ def _one_line(text: str) -> str:
     return _SPACE.sub(" ", text).strip()
 
 
-def _fill(template: str, values: Mapping[str, str]) -> str:
+def fill(template: str, values: Mapping[str, str]) -> str:
     """Put values in for `{name}` in one pass, so that a value can't bring a placeholder of its own."""
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
 
 
 @cache
-def _template(name: str) -> str:
+def read_template(name: str) -> str:
+    """One of `prompts/`."""
     return files("agent.graph").joinpath("prompts", name).read_text(encoding="utf-8").strip()
 
 
 @cache
 def _small_turns() -> tuple[str, ...]:
     """The system line, then user and assistant in turn; the last is the user's, with placeholders."""
-    return tuple(turn.strip() for turn in _template("draft_small.md").split("\n---\n"))
+    return tuple(turn.strip() for turn in read_template("draft_small.md").split("\n---\n"))
 
 
 class _WireSentence(BaseModel):

@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 
 def merge(old: Mapping[str, float] | None, new: Mapping[str, float]) -> Mapping[str, float]:
-    """Reducer: later timings of a run are added to the earlier ones."""
-    return {**(old or {}), **new}
+    """Reducer: later timings of a run are added to the earlier ones; empty ones begin anew."""
+    return {**(old or {}), **new} if new else {}
 
 
 class TurnState(TypedDict, total=False):
@@ -38,7 +38,7 @@ class TurnState(TypedDict, total=False):
     draft: Draft | None  # draft: what the model wrote, None if it was not asked
     claims: tuple[Claim, ...]  # verify: the sentences that may be sent, each with its passage
     rules: tuple[str, ...]  # ids of the policy rules that applied
-    usage: Usage
+    usage: Usage  # retrieve, and draft on top: what was spent at the model server
     timings_ms: Annotated[Mapping[str, float], merge]
     outcome: Outcome
 

@@ -75,6 +75,7 @@ def test_the_metrics_page_lists_ours() -> None:
         "turns_total",
         "turn_seconds",
         "model_calls_total",
+        "query_rewrites_total",
         "deliveries_total",
         "egress_refused_total",
         "outbox_pending",

@@ -28,6 +28,12 @@ def test_models_with_packaged_weights_are_demonstrations():
     assert all(p.demonstration for p in packaged)
 
 
+def test_only_capable_models_are_asked_to_put_a_follow_up_as_a_question():
+    asked = {name for name in profile_names() if load_profile(name).rewrites_queries}
+    assert asked == {"qwen3", "qwen3.5", "qwen3.6"}
+    assert not parse_profile(MINIMAL, "own.toml").rewrites_queries
+
+
 def test_unknown_name_names_the_nearest():
     with pytest.raises(SettingsInvalid, match=r"did you mean 'qwen3\.5'"):
         load_profile("qwen35")
@@ -46,6 +52,7 @@ def test_path_of_a_file_is_read(tmp_path: Path):
         (MINIMAL + "temprature = 1\n", "sampling.temprature"),
         (MINIMAL.replace("0.1", "9"), "sampling.temperature"),
         (MINIMAL.replace("= 256", "= 5000"), "max_output_tokens"),
+        ('rewrites_queries = true\nthinking = true\nstructured = "none"\n' + MINIMAL, "rewrites_queries"),
         ("name = ", "not TOML"),
         ("", "context_tokens"),
     ],

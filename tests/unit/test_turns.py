@@ -33,10 +33,11 @@ class Shelf:
 
     def __init__(self) -> None:
         self.queries: list[Query] = []
+        self.is_empty = False
 
     def search(self, query: Query) -> list[Hit]:
         self.queries.append(query)
-        return [hit("dogs", FACT, "Dogs", score=0.99)]
+        return [] if self.is_empty else [hit("dogs", FACT, "Dogs", score=0.99)]
 
     def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
         return [passage]
@@ -193,6 +194,24 @@ async def test_run_id_is_the_same_for_the_same_state_only() -> None:
     assert run_id_of(await house.conversations.read(ID)) == first
     await house.say("2")
     assert run_id_of(await house.conversations.read(ID)) != first
+
+
+@pytest.mark.parametrize("text", ["What is the password of the printer?", "I want to talk to a human being."])
+async def test_a_turn_knows_nothing_of_the_turn_before_but_what_was_said(text: str) -> None:
+    house = House(waits=True)
+    await house.say("1")
+    first = await house.turns.run_turn(ID)
+    house.shelf.is_empty = True
+    await house.say("2", text)
+    second = await house.turns.run_turn(ID)
+    assert first is not None
+    assert second is not None
+    assert first.outcome.decision is Decision.ANSWER
+    assert second.outcome.decision is Decision.HANDOFF
+    assert FACT not in second.outcome.answer
+    assert "Looked at" not in (second.outcome.summary or "")
+    assert first.outcome.usage.llm_calls + second.outcome.usage.llm_calls == len(house.chat.prompts)
+    assert not {"draft", "verify"} & set(second.outcome.timings_ms)
 
 
 async def waiting_house() -> tuple[House, RunId]:

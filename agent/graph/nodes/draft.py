@@ -30,8 +30,8 @@ async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     try:
         completion = await context.chat.complete(prompt)
     except ModelOutputInvalid:
-        return {"draft": None, "rules": rules, "usage": Usage(llm_calls=1)}
-    return {"draft": parse_draft(context.profile, completion.text), "rules": rules, "usage": completion.usage}
+        return {"draft": None, "rules": rules, "usage": state["usage"] + Usage(llm_calls=1)}
+    return {"draft": parse_draft(context.profile, completion.text), "rules": rules, "usage": state["usage"] + completion.usage}
 
 
 def choose(embedder: Embedder, profile: ModelProfile, state: TurnState) -> list[Passage]:

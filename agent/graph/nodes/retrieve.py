@@ -1,15 +1,28 @@
-"""Retrieve: passages that this customer may see, and how well they answer the question."""
+"""Retrieve: passages that this customer may see, and how well they answer the question.
 
+Where a follow-up finds nothing sure by itself and a capable model is configured, that model is asked once to put it as
+a question that stands alone. A turn never fails or waits long for that.
+"""
+
+import asyncio
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import structlog
 from langgraph.runtime import Runtime
 
-from agent.graph.evidence import Evidence, weigh
-from agent.graph.followup import said_before, search_texts
+from agent.errors import ModelOutputInvalid, ModelUnavailable
+from agent.graph.evidence import Evidence, is_of_what_is_named, weigh
+from agent.graph.followup import is_follow_up, said_before, search_texts
+from agent.graph.rewriting import names_only_what_was_said, problem_of, read_question, rewrite_prompt
 from agent.graph.state import TurnContext, TurnState
 from agent.ports import Embedder, Retriever
+from agent.telemetry import QUERY_REWRITES
+from agent.types import Message, Usage
 from knowledge.types import Audience, Hit, Query
+
+log = structlog.get_logger()
 
 PASSAGES = 12
 ALONE = 0.2
@@ -23,35 +36,55 @@ of two public sets; the right article comes first for:
     with what was said before      14/18         51/122         116/201       78/86
     whichever brings more, by .2   15/18         84/122          92/201       78/86
 """
+REWRITE_S = 5.0
+"""Most that a turn waits for a question in the model's words, a free place at the server included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a text brought. `text` is the question as it was understood."""
+    """What a text brought. `text` is the question as it was understood; `alone` if it is the latest request and no more."""
 
     text: str
     hits: Sequence[Hit]
     evidence: Evidence
+    alone: bool = False
+
+    @property
+    def weight(self) -> float:
+        """What is compared between the ways to search."""
+        return self.evidence.probability + (ALONE if self.alone else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What came of asking the model. `question` is None if it gave none that can be searched with."""
+
+    question: str | None
+    usage: Usage
+    spent_ms: float
 
 
 async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Search, weigh, open the best article."""
-    context = runtime.context
-    texts, audiences = search_texts(state["messages"]), context.policies.clearance()
-    earlier = said_before(state["messages"])
-
-    def work() -> tuple[Found, list[Hit]]:
-        found = best_found(context.retriever, context.embedder, texts, earlier, audiences)
-        return found, [*found.hits, *rest_of_article(context.retriever, audiences, found.hits)]
-
-    found, hits = await context.in_thread(work)
-    return {"asked": tuple(dict.fromkeys((found.text, texts[0]))), "hits": tuple(hits), "evidence": found.evidence}
+    context, messages = runtime.context, state["messages"]
+    texts, audiences = search_texts(messages), context.policies.clearance()
+    earlier = said_before(messages)
+    found = await context.in_thread(best_found, context.retriever, context.embedder, texts, earlier, audiences)
+    update: TurnState = {"usage": Usage()}
+    if context.profile.rewrites_queries and is_follow_up(messages) and not found.evidence.sure:
+        rewritten = await rewrite(context, messages, texts[0])
+        update = {"usage": rewritten.usage, "timings_ms": {"rewrite": rewritten.spent_ms}}
+        if rewritten.question:
+            found = await context.in_thread(better_found, context, rewritten.question, messages, texts[0], found)
+    rest = await context.in_thread(rest_of_article, context.retriever, audiences, found.hits)
+    asked = tuple(dict.fromkeys((found.text, texts[0])))
+    return {**update, "asked": asked, "hits": (*found.hits, *rest), "evidence": found.evidence}
 
 
 def best_found(
     retriever: Retriever, embedder: Embedder, texts: Sequence[str], earlier: tuple[str, ...], audiences: frozenset[Audience]
 ) -> Found:
-    """What the text brings that the passages answer best.
+    """What the text brings that the passages answer best. No model that writes is asked.
 
     Args:
         retriever: finds passages.
@@ -63,11 +96,54 @@ def best_found(
     ways = [(text, Query(text=text, audiences=audiences, k=PASSAGES)) for text in texts]
     if earlier:
         ways.append((texts[-1], Query(text=texts[0], audiences=audiences, k=PASSAGES, earlier=earlier)))
-    tried = []
+    tried: list[Found] = []
     for text, query in ways:
         hits = retriever.search(query)
-        tried.append(Found(text, hits, weigh(embedder, text, hits)))
-    return max(tried, key=lambda found: found.evidence.probability + (ALONE if found is tried[0] else 0.0))
+        tried.append(Found(text, hits, weigh(embedder, text, hits), alone=not tried))
+    return max(tried, key=lambda found: found.weight)
+
+
+async def rewrite(context: TurnContext, messages: Sequence[Message], request: str, timeout_s: float = REWRITE_S) -> Rewritten:
+    """Ask the model for the latest request as one question. A failure is logged and counted, and no more.
+
+    Args:
+        context: of the turn.
+        messages: the conversation.
+        request: the latest request.
+        timeout_s: most to wait; the call is given up then.
+    """
+    start = time.perf_counter()
+    question, usage = None, Usage(llm_calls=1)  # of a call that fails nobody knows the tokens
+    try:
+        async with asyncio.timeout(timeout_s):
+            completion = await context.chat.complete(rewrite_prompt(context.profile, messages))
+    except (ModelUnavailable, ModelOutputInvalid, TimeoutError) as error:
+        log.warning("query_rewrite_failed", error=type(error).__name__)
+        QUERY_REWRITES.labels("failed").inc()
+    else:
+        question, usage = read_question(completion.text), completion.usage
+        problem = problem_of(question, request, [message.text for message in messages])
+        if problem:
+            log.info("query_rewrite_ignored", problem=problem)
+            QUERY_REWRITES.labels("ignored").inc()
+            question = None
+    return Rewritten(question, usage, round((time.perf_counter() - start) * 1000, 2))
+
+
+def better_found(context: TurnContext, question: str, messages: Sequence[Message], request: str, found: Found) -> Found:
+    """What the model's question brings, if that is better than what was found without it.
+
+    It makes nothing sure by a name or number that the model has added, or has lost.
+    """
+    hits = context.retriever.search(Query(text=question, audiences=context.policies.clearance(), k=PASSAGES))
+    evidence = weigh(context.embedder, question, hits)
+    said = [message.text for message in messages]
+    if not (names_only_what_was_said(question, said) and hits and is_of_what_is_named(request, hits)):
+        evidence = replace(evidence, sure=False)
+    rewritten = Found(question, hits, evidence)
+    is_better = rewritten.weight > found.weight
+    QUERY_REWRITES.labels("used" if is_better else "unused").inc()
+    return rewritten if is_better else found
 
 
 def rest_of_article(retriever: Retriever, audiences: frozenset[Audience], hits: Sequence[Hit]) -> list[Hit]:

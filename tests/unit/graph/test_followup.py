@@ -1,4 +1,4 @@
-from agent.graph.followup import latest_request, leans_back, said_before, search_texts
+from agent.graph.followup import is_follow_up, latest_request, leans_back, said_before, search_texts
 from agent.types import Author
 from tests.samples import message
 
@@ -52,3 +52,14 @@ def test_what_both_sides_said_before_the_request():
     thread = [message("1", text="Can I bring my dog?"), message("2", Author.ASSISTANT, "Yes."), message("3", text="And a cat?")]
     assert said_before(thread) == ("Can I bring my dog?", "Yes.")
     assert said_before(thread[:1]) == ()
+
+
+def test_a_follow_up_comes_after_a_question_and_its_reply() -> None:
+    greeting, question, reply = (
+        message("0", Author.ASSISTANT, "Welcome!"),
+        message("1", text="a dog?"),
+        message("2", Author.ASSISTANT),
+    )
+    assert is_follow_up([question, reply, message("3", text="and a cat?")])
+    assert not is_follow_up([greeting, question])
+    assert not is_follow_up([question, message("3", text="and a cat?")])

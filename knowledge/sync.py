@@ -18,7 +18,8 @@ from knowledge.index import ChromaIndex, Entry
 from knowledge.lexical import LexicalIndex, Placed
 from knowledge.partitions import Partition, home_of
 from knowledge.plan import Plan, make_plan
-from knowledge.points import entry_of, texts_of
+from knowledge.points import Known, entry_of, texts_of
+from knowledge.reuse import stored_vectors
 from knowledge.rows import StoredCopy
 from knowledge.scopes import PathScope, Scope
 from knowledge.sources.files import existing_roots, read_sources
@@ -116,10 +117,10 @@ class Syncer:
         removed: list[PassageId] = []
         done = 0
         for batch in _batches(plan.write):
-            entries = self._embedded(batch)
+            stale = [copy for document, _ in batch for copy in plan.stale.get(document.doc_id, ())]
+            entries = self._embedded(batch, stored_vectors(self._index, stale))
             self._index.write(entries, chunk.LAYOUT)
             kept = {passage.passage_id: home_of(passage) for entry in entries for passage in entry.passages}
-            stale = [copy for entry in entries for copy in plan.stale.get(entry.document.doc_id, ())]
             removed += self._delete_copies(stale, kept)
             added += [(home_of(passage), passage) for entry in entries for passage in entry.passages]
             for entry in entries:
@@ -137,11 +138,11 @@ class Syncer:
             self._lexical.rebuild(self._all_passages(), generation)
         self._index.mark(generation)
 
-    def _embedded(self, batch: list[tuple[Document, list[Passage]]]) -> list[Entry]:
-        # All in one call: the model then works on full batches of texts of one length.
-        texts = list(dict.fromkeys(text for document, passages in batch for text in texts_of(document, passages)))
-        known = dict(zip(texts, self._embedder.embed(texts), strict=True))
-        return [entry_of(document, passages, known) for document, passages in batch]
+    def _embedded(self, batch: list[tuple[Document, list[Passage]]], known: Known) -> list[Entry]:
+        # All in one call: the model's threads then share the work evenly.
+        texts = list(dict.fromkeys(text for document, passages in batch for text in texts_of(document, passages, known)))
+        embedded = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
+        return [entry_of(document, passages, embedded, known) for document, passages in batch]
 
     def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Partition]) -> list[PassageId]:
         """Delete them, but for passages that were just written over under the same id in the same partition."""

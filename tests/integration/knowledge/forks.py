@@ -6,10 +6,12 @@ Each line of stdin     DATA <tab> DOCS <tab> SECONDS, or nothing for SECONDS to 
                        "killed", or "done" and the seconds that it took, or "failed".
 """
 
+import importlib
 import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import knowledge.sync
@@ -29,10 +31,9 @@ def main() -> None:
         for document in read_sources(existing_roots([Path(folder)])):
             assert isinstance(document, Document), document
             embedder.embed(texts_of(document, chunk.split(document)))
-    # Opened and closed once, so that the forks have their libraries loaded.
-    base = KnowledgeBase(KnowledgeSettings(Path(sys.argv[1]).with_name("warm"), threads=1), embedder)
-    assert base.documents() == []
-    base.close()
+    # Imported so that the forks need not, but not used: Chroma would then give the same ids in each of them.
+    for module in ("chromadb.api.rust", "chromadb.api.models.Collection", "tantivy"):
+        importlib.import_module(module)
     # Small batches, so that there is a middle to be killed in.
     knowledge.sync.BATCH = 6
     say("ready")
@@ -64,6 +65,8 @@ def sync_and_exit(data: Path, docs: Path, embedder: SentenceTransformerEmbedder)
         base.close()
         os._exit(0 if report.failed == () else 2)
     finally:
+        # Only an error gets here, and a fork must not go on as its parent.
+        traceback.print_exc()
         os._exit(1)
 
 

@@ -52,7 +52,7 @@ def _words_in(folder: Path, words: tuple[str, ...]) -> dict[str, list[str]]:
     index.register_tokenizer("words", titles.analyzer())
     searcher = index.searcher()
     queries = {"": tantivy.Query.all_query()}
-    queries |= {word: tantivy.Query.term_query(index.schema, "text", titles.terms(word)[0]) for word in words}
+    queries |= {word: tantivy.Query.term_query(index.schema, "words", titles.terms(word)[0]) for word in words}
     return {word: _ids(searcher, query) for word, query in queries.items()}
 
 

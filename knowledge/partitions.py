@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from knowledge.types import Audience, Document, Passage
+from knowledge.types import Audience, Listed, Passage
 
 NO_LANGUAGE = frozenset({"", "mul", "und", "zxx"})
 """Several languages, an unknown one, no words at all. Source: ISO 639-2, special situations."""
@@ -50,7 +50,7 @@ def primary_language(label: str | None) -> str | None:
     return None if primary in NO_LANGUAGE else primary
 
 
-def home_of(text: Document | Passage) -> Partition:
+def home_of(text: Listed | Passage) -> Partition:
     """Where a document and its passages belong."""
     return Partition(text.audience, primary_language(text.language))
 

@@ -4,22 +4,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from knowledge import chunk
 from knowledge.partitions import home_of
 from knowledge.rows import Labels, StoredCopy, labels_of
 from knowledge.scopes import OriginScope, Scope, is_protected
-from knowledge.types import Document, DocumentId, SourceFailure, SourceResult
+from knowledge.types import DocumentId, Listed, SourceFailure, SourceResult
 
+D = TypeVar("D", bound=Listed)
 FEW = 20
 """So many documents may always go at once. More of them must be less than half of an origin, or be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Generic[D]):
     """What has to be done. `stale` are the copies to delete once `write` is done, `relabel` those that keep their text."""
 
-    write: tuple[Document, ...]
+    write: tuple[D, ...]
     added: tuple[DocumentId, ...]
     updated: tuple[DocumentId, ...]
     unchanged: tuple[DocumentId, ...]
@@ -36,13 +38,13 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Generic[D]):
     """What becomes of the documents that were read."""
 
-    write: list[Document]
-    added: list[Document]
-    updated: list[Document]
-    unchanged: list[Document]
+    write: list[D]
+    added: list[D]
+    updated: list[D]
+    unchanged: list[D]
     relabel: list[tuple[StoredCopy, Labels]]
     stale: dict[DocumentId, tuple[StoredCopy, ...]]
 
@@ -58,11 +60,11 @@ class _Gone:
 
 
 def make_plan(
-    read: Iterable[Document | SourceFailure],
+    read: Iterable[D | SourceFailure],
     stored: Sequence[StoredCopy],
     scopes: Sequence[Scope],
     allow_mass_removal: bool = False,
-) -> Plan:
+) -> Plan[D]:
     """Compare what was read with what is stored.
 
     A stored copy is gone if one of the scopes owns it, and its document was neither read nor protected by a failure.
@@ -99,10 +101,10 @@ def make_plan(
 
 
 def _without_taken_ids(
-    read: Iterable[Document | SourceFailure], copies: Mapping[DocumentId, Sequence[StoredCopy]], scopes: Sequence[Scope]
-) -> tuple[list[Document], list[SourceFailure]]:
+    read: Iterable[D | SourceFailure], copies: Mapping[DocumentId, Sequence[StoredCopy]], scopes: Sequence[Scope]
+) -> tuple[list[D], list[SourceFailure]]:
     """Refuse an id that another source holds, or two sources would take the id from each other for ever."""
-    documents: dict[DocumentId, Document] = {}
+    documents: dict[DocumentId, D] = {}
     failed: list[SourceFailure] = []
     for found in read:
         if isinstance(found, SourceFailure):
@@ -122,7 +124,7 @@ def _without_taken_ids(
 _REMEDY = "give one of them another `id`, or one of the sources an `id_prefix`"
 
 
-def _holder(document: Document, copies: Sequence[StoredCopy], scopes: Sequence[Scope]) -> StoredCopy | None:
+def _holder(document: Listed, copies: Sequence[StoredCopy], scopes: Sequence[Scope]) -> StoredCopy | None:
     """Another source that this sync doesn't answer for and that is still there. A page behind a URL is taken to be."""
     for copy in copies:
         is_foreign = copy.source != document.source and not any(scope.owns(copy) for scope in scopes)
@@ -135,8 +137,8 @@ def _told(source: str, origin: str) -> str:
     return f"{source} (source {origin!r})" if origin else source
 
 
-def _compare(documents: Sequence[Document], copies: Mapping[DocumentId, Sequence[StoredCopy]]) -> _Found:
-    found = _Found([], [], [], [], [], {})
+def _compare(documents: Sequence[D], copies: Mapping[DocumentId, Sequence[StoredCopy]]) -> _Found[D]:
+    found: _Found[D] = _Found([], [], [], [], [], {})
     for document in documents:
         mine = copies.get(document.doc_id, [])
         kept = next((copy for copy in mine if _is_current(copy, document)), None)
@@ -158,7 +160,7 @@ def _compare(documents: Sequence[Document], copies: Mapping[DocumentId, Sequence
     return found
 
 
-def _is_current(copy: StoredCopy, document: Document) -> bool:
+def _is_current(copy: StoredCopy, document: Listed) -> bool:
     return (
         copy.is_complete
         and copy.version == document.version
@@ -168,7 +170,7 @@ def _is_current(copy: StoredCopy, document: Document) -> bool:
 
 
 def _gone(
-    documents: Sequence[Document],
+    documents: Sequence[Listed],
     copies: Mapping[DocumentId, Sequence[StoredCopy]],
     scopes: Sequence[Scope],
     failed: Sequence[SourceFailure],
@@ -214,7 +216,7 @@ def _refused(gone: Sequence[_Gone], stored: Sequence[StoredCopy], scopes: Sequen
 
 
 def _results(
-    found: _Found, gone: Sequence[_Gone], failed: Sequence[SourceFailure], scopes: Sequence[Scope]
+    found: _Found[D], gone: Sequence[_Gone], failed: Sequence[SourceFailure], scopes: Sequence[Scope]
 ) -> tuple[SourceResult, ...]:
     """One for each origin, those of the scopes first."""
     rows = {scope.name: SourceResult(scope.name) for scope in scopes if isinstance(scope, OriginScope)}
@@ -246,5 +248,5 @@ def _results(
     )
 
 
-def _ids(documents: Sequence[Document]) -> tuple[DocumentId, ...]:
+def _ids(documents: Sequence[Listed]) -> tuple[DocumentId, ...]:
     return tuple(document.doc_id for document in documents)

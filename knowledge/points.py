@@ -7,7 +7,8 @@ sentence were tried and are not worth their price: beside ways of asking they fo
 little, for six times the vectors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -16,25 +17,50 @@ from knowledge.index import Entry, Point
 from knowledge.types import Document, Passage, Vectors
 
 TITLE_WEIGHT = 0.5
+"""Stored vectors are used again: raise `chunk.LAYOUT` when this changes."""
+Key = tuple[str, str]
+"""All that a passage's vector depends on: its title, and its text with title and headings."""
+Known = dict[Key, Vectors]
+"""Passages' vectors, float32 [d], as the index holds them."""
+_NOTHING: Mapping[Key, Vectors] = MappingProxyType({})
 
 
-def texts_of(document: Document, passages: Sequence[Passage]) -> list[str]:
-    """All that has to be embedded for a document."""
-    titles = [document.title] if document.title.strip() else []
-    return [*(passage_text(passage) for passage in passages), *titles, *document.asked]
+def key_of(passage: Passage) -> Key:
+    """Passages with the same key have the same vector."""
+    return passage.title, passage_text(passage)
 
 
-def entry_of(document: Document, passages: Sequence[Passage], known: Mapping[str, Vectors]) -> Entry:
-    """The document as it is indexed, each way of asking with the passage that is nearest to it.
+def texts_of(document: Document, passages: Sequence[Passage], known: Collection[Key] = ()) -> list[str]:
+    """All that has to be embedded for a document, where the passages in `known` have their vectors."""
+    fresh = [passage_text(passage) for passage in passages if key_of(passage) not in known]
+    titles = [document.title] if fresh and document.title.strip() else []
+    return [*fresh, *titles, *document.asked]
+
+
+def entry_of(
+    document: Document,
+    passages: Sequence[Passage],
+    embedded: Mapping[str, Vectors],
+    known: Mapping[Key, Vectors] = _NOTHING,
+) -> Entry:
+    """The document as it is indexed, each way of asking with the passage whose vector is nearest to it.
 
     Args:
         document: the document.
         passages: its passages, at least one.
-        known: the vector, float32 [d], of each of its `texts_of`.
+        embedded: the vector, float32 [d], of each of its `texts_of`.
+        known: vectors of passages that need not be made again.
     """
-    own = np.stack([known[passage_text(passage)] for passage in passages])
-    points = [Point(passages[int(np.argmax(own @ known[text]))].passage_id, known[text]) for text in document.asked]
-    if (title := known.get(document.title)) is not None:
-        own = own + TITLE_WEIGHT * title
-        own = (own / np.linalg.norm(own, axis=1, keepdims=True)).astype(np.float32)
-    return Entry(document, passages, own, points)
+    title = embedded.get(document.title)
+    vectors = np.stack([known[k] if (k := key_of(p)) in known else _raised(embedded[k[1]], title) for p in passages])
+    nearest = (passages[int(np.argmax(vectors @ embedded[text]))].passage_id for text in document.asked)
+    points = [Point(passage_id, embedded[text]) for passage_id, text in zip(nearest, document.asked, strict=True)]
+    return Entry(document, passages, vectors, points)
+
+
+def _raised(own: Vectors, title: Vectors | None) -> Vectors:
+    if title is None:
+        return own
+    both = own + TITLE_WEIGHT * title
+    vector: Vectors = (both / np.linalg.norm(both)).astype(np.float32)
+    return vector

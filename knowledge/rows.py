@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knowledge.partitions import Partition
-from knowledge.types import Audience, Document, DocumentId, Passage, PassageId, Trust
+from knowledge.types import Audience, Document, DocumentId, Listed, Passage, PassageId, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class StoredCopy:
         return Labels(self.source, self.origin, self.language, self.owner, self.trust)
 
 
-def labels_of(document: Document) -> Labels:
+def labels_of(document: Listed) -> Labels:
     """The labels that its rows should bear."""
     return Labels(document.source, document.origin, document.language, document.owner, document.trust)
 

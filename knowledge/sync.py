@@ -8,20 +8,23 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import filelock
 
 from knowledge import chunk
 from knowledge.errors import IndexUnavailable, KnowledgeError
-from knowledge.index import ChromaIndex, Entry
+from knowledge.index import PAGE, ChromaIndex, Entry
 from knowledge.lexical import LexicalIndex, Placed
 from knowledge.partitions import Partition, home_of
 from knowledge.plan import Plan, make_plan
-from knowledge.points import entry_of, texts_of
+from knowledge.points import Known, entry_of, texts_of
+from knowledge.reuse import stored_vectors
 from knowledge.rows import StoredCopy
 from knowledge.scopes import PathScope, Scope
 from knowledge.sources.files import existing_roots, read_sources
+from knowledge.spool import Spool, Spooled
 from knowledge.types import Audience, Document, Embedder, Passage, PassageId, SourceFailure, SyncReport
 
 Progress = Callable[[int, int, str], None]
@@ -87,12 +90,13 @@ class Syncer:
             EmbeddingUnavailable: the embedding model is missing or broken.
             SyncStopped: `options.is_stopped` said so; the next sync mends what is half done.
         """
-        with self._alone(WAIT_S):
+        with self._alone(WAIT_S), Spool(self._data_dir) as spool:
             self._index.refresh()
-            read = list(_until_stopped(source, options))
+            found = _until_stopped(source, options)
+            read = [one if isinstance(one, SourceFailure) else spool.keep(one) for one in found]
             plan = make_plan(read, self._index.catalogue(), scopes, options.allow_mass_removal)
             if not plan.is_empty:
-                self._carry_out(plan, _stoppable(options))
+                self._carry_out(plan, spool, _stoppable(options))
             elif self._lexical.generation() != self._index.generation():
                 self._rebuild_lexical()
             passages = sum(self._index.counts().values())
@@ -108,20 +112,20 @@ class Syncer:
             # The sync leaves a good word index when it is done; until then the old one serves.
             return
 
-    def _carry_out(self, plan: Plan, on_progress: Progress) -> None:
+    def _carry_out(self, plan: Plan[Spooled], spool: Spool, on_progress: Progress) -> None:
         lexical_is_current = self._lexical.generation() == self._index.generation()
         # From here to the end the state is between two syncs; the mark makes that visible after a kill.
         self._index.mark(f"unfinished-{uuid.uuid4().hex}")
-        added: list[Placed] = []
+        added: dict[PassageId, Partition] = {}
         removed: list[PassageId] = []
         done = 0
-        for batch in _batches(plan.write):
-            entries = self._embedded(batch)
+        for batch in _batches(spool.documents(plan.write)):
+            stale = [copy for document, _ in batch for copy in plan.stale.get(document.doc_id, ())]
+            entries = self._embedded(batch, stored_vectors(self._index, stale))
             self._index.write(entries, chunk.LAYOUT)
             kept = {passage.passage_id: home_of(passage) for entry in entries for passage in entry.passages}
-            stale = [copy for entry in entries for copy in plan.stale.get(entry.document.doc_id, ())]
             removed += self._delete_copies(stale, kept)
-            added += [(home_of(passage), passage) for entry in entries for passage in entry.passages]
+            added |= kept
             for entry in entries:
                 done += 1
                 on_progress(done, len(plan.write), entry.document.title)
@@ -132,16 +136,16 @@ class Syncer:
             self._index.relabel(copy.partition, copy.passage_ids, labels)
         generation = uuid.uuid4().hex
         if lexical_is_current:
-            self._lexical.apply(added, [*removed, *(passage.passage_id for _, passage in added)], generation)
+            self._lexical.apply(self._placed(added), [*removed, *added], generation)
         else:
             self._lexical.rebuild(self._all_passages(), generation)
         self._index.mark(generation)
 
-    def _embedded(self, batch: list[tuple[Document, list[Passage]]]) -> list[Entry]:
-        # All in one call: the model then works on full batches of texts of one length.
-        texts = list(dict.fromkeys(text for document, passages in batch for text in texts_of(document, passages)))
-        known = dict(zip(texts, self._embedder.embed(texts), strict=True))
-        return [entry_of(document, passages, known) for document, passages in batch]
+    def _embedded(self, batch: list[tuple[Document, list[Passage]]], known: Known) -> list[Entry]:
+        # All in one call: the model's threads then share the work evenly.
+        texts = list(dict.fromkeys(text for document, passages in batch for text in texts_of(document, passages, known)))
+        embedded = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
+        return [entry_of(document, passages, embedded, known) for document, passages in batch]
 
     def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Partition]) -> list[PassageId]:
         """Delete them, but for passages that were just written over under the same id in the same partition."""
@@ -155,6 +159,12 @@ class Syncer:
 
     def _rebuild_lexical(self) -> None:
         self._lexical.rebuild(self._all_passages(), self._index.generation())
+
+    def _placed(self, homes: Mapping[PassageId, Partition]) -> Iterator[Placed]:
+        """Passages that were written, read again page by page: to keep them would take as much memory as all texts."""
+        rows = iter(homes.items())
+        while page := dict(islice(rows, PAGE)):
+            yield from ((page[passage_id], passage) for passage_id, passage in self._index.fetch(page).items())
 
     def _all_passages(self) -> Iterator[Placed]:
         for partition in self._index.partitions():
@@ -204,7 +214,7 @@ def _check(options: SyncOptions) -> None:
         raise SyncStopped("the sync was told to stop; what is left is done by the next one")
 
 
-def _batches(documents: Sequence[Document]) -> Iterator[list[tuple[Document, list[Passage]]]]:
+def _batches(documents: Iterable[Document]) -> Iterator[list[tuple[Document, list[Passage]]]]:
     """Whole documents, together at least BATCH passages, so that the model works on full batches."""
     batch: list[tuple[Document, list[Passage]]] = []
     for document in documents:

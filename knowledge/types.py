@@ -62,6 +62,50 @@ class Document:
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
+class Listed(Protocol):
+    """What tells a document from its stored copies: all of it but the text. A `Document` is one."""
+
+    @property
+    def doc_id(self) -> DocumentId:
+        """Its id."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """As `Document.version`."""
+        ...
+
+    @property
+    def audience(self) -> Audience:
+        """Who may read it."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Where it was read."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """As `Document.origin`."""
+        ...
+
+    @property
+    def language(self) -> str | None:
+        """As it is labelled."""
+        ...
+
+    @property
+    def owner(self) -> str | None:
+        """As `Document.owner`."""
+        ...
+
+    @property
+    def trust(self) -> Trust:
+        """How far it is relied on."""
+        ...
+
+
 def passage_id(doc_id: DocumentId, version: str, ordinal: int) -> PassageId:
     """The id of the passage at one place of one version of a document."""
     return PassageId(f"{doc_id}:{version}:{ordinal}")

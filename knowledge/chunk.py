@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from knowledge.types import Document, Passage, passage_id
 
-LAYOUT = "7"
+LAYOUT = "8"
 """Raise it when this module cuts differently, or a document gets other points or another partition: it is then cut and
 embedded again."""
 LIMIT = 170

@@ -24,6 +24,13 @@ CACHE_ENTRIES = 20_000
 BATCH = 32
 
 
+def unit(vectors: Vectors) -> Vectors:
+    """float32 [n, d], each row of length 1."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows: Vectors = (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
+    return rows
+
+
 def passage_text(passage: Passage) -> str:
     """What is embedded for a passage: its title and headings say what its words are about."""
     return "\n".join([passage.title, *([" > ".join(passage.heading_path)] if passage.heading_path else []), passage.text])
@@ -89,6 +96,10 @@ class SentenceTransformerEmbedder:
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """As `embed`: these models make no difference."""
         return self.embed(texts)
+
+    def titled(self, own: Vectors, titles: Vectors, weight: float) -> Vectors:
+        """See `knowledge.types.Embedder`."""
+        return unit(own + weight * titles)
 
     @property
     def _label(self) -> str:

@@ -30,6 +30,8 @@ from importlib import resources
 
 import numpy as np
 
+from knowledge.embed import unit
+from knowledge.embed_e5 import DIMENSIONS
 from knowledge.english import foreignness
 from knowledge.types import Embedder, Vectors
 
@@ -70,7 +72,7 @@ class BothEmbedder:
             return np.zeros((0, 0), dtype=np.float32)
         passages, _ = _centre()
         return joined(
-            self._english.embed(texts), _unit(self._multilingual.embed(texts) - passages), np.zeros(len(texts), np.float32)
+            self._english.embed(texts), unit(self._multilingual.embed(texts) - passages), np.zeros(len(texts), np.float32)
         )
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
@@ -83,7 +85,16 @@ class BothEmbedder:
             return np.zeros((0, 0), dtype=np.float32)
         _, queries = _centre()
         foreign = np.array([foreignness(text) for text in texts], np.float32)
-        return joined(self._english.embed_queries(texts), _unit(self._multilingual.embed_queries(texts) - queries), foreign)
+        return joined(self._english.embed_queries(texts), unit(self._multilingual.embed_queries(texts) - queries), foreign)
+
+    def titled(self, own: Vectors, titles: Vectors, weight: float) -> Vectors:
+        """Only the English half is moved: e5's vector of a few words says little of what stands under them.
+
+        On every fourth question of xquad_crosslingual nDCG@10 is .862 so, and .846 with both halves moved.
+        """
+        width = own.shape[1] - DIMENSIONS
+        english = unit(unit(own[:, :width]) + weight * unit(titles[:, :width]))
+        return joined(english, unit(own[:, width:]), np.zeros(len(own), np.float32))
 
 
 def joined(english: Vectors, multilingual: Vectors, foreign: Vectors) -> Vectors:
@@ -100,13 +111,7 @@ def joined(english: Vectors, multilingual: Vectors, foreign: Vectors) -> Vectors
         english * (1 - weight) / np.sqrt(1 - MULTILINGUAL_WEIGHT),
         multilingual * weight / np.sqrt(MULTILINGUAL_WEIGHT),
     ]
-    return _unit(np.concatenate(halves, axis=1))
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vectors = (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
-    return unit
+    return unit(np.concatenate(halves, axis=1))
 
 
 @cache

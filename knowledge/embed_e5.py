@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from knowledge.embed import unit
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.types import Vectors
 from knowledge.vector_cache import VectorCache
@@ -28,6 +29,7 @@ MAX_TOKENS = 512
 megabyte would keep the processor busy for minutes."""
 MAX_CHARACTERS = 2_000
 """As many tokens of English; other scripts have more tokens to a character."""
+DIMENSIONS = 384
 BATCH = 16
 """Texts in one call; the package needs 20 KB for each of their tokens."""
 CACHE_ENTRIES = 10_000
@@ -82,6 +84,10 @@ class E5Embedder:
             EmbeddingUnavailable: the package is not installed, or broken.
         """
         return self._rows(texts, self._queries, lambda model, batch: model.query(batch))
+
+    def titled(self, own: Vectors, titles: Vectors, weight: float) -> Vectors:
+        """See `knowledge.types.Embedder`."""
+        return unit(own + weight * titles)
 
     def _rows(self, texts: Sequence[str], cache: VectorCache, encode: "Callable[[E5, list[str]], Vectors]") -> Vectors:
         if not texts:

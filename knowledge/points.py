@@ -7,7 +7,7 @@ sentence were tried and are not worth their price: beside ways of asking they fo
 little, for six times the vectors.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -22,6 +22,8 @@ Key = tuple[str, str]
 """All that a passage's vector depends on: its title, and its text with title and headings."""
 Known = dict[Key, Vectors]
 """Passages' vectors, float32 [d], as the index holds them."""
+Titled = Callable[[Vectors, Vectors, float], Vectors]
+"""`knowledge.types.Embedder.titled`."""
 _NOTHING: Mapping[Key, Vectors] = MappingProxyType({})
 
 
@@ -41,6 +43,7 @@ def entry_of(
     document: Document,
     passages: Sequence[Passage],
     embedded: Mapping[str, Vectors],
+    titled: Titled,
     known: Mapping[Key, Vectors] = _NOTHING,
 ) -> Entry:
     """The document as it is indexed, each way of asking with the passage whose vector is nearest to it.
@@ -49,18 +52,22 @@ def entry_of(
         document: the document.
         passages: its passages, at least one.
         embedded: the vector, float32 [d], of each of its `texts_of`.
+        titled: the embedder's own.
         known: vectors of passages that need not be made again.
     """
-    title = embedded.get(document.title)
-    vectors = np.stack([known[k] if (k := key_of(p)) in known else _raised(embedded[k[1]], title) for p in passages])
+    vectors = _vectors(document.title, passages, embedded, known, titled)
     nearest = (passages[int(np.argmax(vectors @ embedded[text]))].passage_id for text in document.asked)
     points = [Point(passage_id, embedded[text]) for passage_id, text in zip(nearest, document.asked, strict=True)]
     return Entry(document, passages, vectors, points)
 
 
-def _raised(own: Vectors, title: Vectors | None) -> Vectors:
-    if title is None:
-        return own
-    both = own + TITLE_WEIGHT * title
-    vector: Vectors = (both / np.linalg.norm(both)).astype(np.float32)
-    return vector
+def _vectors(
+    title: str, passages: Sequence[Passage], embedded: Mapping[str, Vectors], known: Mapping[Key, Vectors], titled: Titled
+) -> Vectors:
+    """float32 [passages, d]."""
+    keys = [key_of(passage) for passage in passages]
+    rows = {key: embedded[key[1]] for key in keys if key not in known}
+    if rows and title in embedded:
+        own = np.stack([*rows.values()])
+        rows = dict(zip(rows, titled(own, np.tile(embedded[title], (len(own), 1)), TITLE_WEIGHT), strict=True))
+    return np.stack([known[key] if key in known else rows[key] for key in keys])

@@ -145,7 +145,7 @@ class Syncer:
         # All in one call: the model's threads then share the work evenly.
         texts = list(dict.fromkeys(text for document, passages in batch for text in texts_of(document, passages, known)))
         embedded = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
-        return [entry_of(document, passages, embedded, known) for document, passages in batch]
+        return [entry_of(document, passages, embedded, self._embedder.titled, known) for document, passages in batch]
 
     def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Partition]) -> list[PassageId]:
         """Delete them, but for passages that were just written over under the same id in the same partition."""

@@ -234,6 +234,16 @@ class Embedder(Protocol):
         """The same for what to look for among texts that `embed` has embedded."""
         ...
 
+    def titled(self, own: Vectors, titles: Vectors, weight: float) -> Vectors:
+        """float32 [n, d], L2-normalised: vectors of passages, each moved towards that of its title.
+
+        Args:
+            own: of the passages, float32 [n, d], as `embed` gave them.
+            titles: of their titles, float32 [n, d], as `embed` gave them.
+            weight: of a title, beside 1 for the passage.
+        """
+        ...
+
 
 class Reranker(Protocol):
     """Judges how well texts answer a query, reading both together. Blocking; safe to share between threads."""

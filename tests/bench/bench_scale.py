@@ -81,6 +81,9 @@ class Noisy:
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         return self._model.embed_queries(texts)
 
+    def titled(self, own: Vectors, titles: Vectors, weight: float) -> Vectors:
+        return self._model.titled(own, titles, weight)
+
 
 def ingest(folder: Path, data: Path, passages: int, threads: int, is_fast: bool) -> Ingested:
     model = SentenceTransformerEmbedder(threads=threads)

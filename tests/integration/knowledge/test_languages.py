@@ -125,7 +125,7 @@ def write_as_before(data: Path, shelf: Path, embedder: SentenceTransformerEmbedd
     for document in documents(shelf):
         passages = chunk.split(document)
         texts = texts_of(document, passages)
-        entry = entry_of(document, passages, dict(zip(texts, embedder.embed(texts), strict=True)))
+        entry = entry_of(document, passages, dict(zip(texts, embedder.embed(texts), strict=True)), embedder.titled)
         collections[f"passages-{document.audience}"].upsert(
             ids=[passage.passage_id for passage in passages],
             embeddings=entry.vectors,
@@ -171,7 +171,7 @@ def test_a_sync_that_was_killed_while_it_put_a_folder_in_order_is_mended(
     for document in documents(shelf):
         passages = chunk.split(document)
         texts = texts_of(document, passages)
-        entry = entry_of(document, passages, dict(zip(texts, embedder.embed(texts), strict=True)))
+        entry = entry_of(document, passages, dict(zip(texts, embedder.embed(texts), strict=True)), embedder.titled)
         base._index.write([entry], chunk.LAYOUT)
     assert len(places(base)["dogs-de"]) == 2
     shelved = make_shelf(base.everything(), {})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from knowledge.errors import PageUnreadable, SourceUnreadable
 from knowledge.sources.addresses import AllowedHosts
 from knowledge.sources.fetch import Fetched, Fetcher, Wanted
-from knowledge.sources.page import PageFacts, decoded, page_facts
+from knowledge.sources.page import PageFacts
 from knowledge.sources.robots import Disallowed, Robots, RobotsOfHosts
 from knowledge.sources.site_listing import SitemapReader
 from knowledge.sources.web_documents import PageReader, is_html, is_media
@@ -148,7 +148,11 @@ class Walk:
             yield from self._not_wanted(fetched)
             return
         if is_html(fetched.content_type):
-            facts = self._facts(fetched)
+            try:
+                facts = self._reader.facts(fetched)
+            except SourceUnreadable as error:
+                yield self._not_looked_through(stop, error)
+                return
             self._follow(stop, fetched, facts)
             if not self._is_own_page(stop, fetched, facts):
                 return
@@ -171,6 +175,13 @@ class Walk:
             self._passing += error.is_passing
             yield SourceFailure(error.source, f"{error.reason} (named by {stop.found_on})")
 
+    def _not_looked_through(self, stop: _Stop, error: SourceUnreadable) -> SourceFailure:
+        """Its links were not seen, so what they lead to is not gone."""
+        if stop.found_on is None:
+            return self._of_all(f"the page to start from can't be read: {error.source} {error.reason}")
+        self._passing += 1
+        return SourceFailure(error.source, f"{error.reason} (named by {stop.found_on})")
+
     def _is_news(self, stop: _Stop, url: WebUrl) -> bool:
         """True unless a redirect led to a page that has its own turn."""
         if url.key == stop.url.key:
@@ -187,10 +198,6 @@ class Walk:
             return
         self._types.add(kind)
         yield SourceFailure(str(fetched.url), f"is {kind}, which can't be read here; of this type only the first page is named")
-
-    def _facts(self, fetched: Fetched) -> PageFacts:
-        text = decoded(fetched.body or b"", fetched.headers.get("content-type", ""))
-        return page_facts(text, fetched.url, fetched.headers.get("x-robots-tag", ""))
 
     def _follow(self, stop: _Stop, fetched: Fetched, facts: PageFacts) -> None:
         if self._is_listed or stop.depth >= self._scope.max_depth:

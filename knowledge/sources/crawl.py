@@ -1,7 +1,7 @@
 """Walks over a website: page after page, each once, within bounds. Fetching and reading are done elsewhere."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from knowledge.errors import PageUnreadable, SourceUnreadable
@@ -33,7 +33,14 @@ class Scope:
 
     def has(self, url: WebUrl) -> bool:
         """True if the page is on an allowed host and its path is wanted."""
-        if not self.hosts.lists(url.host, url.port) or url.is_media or url.matches(self.exclude):
+        return self._reaches(url) and not url.is_media
+
+    def passes_over(self, url: WebUrl) -> bool:
+        """True if it would be read if its name didn't say that there are no words in it."""
+        return self._reaches(url) and url.is_media
+
+    def _reaches(self, url: WebUrl) -> bool:
+        if not self.hosts.lists(url.host, url.port) or url.matches(self.exclude):
             return False
         return not self.include or url.matches(self.include)
 
@@ -55,6 +62,13 @@ class _Stop:
     found_on: WebUrl | None
 
 
+def _counted(suffixes: Iterable[str]) -> str:
+    """For archives and pictures a line in all: a site has thousands of them, and none holds words."""
+    kinds = Counter(suffixes)
+    told = ", ".join(f"{suffix} {count:,}" for suffix, count in kinds.most_common())
+    return f"has {kinds.total():,} linked file(s) that hold no text, by their names: {told}"
+
+
 class Walk:
     """One reading of one site. Not to be used twice."""
 
@@ -69,6 +83,7 @@ class Walk:
         self._copies: set[str] = set()
         self._ids: dict[DocumentId, str] = {}
         self._types: set[str] = set()
+        self._files: dict[str, str] = {}
         self._visited = 0
         self._is_listed = False
         self._passing = 0
@@ -91,9 +106,11 @@ class Walk:
             self._visited += 1
             yield from self._visit(self._waiting.popleft())
         yield from self._unseen()
+        if self._files:
+            self._watchers.on_left_out(self._scope.root, _counted(self._files.values()))
 
     def _take_sitemap(self, robots: Robots) -> Iterator[Found]:
-        reader = SitemapReader(self._fetcher, self._scope.hosts, self._scope.has, self._scope.max_pages)
+        reader = SitemapReader(self._fetcher, self._scope.hosts, self._wants, self._scope.max_pages)
         listing = reader.read(self._scope.start, robots)
         yield from listing.failures
         if listing.trouble:
@@ -116,6 +133,12 @@ class Walk:
 
     def _of_all(self, reason: str) -> SourceFailure:
         return SourceFailure(self._scope.root, reason)
+
+    def _wants(self, url: WebUrl) -> bool:
+        """True if the page belongs to the site. Files that are passed over by their names are noted, each once."""
+        if self._scope.passes_over(url):
+            self._files[url.key] = url.suffix
+        return self._scope.has(url)
 
     def _put(self, url: WebUrl, depth: int, found_on: WebUrl | None) -> None:
         if url.key in self._seen:
@@ -203,7 +226,7 @@ class Walk:
         if self._is_listed or stop.depth >= self._scope.max_depth:
             return
         for link in facts.links:
-            if self._scope.has(link):
+            if self._wants(link):
                 self._put(link, stop.depth + 1, fetched.url)
 
     def _is_own_page(self, stop: _Stop, fetched: Fetched, facts: PageFacts) -> bool:

@@ -13,7 +13,7 @@ from knowledge.errors import KnowledgeError
 from knowledge.fusion import FOREIGN_WORDS_WEIGHT, WORDS_WEIGHT
 from knowledge.index import PAGE, ChromaIndex
 from knowledge.lexical import LexicalIndex
-from knowledge.refresh import SourceState, load_states, note_results
+from knowledge.refresh import SourceState, load_states, note_results, with_since
 from knowledge.rerank_local import CrossEncoderReranker
 from knowledge.rerank_step import RerankerState, RerankStep
 from knowledge.rerank_vllm import RerankerServer, VllmReranker
@@ -112,6 +112,8 @@ class KnowledgeBase:
     ) -> SyncReport:
         """Bring the documents of sources in line, and remember when. A source that can't be read keeps its documents.
 
+        The reason of a failure ends with the day since when it has been so, if earlier syncs told of it already.
+
         Args:
             sources: what to read.
             options: how.
@@ -134,8 +136,8 @@ class KnowledgeBase:
             failed = [SourceResult(name, is_broken=True) for name in names]
             note_results(self._data_dir, failed, datetime.now(UTC))
             raise
-        note_results(self._data_dir, report.sources, datetime.now(UTC), names if are_all else None)
-        return report
+        now = datetime.now(UTC)
+        return with_since(report, note_results(self._data_dir, report.sources, now, names if are_all else None), now)
 
     def bring_in_line(
         self, scopes: Sequence[Scope], source: Iterable[Document | SourceFailure], options: SyncOptions

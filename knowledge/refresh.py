@@ -2,21 +2,25 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import filelock
 
 from knowledge.errors import IndexUnavailable
 from knowledge.sources.kinds import BaseSource
-from knowledge.types import SourceResult
+from knowledge.types import SourceFailure, SourceResult, SyncReport
 
 FILE = "sources.state.json"
 MAX_BACKOFF = 8
 """A source that fails again and again is tried after so many times its `refresh`."""
 LOCK_TIMEOUT_S = 10.0
+MAX_FAILING = 1_000
+"""Failing paths and URLs that are remembered of a source; of a site with more the time is not what matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,13 @@ class SourceState:
         tried: when it was last synced, well or not.
         succeeded: when it was last synced well; None if never.
         failures: how many times in a row it has failed as a whole since then.
+        failing: paths and URLs in it that could not be read at the last try, with the time of the first such try in a row.
     """
 
     tried: datetime
     succeeded: datetime | None = None
     failures: int = 0
+    failing: Mapping[str, datetime] = field(default_factory=dict)
 
 
 States = Mapping[str, SourceState]
@@ -66,10 +72,42 @@ def noted(states: States, results: Iterable[SourceResult], now: datetime) -> dic
         if not result.name:
             continue
         before = after.get(result.name, SourceState(now))
+        failing = _failing(before, result, now)
         after[result.name] = (
-            replace(before, tried=now, failures=before.failures + 1) if result.is_broken else SourceState(now, succeeded=now)
+            replace(before, tried=now, failures=before.failures + 1, failing=failing)
+            if result.is_broken
+            else SourceState(now, succeeded=now, failing=failing)
         )
     return after
+
+
+def _failing(before: SourceState, result: SourceResult, now: datetime) -> dict[str, datetime]:
+    found = {failure.source: before.failing.get(failure.source, now) for failure in result.failed}
+    # Of a source that broke off not everything was tried.
+    kept = {**before.failing, **found} if result.is_broken else found
+    return dict(list(kept.items())[:MAX_FAILING])
+
+
+def with_since(report: SyncReport, states: States, now: datetime) -> SyncReport:
+    """The report, with the day since when a path or URL has been failing where earlier syncs told of it already.
+
+    Args:
+        report: of the sync.
+        states: after it, from `note_results`.
+        now: the time of the sync, as it was given to `note_results`.
+    """
+    # An export of which several pages failed is one path: since when each of them fails isn't known.
+    times = Counter((failure.origin, failure.source) for failure in report.failed)
+
+    def told(failure: SourceFailure) -> SourceFailure:
+        state = states.get(failure.origin)
+        since = state.failing.get(failure.source, now) if state else now
+        if since >= now or times[failure.origin, failure.source] > 1:
+            return failure
+        return replace(failure, reason=f"{failure.reason} (failing since {since.date().isoformat()})")
+
+    results = tuple(replace(one, failed=tuple(map(told, one.failed))) for one in report.sources)
+    return replace(report, failed=tuple(map(told, report.failed)), sources=results)
 
 
 def load_states(data_dir: Path) -> dict[str, SourceState]:
@@ -109,14 +147,21 @@ def note_results(
         raise IndexUnavailable(f"{data_dir / FILE} can't be written: {error}. Is the disk full?") from error
 
 
-def _row(state: SourceState) -> dict[str, str | int | None]:
-    succeeded = state.succeeded.isoformat() if state.succeeded else None
-    return {"tried": state.tried.isoformat(), "succeeded": succeeded, "failures": state.failures}
+def _row(state: SourceState) -> dict[str, Any]:
+    return {
+        "tried": state.tried.isoformat(),
+        "succeeded": state.succeeded.isoformat() if state.succeeded else None,
+        "failures": state.failures,
+        "failing": {name: since.isoformat() for name, since in state.failing.items()},
+    }
 
 
-def _state(entry: Mapping[str, str | int | None]) -> SourceState:
+def _state(entry: Mapping[str, Any]) -> SourceState:
     tried, succeeded = datetime.fromisoformat(str(entry["tried"])), entry.get("succeeded")
-    state = SourceState(tried, datetime.fromisoformat(str(succeeded)) if succeeded else None, int(entry.get("failures") or 0))
-    if tried.tzinfo is None:
+    failing = {str(name): datetime.fromisoformat(str(since)) for name, since in entry.get("failing", {}).items()}
+    state = SourceState(
+        tried, datetime.fromisoformat(str(succeeded)) if succeeded else None, int(entry.get("failures") or 0), failing
+    )
+    if any(moment.tzinfo is None for moment in (tried, *failing.values())):
         raise ValueError("a time without a zone")
     return state

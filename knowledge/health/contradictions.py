@@ -156,7 +156,7 @@ def _findings(found: Sequence[tuple[float, Statement, Statement]]) -> Iterator[F
         yield Finding(
             Kind.CONTRADICTION,
             _severity(a, b, cosine),
-            f"Two articles say the same with another {_what(a, b)}.{more}",
+            f"Two articles say the same, but with another {_what(a, b)}.{more}",
             "Find out which is right and correct the other. If both are, say in each when it holds.",
             (a.article.place(a.passage, a.text), b.article.place(b.passage, b.text)),
         )

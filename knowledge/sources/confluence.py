@@ -4,14 +4,13 @@ import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from knowledge.errors import SourceUnreadable
 from knowledge.sources.confluence_xml import documents_of_entities
+from knowledge.sources.conversion import Converter
 from knowledge.sources.converted import NotConverted
-from knowledge.sources.fragment import markdown_of_fragment
 from knowledge.sources.headings import under_headings
 from knowledge.sources.office_package import check_unpacked_size
 from knowledge.sources.opened import MAX_BYTES
@@ -22,7 +21,6 @@ MAX_UNPACKED = 20_000_000_000
 """Bytes of a whole export; its attachments are not unpacked."""
 MAX_MEMBERS = 500_000
 _ENTITIES, _INDEX = "entities.xml", "index.html"
-_MODIFIED = re.compile(r"last (?:modified|updated)(?: by .*?)? on (\w{3,9} \d{1,2}, \d{4})", re.IGNORECASE | re.DOTALL)
 
 
 class _Folder:
@@ -30,6 +28,7 @@ class _Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.export = str(root)
         self.names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
 
     def source(self, name: str) -> str:
@@ -43,25 +42,27 @@ class _Zip:
     """The same for a zip file, which is the source of all of its pages."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self._path = path
+        self.export = str(path)
         self._archive = archive
         self.names = sorted(archive.namelist())
 
     def source(self, name: str) -> str:
-        return str(self._path)
+        return self.export
 
     def open(self, name: str) -> IO[bytes]:
         return self._archive.open(name)
 
 
 def read_confluence_export(
-    path: Path, default_audience: Audience, on_skip: OnSkip = unheard
+    path: Path, default_audience: Audience, on_skip: OnSkip = unheard, converter: Converter | None = None
 ) -> Iterator[Document | SourceFailure]:
     """The pages of an export.
 
     An HTML export doesn't say who may read a page, so all are of the default audience; an XML export does.
+    Without a `converter` one is started when it is needed.
     """
     with ExitStack() as stack:
+        used = stack.enter_context(converter or Converter())
         try:
             files: _Folder | _Zip
             if path.is_dir():
@@ -70,7 +71,7 @@ def read_confluence_export(
                 archive = stack.enter_context(zipfile.ZipFile(path))
                 check_unpacked_size(archive, MAX_UNPACKED, MAX_MEMBERS)
                 files = _Zip(path, archive)
-            yield from _documents(files, str(path), default_audience, on_skip)
+            yield from _documents(files, default_audience, on_skip, used)
         except NotConverted as error:
             yield SourceFailure(str(path), str(error))
         except SourceUnreadable as error:
@@ -80,13 +81,16 @@ def read_confluence_export(
 
 
 def _documents(
-    files: _Folder | _Zip, export: str, default_audience: Audience, on_skip: OnSkip
+    files: _Folder | _Zip, default_audience: Audience, on_skip: OnSkip, converter: Converter
 ) -> Iterator[Document | SourceFailure]:
     if (entities := _nearest(files.names, _ENTITIES)) is not None:
-        yield from documents_of_entities(lambda: files.open(entities), files.source(entities), default_audience, on_skip)
+        source = files.source(entities)
+        yield from documents_of_entities(lambda: files.open(entities), source, default_audience, on_skip, converter.markdown)
         return
     if (index := _nearest(files.names, _INDEX)) is None:
-        raise SourceUnreadable(export, f"has neither {_ENTITIES} nor {_INDEX}; it is no space export (CSV exports can't be read)")
+        raise SourceUnreadable(
+            files.export, f"has neither {_ENTITIES} nor {_INDEX}; it is no space export (CSV ones can't be read)"
+        )
     folder = index.removesuffix(_INDEX)
     pages = [name for name in files.names if name.startswith(folder) and "/" not in name.removeprefix(folder)]
     for name in pages:
@@ -96,7 +100,7 @@ def _documents(
                     raw = file.read(MAX_BYTES + 1)
                 if len(raw) > MAX_BYTES:
                     raise SourceUnreadable(files.source(name), f"has more than {MAX_BYTES:,} bytes; split it")
-                yield _page(raw, name, files.source(name), default_audience)
+                yield _page(raw, name, files.source(name), default_audience, converter)
             except SourceUnreadable as error:
                 yield SourceFailure(error.source, f"{name}: {error.reason}")
 
@@ -105,49 +109,16 @@ def _nearest(names: list[str], wanted: str) -> str | None:
     return min((name for name in names if name == wanted or name.endswith(f"/{wanted}")), key=len, default=None)
 
 
-def _page(raw: bytes, name: str, source: str, default_audience: Audience) -> Document:
-    import lxml.etree
-    import lxml.html
-
-    try:
-        tree = lxml.html.fromstring(raw, parser=lxml.html.HTMLParser(encoding="utf-8"))
-    except (lxml.etree.LxmlError, ValueError) as error:
-        raise SourceUnreadable(source, f"is not HTML: {error}") from error
-    content = tree.get_element_by_id("main-content", None)
-    if content is None:
-        raise SourceUnreadable(source, "has no main-content, as pages of an export have")
-    above = [_words(item) for item in tree.xpath("//ol[@id='breadcrumbs']//a")]
-    title = next((_words(found) for found in tree.xpath("//*[@id='title-text']")), "")
-    title = title or next((_words(found) for found in tree.iter("title")), "")
-    if above and title.startswith(f"{above[0]} : "):
-        title = title.removeprefix(f"{above[0]} : ")
-    text = markdown_of_fragment(lxml.html.tostring(content, encoding="unicode", with_tail=False), source)
+def _page(raw: bytes, name: str, source: str, default_audience: Audience, converter: Converter) -> Document:
+    page = converter.work("confluence_page", source, text=raw.decode("utf-8", "replace"))
     number = re.search(r"(\d+)\.html$", name)
     key = number.group(1) if number else name.rpartition("/")[2].removesuffix(".html")
-    metadata = " ".join(_words(found) for found in tree.xpath("//*[contains(@class, 'page-metadata')]"))
-    # The home page of a space has the name of the space, and would stand twice.
     return Document(
         doc_id=DocumentId(f"confluence/{key}"),
-        title=title or key,
-        text=under_headings(text, list(dict.fromkeys(above))),
+        title=page["title"] or key,
+        text=under_headings(page["text"], page["above"]),
         audience=default_audience,
         source=source,
-        updated=_day(metadata),
-        language=tree.get("lang") or None,
+        updated=page["updated"],
+        language=page["language"],
     )
-
-
-def _words(element: Any) -> str:
-    return " ".join(element.text_content().split())
-
-
-def _day(metadata: str) -> str | None:
-    """The day in "last modified on Nov 09, 2020"; None in any other language."""
-    if (found := _MODIFIED.search(metadata)) is None:
-        return None
-    for shape in ("%b %d, %Y", "%B %d, %Y"):
-        try:
-            return datetime.strptime(found.group(1), shape).date().isoformat()  # noqa: DTZ007
-        except ValueError:
-            continue
-    return None

@@ -13,7 +13,7 @@ import lxml.etree
 from knowledge.errors import SourceUnreadable
 from knowledge.sources.confluence_storage import html_of_storage
 from knowledge.sources.fields import iso_day
-from knowledge.sources.fragment import markdown_of_fragment
+from knowledge.sources.fragment import ToMarkdown, markdown_of_fragment
 from knowledge.sources.headings import under_headings
 from knowledge.sources.skipping import OnSkip, unheard
 from knowledge.types import Audience, Document, DocumentId, SourceFailure
@@ -46,7 +46,11 @@ class _Space:
 
 
 def documents_of_entities(
-    opened: Callable[[], IO[bytes]], source: str, default_audience: Audience, on_skip: OnSkip = unheard
+    opened: Callable[[], IO[bytes]],
+    source: str,
+    default_audience: Audience,
+    on_skip: OnSkip = unheard,
+    to_markdown: ToMarkdown = markdown_of_fragment,
 ) -> Iterator[Document | SourceFailure]:
     """The current pages of the dump that `opened` opens. Old versions, drafts, deleted pages and posts go to `on_skip`.
 
@@ -65,7 +69,8 @@ def documents_of_entities(
                 continue
             written.add(page_id)
             try:
-                yield _document(item, page_id, space, source, default_audience)
+                body = _body(item, source, to_markdown)
+                yield _document(page_id, body, space, source, default_audience)
             except SourceUnreadable as error:
                 yield SourceFailure(source, f"page {page_id} {space.pages[page_id].title!r}: {error.reason}")
     for page_id in space.pages.keys() - written:
@@ -105,18 +110,21 @@ def _note(item: lxml.etree._Element, space: _Space, on_skip: OnSkip) -> None:
             space.pages[key] = _Page(" ".join(_value(item, "title").split()), _reference(item, "parent"), updated)
 
 
-def _document(item: lxml.etree._Element, page_id: str, space: _Space, source: str, default_audience: Audience) -> Document:
-    page = space.pages[page_id]
+def _body(item: lxml.etree._Element, source: str, to_markdown: ToMarkdown) -> str:
     if (_value(item, "bodyType") or _XHTML) != _XHTML:
         raise SourceUnreadable(source, "is in the old wiki markup; edit and save it in Confluence, then export again")
+    return to_markdown(html_of_storage(_value(item, "body"), source), source, None)
+
+
+def _document(page_id: str, body: str, space: _Space, source: str, default_audience: Audience) -> Document:
+    page = space.pages[page_id]
     above = space.above(page_id)
-    text = markdown_of_fragment(html_of_storage(_value(item, "body"), source), source)
     is_restricted = not space.restricted.isdisjoint([page_id, *above])
     names = [space.name, *(space.pages[key].title for key in above if key in space.pages)]
     return Document(
         doc_id=DocumentId(f"confluence/{page_id}"),
         title=page.title or f"Page {page_id}",
-        text=under_headings(text, names),
+        text=under_headings(body, names),
         audience=Audience.INTERNAL if is_restricted else default_audience,
         source=source,
         updated=page.updated,

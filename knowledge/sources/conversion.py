@@ -1,4 +1,4 @@
-"""Runs converters in a child process, so that a file that makes one hang, crash or eat memory is only a file that failed.
+"""Runs converters in a child process, so that what makes one hang, crash or eat memory is only a file or page that failed.
 
 One child serves many files, since its start takes longer than most conversions; it is killed on a time-out
 and started again for the next file.
@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import knowledge
 from knowledge.errors import SourceUnreadable
@@ -28,14 +29,14 @@ _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may take: wall-clock seconds, and bytes of address space."""
+    """What one file or page may take: wall-clock seconds, and bytes of address space."""
 
     timeout_s: float = 60.0
     memory: int = 2_000_000_000
 
 
 class Converter:
-    """Converts files in a child process that starts with the first one. Not for several threads at once."""
+    """Converts files and HTML in a child process that starts with the first one. Not for several threads at once."""
 
     def __init__(self, limits: Limits | None = None, program: Path | None = None) -> None:
         """`program` is a Python file to run instead of the converters of this package."""
@@ -55,20 +56,33 @@ class Converter:
         Raises:
             SourceUnreadable: it can't be converted, or not within the limits; the next file can still be.
         """
+        return Converted.from_json(self._answered({"path": str(path)}, str(path)))
+
+    def work(self, name: str, source: str, **values: Any) -> Any:
+        """What a function of `convert_child.WORK` makes of the source and the values, which JSON must be able to hold.
+
+        Raises:
+            SourceUnreadable: it can't, or not within the limits; the reason is said of `source`.
+        """
+        return self._answered({"work": name, "values": {"source": source, **values}}, source)
+
+    def markdown(self, html: str, source: str, base_url: str | None = None) -> str:
+        """`markdown_of_fragment` in the child. Raises `SourceUnreadable`."""
+        return str(self.work("fragment", source, html=html, base_url=base_url))
+
+    def _answered(self, request: dict[str, Any], source: str) -> Any:
         child = self._child = self._child or self._started()
         deadline = time.monotonic() + self._limits.timeout_s
         try:
-            assert child.stdin is not None
-            child.stdin.write(json.dumps(str(path)).encode() + b"\n")
-            child.stdin.flush()
+            _send(json.dumps(request).encode() + b"\n", deadline, child)
             line = _line_before(deadline, child)
         except (BrokenPipeError, TimeoutError, ValueError) as error:
             code = self._ended()
-            raise SourceUnreadable(str(path), self._reason(error, code)) from error
+            raise SourceUnreadable(source, self._reason(error, code)) from error
         answer = json.loads(line)
         if "reason" in answer:
-            raise SourceUnreadable(str(path), answer["reason"])
-        return Converted.from_json(answer["converted"])
+            raise SourceUnreadable(source, answer["reason"])
+        return answer["result"]
 
     def close(self) -> None:
         """End the child."""
@@ -81,8 +95,9 @@ class Converter:
         environment["PYTHONPATH"] = str(Path(knowledge.__file__).parents[1])
         # -B: nothing is written, not even byte code. The child's own alarm only rings if this process is gone.
         command = [sys.executable, "-B", *self._program, str(self._limits.memory), str(self._limits.timeout_s + 5)]
-        return subprocess.Popen(
+        child = subprocess.Popen(
             command,
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -90,6 +105,9 @@ class Converter:
             cwd="/",
             start_new_session=True,
         )
+        assert child.stdin is not None
+        os.set_blocking(child.stdin.fileno(), False)
+        return child
 
     def _ended(self) -> int:
         """Kill the child with all it may have started; its exit code, negative if it died of a signal before."""
@@ -117,6 +135,18 @@ class Converter:
 def converted_suffixes() -> frozenset[str]:
     """The types of files that a `Converter` reads."""
     return frozenset(CONVERTERS)
+
+
+def _send(request: bytes, deadline: float, child: "subprocess.Popen[bytes]") -> None:
+    assert child.stdin is not None
+    descriptor = child.stdin.fileno()
+    rest = memoryview(request)
+    while rest:
+        # A page is larger than the pipe: a child that doesn't read must not be waited for without end.
+        _, ready, _ = select.select([], [descriptor], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _line_before(deadline: float, child: "subprocess.Popen[bytes]") -> bytes:

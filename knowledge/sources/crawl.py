@@ -1,13 +1,13 @@
 """Walks over a website: page after page, each once, within bounds. Fetching and reading are done elsewhere."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from knowledge.errors import PageUnreadable, SourceUnreadable
 from knowledge.sources.addresses import AllowedHosts
 from knowledge.sources.fetch import Fetched, Fetcher, Wanted
-from knowledge.sources.page import PageFacts, decoded, page_facts
+from knowledge.sources.page import PageFacts
 from knowledge.sources.robots import Disallowed, Robots, RobotsOfHosts
 from knowledge.sources.site_listing import SitemapReader
 from knowledge.sources.web_documents import PageReader, is_html, is_media
@@ -33,7 +33,14 @@ class Scope:
 
     def has(self, url: WebUrl) -> bool:
         """True if the page is on an allowed host and its path is wanted."""
-        if not self.hosts.lists(url.host, url.port) or url.is_media or url.matches(self.exclude):
+        return self._reaches(url) and not url.is_media
+
+    def passes_over(self, url: WebUrl) -> bool:
+        """True if it would be read if its name didn't say that there are no words in it."""
+        return self._reaches(url) and url.is_media
+
+    def _reaches(self, url: WebUrl) -> bool:
+        if not self.hosts.lists(url.host, url.port) or url.matches(self.exclude):
             return False
         return not self.include or url.matches(self.include)
 
@@ -55,6 +62,13 @@ class _Stop:
     found_on: WebUrl | None
 
 
+def _counted(suffixes: Iterable[str]) -> str:
+    """For archives and pictures a line in all: a site has thousands of them, and none holds words."""
+    kinds = Counter(suffixes)
+    told = ", ".join(f"{suffix} {count:,}" for suffix, count in kinds.most_common())
+    return f"has {kinds.total():,} linked file(s) that hold no text, by their names: {told}"
+
+
 class Walk:
     """One reading of one site. Not to be used twice."""
 
@@ -69,6 +83,7 @@ class Walk:
         self._copies: set[str] = set()
         self._ids: dict[DocumentId, str] = {}
         self._types: set[str] = set()
+        self._files: dict[str, str] = {}
         self._visited = 0
         self._is_listed = False
         self._passing = 0
@@ -91,9 +106,11 @@ class Walk:
             self._visited += 1
             yield from self._visit(self._waiting.popleft())
         yield from self._unseen()
+        if self._files:
+            self._watchers.on_left_out(self._scope.root, _counted(self._files.values()))
 
     def _take_sitemap(self, robots: Robots) -> Iterator[Found]:
-        reader = SitemapReader(self._fetcher, self._scope.hosts, self._scope.has, self._scope.max_pages)
+        reader = SitemapReader(self._fetcher, self._scope.hosts, self._wants, self._scope.max_pages)
         listing = reader.read(self._scope.start, robots)
         yield from listing.failures
         if listing.trouble:
@@ -116,6 +133,12 @@ class Walk:
 
     def _of_all(self, reason: str) -> SourceFailure:
         return SourceFailure(self._scope.root, reason)
+
+    def _wants(self, url: WebUrl) -> bool:
+        """True if the page belongs to the site. Files that are passed over by their names are noted, each once."""
+        if self._scope.passes_over(url):
+            self._files[url.key] = url.suffix
+        return self._scope.has(url)
 
     def _put(self, url: WebUrl, depth: int, found_on: WebUrl | None) -> None:
         if url.key in self._seen:
@@ -148,7 +171,11 @@ class Walk:
             yield from self._not_wanted(fetched)
             return
         if is_html(fetched.content_type):
-            facts = self._facts(fetched)
+            try:
+                facts = self._reader.facts(fetched)
+            except SourceUnreadable as error:
+                yield self._not_looked_through(stop, error)
+                return
             self._follow(stop, fetched, facts)
             if not self._is_own_page(stop, fetched, facts):
                 return
@@ -171,6 +198,13 @@ class Walk:
             self._passing += error.is_passing
             yield SourceFailure(error.source, f"{error.reason} (named by {stop.found_on})")
 
+    def _not_looked_through(self, stop: _Stop, error: SourceUnreadable) -> SourceFailure:
+        """Its links were not seen, so what they lead to is not gone."""
+        if stop.found_on is None:
+            return self._of_all(f"the page to start from can't be read: {error.source} {error.reason}")
+        self._passing += 1
+        return SourceFailure(error.source, f"{error.reason} (named by {stop.found_on})")
+
     def _is_news(self, stop: _Stop, url: WebUrl) -> bool:
         """True unless a redirect led to a page that has its own turn."""
         if url.key == stop.url.key:
@@ -188,15 +222,11 @@ class Walk:
         self._types.add(kind)
         yield SourceFailure(str(fetched.url), f"is {kind}, which can't be read here; of this type only the first page is named")
 
-    def _facts(self, fetched: Fetched) -> PageFacts:
-        text = decoded(fetched.body or b"", fetched.headers.get("content-type", ""))
-        return page_facts(text, fetched.url, fetched.headers.get("x-robots-tag", ""))
-
     def _follow(self, stop: _Stop, fetched: Fetched, facts: PageFacts) -> None:
         if self._is_listed or stop.depth >= self._scope.max_depth:
             return
         for link in facts.links:
-            if self._scope.has(link):
+            if self._wants(link):
                 self._put(link, stop.depth + 1, fetched.url)
 
     def _is_own_page(self, stop: _Stop, fetched: Fetched, facts: PageFacts) -> bool:

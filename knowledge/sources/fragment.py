@@ -1,5 +1,6 @@
 """HTML that is only the article, as Markdown. Nothing is taken for navigation and left out, however short it is."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,8 @@ from knowledge.errors import SourceUnreadable
 if TYPE_CHECKING:
     from html_to_markdown import ConversionOptions
 
+ToMarkdown = Callable[[str, str, str | None], str]
+"""`markdown_of_fragment`, or the same in a process of its own."""
 _NO_TEXT = ("script", "style", "noscript", "template", "iframe", "object", "video", "audio", "svg")
 
 

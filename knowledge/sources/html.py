@@ -68,5 +68,18 @@ def convert_html(path: Path) -> Converted:
     Raises:
         SourceUnreadable: it can't be opened or has no main content.
     """
-    page = parse_html(text_of(path, MAX_BYTES), path.name, str(path))
+    return _converted(text_of(path, MAX_BYTES), str(path))
+
+
+def convert_page(text: str, source: str) -> dict[str, Any]:
+    """The same for a page that was fetched, as values for `Converted.from_json`.
+
+    Raises:
+        SourceUnreadable: it has no main content.
+    """
+    return _converted(text, source).to_json()
+
+
+def _converted(text: str, source: str) -> Converted:
+    page = parse_html(text, source, source)
     return Converted(page.text, page.title, page.updated, page.language)

@@ -3,7 +3,7 @@
 import codecs
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -86,6 +86,17 @@ def page_facts(text: str, url: WebUrl, robots_header: str = "") -> PageFacts:
     base = bases[0] if bases else url
     links = () if "nofollow" in wishes else tuple(dict.fromkeys(_links(tree, base)))
     return PageFacts(links, _canonical(tree, base), may_index="noindex" not in wishes)
+
+
+def plain_page_facts(text: str, source: str, url: dict[str, Any], robots_header: str) -> dict[str, Any]:
+    """`page_facts` with plain values in and out, so that they can cross a pipe."""
+    return asdict(page_facts(text, WebUrl(**url), robots_header))
+
+
+def page_facts_from(values: dict[str, Any]) -> PageFacts:
+    """What `plain_page_facts` gave."""
+    links, canonical = values["links"], values["canonical"]
+    return PageFacts(tuple(WebUrl(**link) for link in links), WebUrl(**canonical) if canonical else None, values["may_index"])
 
 
 def _wishes(text: str) -> set[str]:

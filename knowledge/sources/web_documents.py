@@ -1,12 +1,13 @@
-"""Turns what a website answered into documents. Pure but for the converter that is handed in."""
+"""Turns what a website answered into documents. Pure but for the converters that are handed in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
+from knowledge.sources.conversion import Converter
+from knowledge.sources.converted import Converted
 from knowledge.sources.fetch import Fetched
-from knowledge.sources.html import parse_html
 from knowledge.sources.markdown import parse_markdown
-from knowledge.sources.page import decoded, last_modified
+from knowledge.sources.page import PageFacts, decoded, last_modified, page_facts_from
 from knowledge.sources.plain import parse_plain
 from knowledge.types import Audience, Document, DocumentId
 
@@ -31,10 +32,15 @@ def is_media(content_type: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PageReader:
-    """Reads one page at a time. Holds what all documents of a site have in common, and the converter for other formats."""
+    """Reads one page at a time. Holds what all documents of a site have in common.
+
+    `pages` takes HTML apart, in a process of its own, since odd pages keep the libraries busy for minutes;
+    `convert` is for other formats.
+    """
 
     audience: Audience
     language: str | None
+    pages: Converter
     convert: Convert | None
 
     def is_readable(self, content_type: str) -> bool:
@@ -59,13 +65,37 @@ class PageReader:
     def _page(self, fetched: Fetched, url: str, text: str) -> Document:
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
         if is_html(fetched.content_type):
-            parsed = parse_html(text, fetched.url.key, url, self.audience)
+            parsed = self._html(text, url)
         elif fetched.content_type in _MARKDOWN or fetched.url.path.endswith((".md", ".markdown")):
             parsed = parse_markdown(text, fetched.url.key, url, self.audience)
         else:
             parsed = parse_plain(text, fetched.url.key, url, self.audience)
         # A page can't take another one's id, or be cited under another address.
         return replace(parsed, doc_id=DocumentId(fetched.url.key), url=url)
+
+    def facts(self, fetched: Fetched) -> PageFacts:
+        """What an HTML page says of itself, and where it leads.
+
+        Raises:
+            SourceUnreadable: it can't be looked through, or not in time.
+        """
+        text = decoded(fetched.body or b"", fetched.headers.get("content-type", ""))
+        robots = fetched.headers.get("x-robots-tag", "")
+        return page_facts_from(
+            self.pages.work("page_facts", str(fetched.url), text=text, url=asdict(fetched.url), robots_header=robots)
+        )
+
+    def _html(self, text: str, url: str) -> Document:
+        found = Converted.from_json(self.pages.work("page", url, text=text))
+        return Document(
+            doc_id=DocumentId(url),
+            title=found.title or url,
+            text=found.text,
+            audience=self.audience,
+            source=url,
+            updated=found.updated,
+            language=found.language,
+        )
 
     def _of_this_site(self, document: Document, fetched: Fetched) -> Document:
         # Whoever can write a page must not be able to show an internal site to customers: the narrower audience counts.

@@ -70,8 +70,13 @@ class WebUrl:
     @property
     def is_media(self) -> bool:
         """True if the name says that there is nothing to read: a picture, a film, an archive, a script."""
-        last = self.path.rsplit("/", 1)[-1]
-        return "." in last and _NOT_PAGES.fullmatch(last.rsplit(".", 1)[-1]) is not None
+        return _NOT_PAGES.fullmatch(self.suffix[1:]) is not None
+
+    @property
+    def suffix(self) -> str:
+        """What its name ends with, in small letters and with the dot; empty without one."""
+        _, dot, end = self.path.rpartition("/")[2].rpartition(".")
+        return f".{end.lower()}" if dot else ""
 
     def matches(self, patterns: Sequence[str]) -> bool:
         """True if the path fits one of the shell patterns (`*` goes over slashes too)."""

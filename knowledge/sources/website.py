@@ -8,6 +8,7 @@ from typing import Literal
 from knowledge.errors import SourceUnreadable
 from knowledge.sources.addresses import AllowedHosts, allowed_hosts
 from knowledge.sources.connections import Network
+from knowledge.sources.conversion import Converter, Limits
 from knowledge.sources.crawl import Scope, Walk, Watchers
 from knowledge.sources.fetch import Fetcher, FetchLimits
 from knowledge.sources.web_documents import Convert, PageReader
@@ -25,9 +26,10 @@ class Website:
     else is ever connected to. `sitemap` True reads the pages that the sitemap lists, False follows links
     from `url` on, "auto" takes the sitemap where there is one. `include` and `exclude` are shell patterns
     for paths (`/help/*`); `url` itself is always followed. `timeout_s` is for one page with all its
-    redirects, `max_bytes_per_page` and `max_total_bytes` for pages as unpacked. Documents have
-    `default_audience`, unless a page itself says `audience: internal`. `ca_file` holds the certificate of
-    the company's own authority where the machine doesn't know it.
+    redirects, `convert_s` for making text of one that has come, `max_bytes_per_page` and `max_total_bytes`
+    for pages as unpacked. Documents have `default_audience`, unless a page itself says `audience:
+    internal`. `ca_file` holds the certificate of the company's own authority where the machine doesn't
+    know it.
     """
 
     url: str
@@ -39,6 +41,7 @@ class Website:
     max_total_bytes: int = 200_000_000
     max_seconds: float = 1_800.0
     timeout_s: float = 20.0
+    convert_s: float = 20.0
     delay_s: float = 0.2
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -56,7 +59,7 @@ class Website:
         start = self.start
         if refusal := self.hosts.refusal(start.host, start.port):
             raise SourceUnreadable(self.url, f"{refusal}; add it to allowed_hosts")
-        positive = ("max_pages", "max_bytes_per_page", "max_total_bytes", "max_seconds", "timeout_s")
+        positive = ("max_pages", "max_bytes_per_page", "max_total_bytes", "max_seconds", "timeout_s", "convert_s")
         if wrong := [name for name in positive if getattr(self, name) <= 0]:
             raise SourceUnreadable(self.url, f"{', '.join(wrong)} must be more than 0")
         if self.max_depth < 0 or self.delay_s < 0:
@@ -125,8 +128,11 @@ def read_website(
         yield SourceFailure(site.url, f"the certificates in {site.ca_file} can't be read: {error}")
         return
     limits = FetchLimits(site.timeout_s, site.max_seconds, site.max_total_bytes)
-    reader = PageReader(site.default_audience, site.language, convert)
-    with Fetcher(site.hosts, site.user_agent, limits, network or Network(), tls, site.delay_s) as fetcher:
+    with (
+        Fetcher(site.hosts, site.user_agent, limits, network or Network(), tls, site.delay_s) as fetcher,
+        Converter(Limits(site.convert_s)) as pages,
+    ):
+        reader = PageReader(site.default_audience, site.language, pages, convert)
         yield from Walk(scope, fetcher, reader, watchers or Watchers()).run()
 
 

@@ -6,13 +6,15 @@ Source: docs.zammad.org, API, Knowledge Base: `POST /api/v1/knowledge_bases/init
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from knowledge.errors import SourceUnreadable
+from knowledge.sources.conversion import Converter
 from knowledge.sources.fields import iso_day
-from knowledge.sources.fragment import markdown_of_fragment
+from knowledge.sources.fragment import ToMarkdown, markdown_of_fragment
 from knowledge.sources.headings import under_headings
 from knowledge.sources.opened import text_of
 from knowledge.sources.skipping import OnSkip, unheard
@@ -25,16 +27,30 @@ Assets = Mapping[str, Mapping[str, Any]]
 """Kind of record, to id, to record."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """A knowledge base as it was fetched, and how its HTML becomes Markdown."""
+
+    assets: Assets
+    source: str
+    locales: Mapping[int, str]
+    to_markdown: ToMarkdown
+
+
 def read_zammad_file(
-    path: Path, locales: Mapping[int, str] | None = None, on_skip: OnSkip = unheard
+    path: Path, locales: Mapping[int, str] | None = None, on_skip: OnSkip = unheard, converter: Converter | None = None
 ) -> Iterator[Document | SourceFailure]:
-    """The answers in a saved answer of `init` that holds the contents too. `locales` as in `documents_of_assets`."""
+    """The answers in a saved answer of `init` that holds the contents too. `locales` as in `documents_of_assets`.
+
+    Without a `converter` one is started when it is needed.
+    """
     try:
         assets = assets_of(text_of(path, MAX_BYTES), str(path))
     except SourceUnreadable as error:
         yield SourceFailure(error.source, error.reason)
         return
-    yield from documents_of_assets(assets, str(path), locales or {}, datetime.now(UTC), on_skip)
+    with converter or Converter() as used:
+        yield from documents_of_assets(assets, str(path), locales or {}, datetime.now(UTC), on_skip, used.markdown)
 
 
 def assets_of(text: str, source: str) -> Assets:
@@ -55,7 +71,12 @@ def assets_of(text: str, source: str) -> Assets:
 
 
 def documents_of_assets(
-    assets: Assets, source: str, locales: Mapping[int, str], now: datetime, on_skip: OnSkip = unheard
+    assets: Assets,
+    source: str,
+    locales: Mapping[int, str],
+    now: datetime,
+    on_skip: OnSkip = unheard,
+    to_markdown: ToMarkdown = markdown_of_fragment,
 ) -> Iterator[Document | SourceFailure]:
     """A document for each translation of each answer that someone may read now.
 
@@ -63,6 +84,7 @@ def documents_of_assets(
     base that is switched off go to `on_skip`. The API names a language by a number alone: `locales` maps
     `system_locale_id` to its code, e.g. {1: "en-us"}; without it a document has neither language nor URL.
     """
+    base = _Base(assets, source, locales, to_markdown)
     for answer in assets.get("KnowledgeBaseAnswer", {}).values():
         name = f"answer {answer.get('id')}"
         try:
@@ -75,7 +97,7 @@ def documents_of_assets(
             continue
         for key in answer.get("translation_ids") or ():
             try:
-                yield _document(answer, str(key), audience, assets, source, locales)
+                yield _document(answer, str(key), audience, base)
             except SourceUnreadable as error:
                 yield SourceFailure(source, f"{name}, translation {key}: {error.reason}")
 
@@ -102,9 +124,8 @@ def _visibility(answer: Mapping[str, Any], assets: Assets, now: datetime) -> tup
     return None, "it is a draft"
 
 
-def _document(
-    answer: Mapping[str, Any], key: str, audience: Audience, assets: Assets, source: str, locales: Mapping[int, str]
-) -> Document:
+def _document(answer: Mapping[str, Any], key: str, audience: Audience, base: _Base) -> Document:
+    assets, source = base.assets, base.source
     translation = _record(assets, "KnowledgeBaseAnswerTranslation", key)
     title = " ".join(str(translation.get("title") or "").split())
     if not title:
@@ -112,7 +133,7 @@ def _document(
     content = _record(assets, "KnowledgeBaseAnswerTranslationContent", translation.get("content_id"))
     if not content:
         raise SourceUnreadable(source, "its content is missing; ask for it with answer_translation_content_ids")
-    text = markdown_of_fragment(_WIDGET.sub("", str(content.get("body") or "")), source)
+    text = base.to_markdown(_WIDGET.sub("", str(content.get("body") or "")), source, None)
     locale = _record(assets, "KnowledgeBaseLocale", translation.get("kb_locale_id"))
     tags = answer.get("tags") or ()
     return Document(
@@ -122,7 +143,7 @@ def _document(
         audience=audience,
         source=source,
         updated=max((day for record in (answer, translation) if (day := iso_day(record.get("updated_at")))), default=None),
-        language=locales.get(locale.get("system_locale_id") or 0),
+        language=base.locales.get(locale.get("system_locale_id") or 0),
         tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from knowledge.errors import SourceUnreadable
+from knowledge.sources.conversion import Converter
 from knowledge.sources.skipping import OnSkip, unheard
 from knowledge.sources.zammad import MAX_BYTES, Assets, assets_of, documents_of_assets
 from knowledge.types import Document, SourceFailure
@@ -27,12 +28,16 @@ _CONTENTS = "KnowledgeBaseAnswerTranslationContent"
 
 
 def read_zammad(
-    base_url: str, token: str, locales: Mapping[int, str] | None = None, on_skip: OnSkip = unheard
+    base_url: str,
+    token: str,
+    locales: Mapping[int, str] | None = None,
+    on_skip: OnSkip = unheard,
+    converter: Converter | None = None,
 ) -> Iterator[Document | SourceFailure]:
     """The answers that someone may read now; see `documents_of_assets`. Every document's source is `base_url`.
 
     The token needs `knowledge_base.reader`; it sees what its user may see. If a part can't be fetched, the one
-    result is a failure, so that nothing is taken for gone.
+    result is a failure, so that nothing is taken for gone. Without a `converter` one is started when it is needed.
     """
     base_url = base_url.rstrip("/")
     client = httpx.Client(
@@ -48,7 +53,8 @@ def read_zammad(
         except SourceUnreadable as error:
             yield SourceFailure(error.source, error.reason)
             return
-    yield from documents_of_assets(assets, base_url, locales or {}, datetime.now(UTC), on_skip)
+    with converter or Converter() as used:
+        yield from documents_of_assets(assets, base_url, locales or {}, datetime.now(UTC), on_skip, used.markdown)
 
 
 def _fetched(client: httpx.Client, base_url: str) -> Assets:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from knowledge.errors import SourceUnreadable
+from knowledge.sources.conversion import Converter
 from knowledge.sources.fields import fields_of, iso_day
-from knowledge.sources.fragment import markdown_of_fragment
 from knowledge.sources.headings import under_headings
 from knowledge.sources.opened import text_of
 from knowledge.sources.skipping import OnSkip, unheard
@@ -32,16 +32,26 @@ class _Export:
     """How many articles there are, as the API says."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """Who may read an article: those of no segment, and those of each."""
+
+    default: Audience
+    segments: Mapping[int, Audience]
+
+
 def read_zendesk_export(
     path: Path,
     default_audience: Audience = Audience.PUBLIC,
     segments: Mapping[int, Audience] | None = None,
     on_skip: OnSkip = unheard,
+    converter: Converter | None = None,
 ) -> Iterator[Document | SourceFailure]:
     """The published articles of an export.
 
     An article for everyone has the default audience. One that a user segment restricts is internal,
-    unless `segments` names another audience for each of its segments. Drafts go to `on_skip`.
+    unless `segments` names another audience for each of its segments. Drafts go to `on_skip`. Without a
+    `converter` one is started when it is needed.
     """
     export = _Export()
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
@@ -52,12 +62,14 @@ def read_zendesk_export(
             yield SourceFailure(error.source, error.reason)
     if not export.articles:
         yield SourceFailure(str(path), 'has no articles; expected the JSON of the Help Center API, {"articles": […]}')
-    for source, article in export.articles:
-        try:
-            if document := _document(article, source, export, default_audience, segments or {}, on_skip):
-                yield document
-        except SourceUnreadable as error:
-            yield SourceFailure(source, error.reason)
+    with converter or Converter() as used:
+        readers = _Readers(default_audience, segments or {})
+        for source, article in export.articles:
+            try:
+                if not _is_draft(article, source, on_skip):
+                    yield _document(article, source, export, readers, used)
+            except SourceUnreadable as error:
+                yield SourceFailure(source, error.reason)
     if len(export.articles) < export.count:
         yield SourceFailure(str(path), f"has {len(export.articles)} of {export.count} articles; export the other pages too")
 
@@ -84,34 +96,29 @@ def _load(file: Path, export: _Export) -> None:
         export.count = max(export.count, count)
 
 
-def _document(
-    article: Any,
-    source: str,
-    export: _Export,
-    default_audience: Audience,
-    segments: Mapping[int, Audience],
-    on_skip: OnSkip,
-) -> Document | None:
+def _is_draft(article: Any, source: str, on_skip: OnSkip) -> bool:
     if not isinstance(article, dict) or not article.get("id"):
         raise SourceUnreadable(source, "an article is not an object with an id")
-    name = f"article {article['id']}"
+    if article.get("draft"):
+        on_skip(f"article {article['id']} {' '.join(str(article.get('title') or '').split())}".strip(), "it is a draft")
+    return bool(article.get("draft"))
+
+
+def _document(article: dict[Any, Any], source: str, export: _Export, readers: _Readers, converter: Converter) -> Document:
     try:
         fields = fields_of(article, source)
         title = fields.line("title")
-        if article.get("draft"):
-            on_skip(f"{name} {title or ''}".strip(), "it is a draft")
-            return None
         if not title:
             raise SourceUnreadable(source, "has no title")
         locale = str(article.get("locale") or "")
         url = str(article.get("html_url") or "") or None
-        body = markdown_of_fragment(str(article.get("body") or ""), source, url)
+        body = converter.markdown(str(article.get("body") or ""), source, url)
         labels = article.get("label_names") or ()
         return Document(
             doc_id=DocumentId("/".join(part for part in ("zendesk", str(article["id"]), locale) if part)),
             title=title,
             text=under_headings(body, _path(article, export)),
-            audience=_audience(article, source, default_audience, segments),
+            audience=_audience(article, source, readers),
             source=source,
             url=url,
             updated=iso_day(article.get("edited_at")) or iso_day(article.get("updated_at")),
@@ -119,10 +126,10 @@ def _document(
             tags=tuple(str(label) for label in labels) if isinstance(labels, list) else (),
         )
     except SourceUnreadable as error:
-        raise SourceUnreadable(source, f"{name}: {error.reason}") from error
+        raise SourceUnreadable(source, f"article {article['id']}: {error.reason}") from error
 
 
-def _audience(article: Mapping[str, Any], source: str, default: Audience, segments: Mapping[int, Audience]) -> Audience:
+def _audience(article: Mapping[str, Any], source: str, readers: _Readers) -> Audience:
     """Who may read it; `user_segment_ids` is the newer field, for several segments."""
     if "user_segment_id" not in article and "user_segment_ids" not in article:
         raise SourceUnreadable(
@@ -130,8 +137,8 @@ def _audience(article: Mapping[str, Any], source: str, default: Audience, segmen
         )
     ids = {article.get("user_segment_id"), *(article.get("user_segment_ids") or ())} - {None}
     if not ids:
-        return default
-    known = {segments.get(one, Audience.INTERNAL) for one in ids}
+        return readers.default
+    known = {readers.segments.get(one, Audience.INTERNAL) for one in ids}
     return Audience.PUBLIC if known == {Audience.PUBLIC} else Audience.INTERNAL
 
 

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from agent.cli.commands import app
@@ -22,3 +23,10 @@ def test_the_readme_names_only_commands_that_exist():
         said = [line.split() for line in README.splitlines() if line.strip().startswith(f"innkeeper {name} ")]
         assert said
         assert {words[2] for words in said} <= known
+
+
+def test_its_pictures_are_there_and_small():
+    names = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    root = Path(__file__).parents[2]
+    assert names
+    assert all(0 < (root / name).stat().st_size < 200_000 for name in names)

@@ -100,6 +100,16 @@ def test_what_was_ingested_by_path_is_taken_over_by_its_source(base: KnowledgeBa
     assert sorted(copy.doc_id for copy in base.documents()) == sorted([*ARTICLES, "tax"])
 
 
+def test_what_keeps_failing_is_told_with_the_day_since_when(base: KnowledgeBase, listing: Listing, docs: Path):
+    (docs / "broken.md").write_bytes(b"\xff\xfe no text")
+    first, second = sync(base, listing).sources[0], sync(base, listing).sources[0]
+    assert "failing since" not in first.failed[0].reason
+    assert second.failed[0].reason.startswith(f"{first.failed[0].reason} (failing since 20")
+    (docs / "broken.md").write_text("Bread is baked on Sundays.\n")
+    assert sync(base, listing).sources[0].failed == ()
+    assert base.source_states()["help"].failing == {}
+
+
 def test_a_source_that_is_away_keeps_its_documents_and_the_others_go_on(base: KnowledgeBase, listing: Listing, docs: Path):
     sync(base, listing)
     docs.rename(docs.with_name("unmounted"))

@@ -252,3 +252,15 @@ def test_what_a_site_covers_is_what_its_hosts_hold():
     assert site.covers("https://docs.intra/x")
     assert not site.covers("http://other.intra/x")
     assert not site.covers("/data/help/x.md")
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_files_that_hold_no_text_are_counted_in_one_line(web: WebSite, is_listed: bool):
+    files = ["/a.zip", "/b.ZIP?v=2", "/plan.png", "/a.zip", "/private/c.zip"]
+    web.pages["/"] = page(article("Home", "/b", *files))
+    web.pages["/b"] = page(article("B", "/a.zip"))
+    if is_listed:
+        web.pages["/sitemap.xml"] = page(urlset(*(web.base + path for path in ("/", "/b", *files))), "application/xml")
+    reading = reads(web.base, exclude=("/private/*",))
+    assert (reading.paths, reading.failures) == (["/", "/b"], {})
+    assert reading.left_out == [(web.base, "has 3 linked file(s) that hold no text, by their names: .zip 2, .png 1")]

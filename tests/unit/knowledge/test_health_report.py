@@ -1,3 +1,4 @@
+import re
 from datetime import date
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_the_page_shows_other_peoples_text_as_text() -> None:
     page = render(report(finding(Kind.LINK, Severity.LOW, "javascript:alert(2)"), finding(Kind.SHAPE, Severity.HIGH)))
     assert "<script" not in page
     assert "<b>.example" not in page
-    assert "href=" not in page
+    assert re.findall(r'href="([^"]*)"', page) == ["#link", "#shape"]
     assert "&lt;script&gt;alert(&#39;x&#39;)" in page
     assert "2 things to look at" in page
 
@@ -39,6 +40,14 @@ def test_the_page_needs_nothing_from_outside() -> None:
     assert 'href="https://help.example.com/a?b=1&amp;c=2"' in page
     assert "default-src 'none'" in page
     assert not any(word in page for word in ("src=", "@import", "url(", "<link", "<img"))
+
+
+def test_what_differs_in_a_contradiction_is_marked() -> None:
+    said = ("The <fee> is €12 per night.", "The <fee> is €15 per night, at most.")
+    places = tuple(Place(DocumentId(text), "Fees", Audience.PUBLIC, "fees.md", quote=text) for text in said)
+    page = render(report(Finding(Kind.CONTRADICTION, Severity.HIGH, "seen", "action", places)))
+    assert "The &lt;fee&gt; is <mark>€12</mark> per night." in page
+    assert "The &lt;fee&gt; is <mark>€15</mark> per night, at most." in page
 
 
 def test_an_empty_report_says_so() -> None:

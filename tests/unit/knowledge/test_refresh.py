@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.refresh import SourceState, due, noted, waits
+from knowledge.refresh import SourceState, due, noted, waits, with_since
 from knowledge.sources.kinds import FolderSource
-from knowledge.types import SourceResult
+from knowledge.types import SourceFailure, SourceResult, SyncReport
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -54,3 +54,19 @@ def test_failures_add_up_until_a_success():
 
 def test_what_was_ingested_by_path_is_not_remembered():
     assert noted({}, [SourceResult("")], NOW) == {}
+
+
+def test_a_failure_is_told_with_the_day_since_when_it_lasts():
+    failure = SourceFailure("http://wiki.intra/a", "answered HTTP 500", "a")
+    bad = SourceResult("a", failed=(failure,))
+    report = SyncReport(failed=(failure,), sources=(bad,))
+    first = noted({}, [bad], NOW)
+    assert with_since(report, first, NOW) == report
+    later = NOW + 48 * HOUR
+    broken = noted(first, [SourceResult("a", is_broken=True)], NOW + HOUR)
+    told = with_since(report, noted(broken, [bad], later), later)
+    assert [one.reason for one in (*told.failed, *told.sources[0].failed)] == ["answered HTTP 500 (failing since 2026-01-02)"] * 2
+    mended = noted(noted(first, [SourceResult("a", unchanged=1)], NOW + HOUR), [bad], later)
+    assert with_since(report, mended, later) == report
+    twice = SyncReport(failed=(failure, failure))
+    assert with_since(twice, noted(first, [bad], later), later) == twice

@@ -79,26 +79,30 @@ class ChromaIndex:
 
     def search(self, vector: Vectors, partitions: Iterable[Partition], k: int) -> list[Found]:
         """The passages nearest to a vector, float32 [d], best first: at most `k` of all partitions together."""
-        return self._nearest(Kind.PASSAGES, vector, partitions, k)
+        return self._nearest(Kind.PASSAGES, vector[None, :], partitions, k)[0]
+
+    def search_each(self, vectors: Vectors, partitions: Iterable[Partition], k: int) -> list[list[Found]]:
+        """The same for each of several vectors, float32 [n, d], in less time than one after the other."""
+        return self._nearest(Kind.PASSAGES, vectors, partitions, k) if len(vectors) else []
 
     def search_asked(self, vector: Vectors, partitions: Iterable[Partition], k: int) -> list[Found]:
         """Passages by the nearest way of asking for them, with its cosine, best first; from the `k` nearest ways."""
         nearest: dict[PassageId, Found] = {}
-        for point in self._nearest(Kind.POINTS, vector, partitions, k):
+        for point in self._nearest(Kind.POINTS, vector[None, :], partitions, k)[0]:
             passage_id = PassageId(point.passage_id.rpartition("#")[0])
             nearest.setdefault(passage_id, Found(passage_id, point.partition, point.cosine))
         return list(nearest.values())
 
-    def _nearest(self, kind: Kind, vector: Vectors, partitions: Iterable[Partition], k: int) -> list[Found]:
-        rows: list[Found] = []
+    def _nearest(self, kind: Kind, vectors: Vectors, partitions: Iterable[Partition], k: int) -> list[list[Found]]:
+        rows: list[list[Found]] = [[] for _ in vectors]
         with self._store.reading("search"):
             for partition in partitions:
                 if (collection := self._store.get(kind, partition)) is None:
                     continue
-                found = collection.query(query_embeddings=vector[None, :], n_results=k, include=["distances"])
-                distances = (found["distances"] or [[]])[0]
-                rows += [Found(PassageId(i), partition, 1 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
-        return heapq.nlargest(k, rows, key=lambda row: row.cosine)
+                found = collection.query(query_embeddings=vectors, n_results=k, include=["distances"])
+                for row, ids, distances in zip(rows, found["ids"], found["distances"] or (), strict=True):
+                    row += [Found(PassageId(i), partition, 1 - float(d)) for i, d in zip(ids, distances, strict=True)]
+        return [heapq.nlargest(k, row, key=lambda found: found.cosine) for row in rows]
 
     def vectors(self, homes: Mapping[PassageId, Partition]) -> dict[PassageId, Vectors]:
         """float32 [d] of those passages that exist where they are said to be."""

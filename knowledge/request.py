@@ -6,12 +6,14 @@ which costs one search: `cos(q, p)` is linear in `q`.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knowledge.chunk import words
-from knowledge.sentences import split_sentences
 
+_ENDS = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
+"""Where a sentence ends, nearly: a part that is cut at an abbreviation does no harm, and real splitting takes 20 ms."""
 RECENT_TURNS = 2
 """So many turns before the request are searched with it."""
 RECENT_WEIGHT = 0.5
@@ -63,8 +65,8 @@ def split_needs(text: str) -> list[str]:
     goal = max(PART_WORDS, math.ceil(length / MAX_PARTS))
     parts: list[str] = []
     current: list[str] = []
-    for sentence in split_sentences(text, "en"):
-        current.append(sentence)
+    for sentence in filter(str.strip, _ENDS.split(text)):
+        current.append(sentence.strip())
         if sum(words(one) for one in current) >= goal:
             parts.append(" ".join(current))
             current = []

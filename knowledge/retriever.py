@@ -71,7 +71,7 @@ class HybridRetriever:
         partitions = self._index.partitions(query.audiences, query.languages)
         found = self._index.search(vector, partitions, depth)
         asked = self._index.search_asked(vector, partitions, depth)
-        by_need = [one for need in needs for one in self._index.search(need, partitions, NEED_CANDIDATES)]
+        by_need = [one for some in self._index.search_each(needs, partitions, NEED_CANDIDATES) for one in some]
         by_words = self._lexical.search(query.text, named, partitions, depth)
         homes = {**dict(by_words), **{one.passage_id: one.partition for one in (*by_need, *asked, *found)}}
         cosines = {one.passage_id: one.cosine for one in found}

@@ -20,7 +20,7 @@ import numpy as np
 from knowledge import chunk
 from knowledge.embed import SentenceTransformerEmbedder, passage_text
 from knowledge.measure import Dataset, load_dataset, ndcg, percentile
-from knowledge.points import sentences_of
+from knowledge.sentences import split_sentences
 from knowledge.types import Audience, Document, DocumentId, Passage, Vectors
 
 SLICE = 50
@@ -93,7 +93,7 @@ def report(pair: Pair, dataset: Dataset, sample: int) -> None:
     say(f"{dataset.name}: {len(passages)} passages, {len(last)} queries")
     chosen = random.Random(1).sample(passages, min(sample, len(passages)))
     say_speed(f"{len(chosen)} passages", rates(pair, list(dict.fromkeys(map(passage_text, chosen)))))
-    small = list(dict.fromkeys(text for passage in chosen for text in sentences_of(passage)))[:sample]
+    small = list(dict.fromkeys(text for passage in chosen for text in split_sentences(passage.text, "en")))[:sample]
     say_speed(f"{len(small)} sentences", rates(pair, small))
     for name, values in waits(pair, last[:QUERIES]).items():
         say(f"  query, {name}: p50 {percentile(values, 0.5):.1f} ms, p95 {percentile(values, 0.95):.1f} ms")

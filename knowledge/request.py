@@ -16,6 +16,8 @@ _ENDS = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
 """Where a sentence ends, nearly: a part that is cut at an abbreviation does no harm, and real splitting takes 20 ms."""
 RECENT_TURNS = 2
 """So many turns before the request are searched with it."""
+RECENT_WORDS = 40
+"""Of each of them: the rest of a long answer takes time to embed, and finds nothing more."""
 RECENT_WEIGHT = 0.5
 PART_WORDS = 50
 """A request longer than twice this is also searched with in parts of about this length."""
@@ -50,7 +52,7 @@ def understand(text: str, earlier: Sequence[str] = ()) -> Request:
     weights = {text: 1 - PARTS_WEIGHT if needs else 1.0}
     for need in needs:
         weights[need] = weights.get(need, 0.0) + PARTS_WEIGHT / len(needs)
-    recent = [turn for turn in earlier[-RECENT_TURNS:] if turn.strip()]
+    recent = [" ".join(turn.split()[:RECENT_WORDS]) for turn in earlier[-RECENT_TURNS:] if turn.strip()]
     if recent:
         weights = {part: (1 - RECENT_WEIGHT) * weight for part, weight in weights.items()}
         weights["\n".join([*recent, text])] = RECENT_WEIGHT

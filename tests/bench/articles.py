@@ -9,7 +9,6 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 
 from knowledge.measure import Dataset, load_dataset
@@ -41,17 +40,15 @@ def load_sets(folder: Path) -> list[Dataset]:
 
 
 def questions(sets: Sequence[Dataset], count: int, seed: int = 1) -> list[Question]:
-    """So many queries, each text once, from each set in turn."""
-    chance = random.Random(seed)
-    piles = {one.name: chance.sample(list(one.queries.values()), len(one.queries)) for one in sets}
+    """So many queries, each text once, drawn from all of them: a large set has a larger share."""
+    queries = [(one.name, text) for one in sets for text in one.queries.values()]
     found: dict[str, Question] = {}
-    for name in cycle(piles):
-        if len(found) == count or not any(piles.values()):
+    for name, text in random.Random(seed).sample(queries, len(queries)):
+        if len(found) == count:
             break
-        if piles[name]:
-            turns = [turn.strip() for turn in _TURN.split(piles[name].pop()) if turn.strip()]
-            if turns:
-                found.setdefault(turns[-1], Question(name, turns[-1], tuple(turns[:-1])))
+        turns = [turn.strip() for turn in _TURN.split(text) if turn.strip()]
+        if turns:
+            found.setdefault(turns[-1], Question(name, turns[-1], tuple(turns[:-1])))
     return list(found.values())
 
 

@@ -94,6 +94,9 @@ def _plain(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _session(model: "onnx.ModelProto") -> "onnxruntime.InferenceSession":
+    # Before the library is loaded: without it, it sends what it calls usage to its maker, also when it is used from here
+    # alone, without `agent.privacy`.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -10,6 +10,7 @@ SWITCHES = {
     "HF_HUB_OFFLINE": "1",
     "LANGCHAIN_TRACING_V2": "false",
     "LANGSMITH_TRACING": "false",  # LangGraph calls out when this is true
+    "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime looks up a host of its maker from native code, where no audit hook sees it
     "OTEL_SDK_DISABLED": "true",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",

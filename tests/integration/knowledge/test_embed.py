@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 """The embedder in eight bits beside the same model in full precision: the packaged one, and small ones made here."""
 
 import json
@@ -199,3 +203,17 @@ def test_weights_that_end_early_are_an_error_of_the_room(copy: Path, kept: int):
 def test_a_missing_model_says_what_to_do(tmp_path: Path):
     with pytest.raises(EmbeddingUnavailable, match=r"no config\.json"):
         SentenceTransformerEmbedder(tmp_path).embed(["a text"])
+
+
+def test_the_runtime_is_told_to_report_to_nobody_before_it_is_loaded() -> None:
+    program = (
+        "import os, sys\n"
+        "from knowledge.embed import SentenceTransformerEmbedder\n"
+        "assert 'onnxruntime' not in sys.modules\n"
+        "SentenceTransformerEmbedder().embed(['hello'])\n"
+        "assert 'onnxruntime' in sys.modules\n"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'])\n"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"

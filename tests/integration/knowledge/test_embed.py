@@ -1,12 +1,11 @@
-import os
-import subprocess
-import sys
-
 """The embedder in eight bits beside the same model in full precision: the packaged one, and small ones made here."""
 
 import json
 import logging
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path

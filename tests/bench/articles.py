@@ -11,16 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from knowledge.evaluation.run import turns
 from knowledge.measure import Dataset, load_dataset
 from knowledge.types import Audience, Document, DocumentId
 
 SECTIONS = 5
 LANGUAGES = ("en", "en", "en", "de", "fr", None)
-DEFAULT_DATA = Path("/work/shared/data")
+DEFAULT_DATA = Path(__file__).parents[3] / "shared" / "data"
+"""Beside the project, as `compare_libraries` has it; `--data` names another place."""
 SETS = ("stackfaq", "covidfaq", "mtrag_un", "dstc11_travel", "tau_banking", "xquad_crosslingual")
 SMALLEST, LARGEST = 40, 120
 """Words of a section, but for its last sentences; `chunk.GOAL` is 150."""
-_TURN = re.compile(r"^(?:Customer|Agent): ", re.MULTILINE)
 _END = re.compile(r"(?<=[.!?])\s+")
 _MARKUP = re.compile(r"^[#>|*\-\d.\s]+|[|*#`]+", re.MULTILINE)
 
@@ -35,8 +36,11 @@ class Question:
 
 
 def load_sets(folder: Path) -> list[Dataset]:
-    """The retrieval sets of a folder that has one folder for each."""
-    return [load_dataset(folder / name) for name in SETS if (folder / name / "corpus.jsonl").is_file()]
+    """The retrieval sets of a folder that has one folder for each. Ends the program if there is none."""
+    sets = [load_dataset(folder / name) for name in SETS if (folder / name / "corpus.jsonl").is_file()]
+    if not sets:
+        raise SystemExit(f"{folder}: none of {', '.join(SETS)} here; give the folder of the data sets with --data DIR")
+    return sets
 
 
 def questions(sets: Sequence[Dataset], count: int, seed: int = 1) -> list[Question]:
@@ -46,9 +50,9 @@ def questions(sets: Sequence[Dataset], count: int, seed: int = 1) -> list[Questi
     for name, text in random.Random(seed).sample(queries, len(queries)):
         if len(found) == count:
             break
-        turns = [turn.strip() for turn in _TURN.split(text) if turn.strip()]
-        if turns:
-            found.setdefault(turns[-1], Question(name, turns[-1], tuple(turns[:-1])))
+        *earlier, request = turns(text)
+        if request:
+            found.setdefault(request, Question(name, request, tuple(earlier)))
     return list(found.values())
 
 

@@ -7,7 +7,6 @@ of the query's last turn, documents ranked by their best passage. Memory is of a
 
 import argparse
 import random
-import re
 import statistics
 import subprocess
 import sys
@@ -19,13 +18,13 @@ import numpy as np
 
 from knowledge import chunk
 from knowledge.embed import SentenceTransformerEmbedder, passage_text
+from knowledge.evaluation.run import turns
 from knowledge.measure import Dataset, load_dataset, ndcg, percentile
 from knowledge.sentences import split_sentences
 from knowledge.types import Audience, Document, DocumentId, Passage, Vectors
 
 SLICE = 50
 QUERIES = 100
-TURN = re.compile(r"^(?:Customer|Agent): ", re.MULTILINE)
 MEMORY = """
 import sys, time, psutil
 start = time.perf_counter()
@@ -89,7 +88,7 @@ def say_speed(what: str, found: dict[str, list[float]]) -> None:
 def report(pair: Pair, dataset: Dataset, sample: int) -> None:
     passages = passages_of(dataset)
     whole = [passage_text(passage) for passage in passages]
-    last = [TURN.split(dataset.queries[query_id])[-1].strip() for query_id in dataset.judged]
+    last = [turns(dataset.queries[query_id])[-1] for query_id in dataset.judged]
     say(f"{dataset.name}: {len(passages)} passages, {len(last)} queries")
     chosen = random.Random(1).sample(passages, min(sample, len(passages)))
     say_speed(f"{len(chosen)} passages", rates(pair, list(dict.fromkeys(map(passage_text, chosen)))))

@@ -181,6 +181,7 @@ def main() -> None:
     elif options.search:
         print(json.dumps(asdict(search(options.folder, options.data, options.queries, options.threads))))
     else:
+        load_sets(options.data)  # says at once, and not in a child process, that there are none
         with tempfile.TemporaryDirectory() as scratch:
             folder = options.keep or Path(scratch)
             folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,6 @@ has a question in another language.
 
 import argparse
 import json
-import re
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 from knowledge import chunk, embed_both
 from knowledge.embed import passage_text
 from knowledge.embed_e5 import E5Embedder
+from knowledge.evaluation.run import turns
 from knowledge.measure import Dataset, load_dataset
 from knowledge.types import Audience, Document, DocumentId, Vectors
 
@@ -23,7 +23,6 @@ TARGET = Path("knowledge") / embed_both.CENTRE
 PASSAGES = 400
 QUERIES = 200
 DECIMALS = 4
-TURN = re.compile(r"^(?:Customer|Agent): ", re.MULTILINE)
 
 
 def means(embedder: E5Embedder, data: Dataset) -> tuple[Vectors, Vectors]:
@@ -33,7 +32,7 @@ def means(embedder: E5Embedder, data: Dataset) -> tuple[Vectors, Vectors]:
         if d.text.strip()
     )
     passages = islice((passage for document in documents for passage in chunk.split(document)), PASSAGES)
-    last_turns = [TURN.split(text)[-1].strip() for text in islice(data.queries.values(), QUERIES)]
+    last_turns = [turns(text)[-1] for text in islice(data.queries.values(), QUERIES)]
     return embedder.embed([passage_text(p) for p in passages]).mean(axis=0), embedder.embed_queries(last_turns).mean(axis=0)
 
 

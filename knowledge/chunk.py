@@ -8,8 +8,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from knowledge.types import Document, Passage, passage_id
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 LAYOUT = "8"
 """Raise it when this module cuts differently, or a document gets other points or another partition: it is then cut and
@@ -75,10 +79,9 @@ def words(text: str) -> int:
 
 
 def _sections(document: Document) -> Iterator[tuple[tuple[str, ...], list[_Unit]]]:
-    from markdown_it import MarkdownIt
     from markdown_it.tree import SyntaxTreeNode
 
-    tree = SyntaxTreeNode(MarkdownIt("commonmark").enable("table").parse(document.text))
+    tree = SyntaxTreeNode(_parser().parse(document.text))
     lines = document.text.split("\n")
     headings: list[tuple[int, str]] = []
     units: list[_Unit] = []
@@ -93,6 +96,14 @@ def _sections(document: Document) -> Iterator[tuple[tuple[str, ...], list[_Unit]
         headings = [kept for kept in headings if kept[0] < level] + [(level, _plain(node))]
     if units:
         yield _path(headings, document.title), units
+
+
+@lru_cache(maxsize=1)
+def _parser() -> "MarkdownIt":
+    # Its set-up takes longer than a short text.
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable("table")
 
 
 def _path(headings: list[tuple[int, str]], title: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from knowledge.partitions import Kind, Partition, chosen, home_of
-from knowledge.rows import Labels, StoredCopy, copy_of, label_columns, metadata_of, passages_of
+from knowledge.rows import Facts, Labels, StoredCopy, copy_of, facts_in, label_column, labels_in, passages_of, row_of
 from knowledge.store import ChromaStore
 from knowledge.types import Audience, Document, Embedder, Passage, PassageId, Vectors
 
@@ -136,24 +136,24 @@ class ChromaIndex:
         with self._store.reading("read passages"):
             for partition, ids in _by_partition(homes).items():
                 if (collection := self._store.get(Kind.PASSAGES, partition)) is not None:
-                    rows = passages_of(collection.get(ids=ids, include=["documents", "metadatas"]))
-                    passages += [passage for passage in rows if passage.audience is partition.audience]
+                    passages += passages_of(partition, collection.get(ids=ids, include=["metadatas"]))
         return {passage.passage_id: passage for passage in passages}
 
     def passages(self, partition: Partition) -> Iterator[Passage]:
         """All of them, page by page."""
-        for found in self._pages(partition, ["documents", "metadatas"]):
-            yield from passages_of(found)
+        for found in self._pages(partition):
+            yield from passages_of(partition, found)
 
     def catalogue(self) -> list[StoredCopy]:
         """Every copy of every document."""
         copies: list[StoredCopy] = []
         for partition in self.partitions():
-            groups: dict[tuple[str, str], list[tuple[int, PassageId, dict[str, Any]]]] = {}
-            for found in self._pages(partition, ["metadatas"]):
-                for passage_id, meta in zip(found["ids"], found["metadatas"], strict=True):
-                    key = (meta["doc_id"], meta["version"])
-                    groups.setdefault(key, []).append((meta["ordinal"], PassageId(passage_id), meta))
+            groups: dict[tuple[str, str], list[tuple[PassageId, Facts, Labels]]] = {}
+            for found in self._pages(partition):
+                for passage_id, columns in zip(found["ids"], found["metadatas"], strict=True):
+                    facts = facts_in(columns)
+                    row = (PassageId(passage_id), facts, labels_in(columns))
+                    groups.setdefault((facts["doc_id"], facts["version"]), []).append(row)
             copies += [copy_of(partition, rows) for rows in groups.values()]
         return copies
 
@@ -171,7 +171,7 @@ class ChromaIndex:
 
     def _write_passages(self, entries: Sequence[Entry], partition: Partition, layout: str) -> None:
         rows = [
-            (passage, vector, metadata_of(entry.document, passage, layout, len(entry.passages)))
+            (passage, vector, row_of(entry.document, passage, layout, len(entry.passages)))
             for entry in entries
             for passage, vector in zip(entry.passages, entry.vectors, strict=True)
         ]
@@ -180,8 +180,7 @@ class ChromaIndex:
             self._store.get_to_fill(Kind.PASSAGES, partition).upsert(
                 ids=[passage.passage_id for passage, _, _ in part],
                 embeddings=[vector for _, vector, _ in part],
-                documents=[passage.text for passage, _, _ in part],
-                metadatas=[meta for _, _, meta in part],
+                metadatas=[columns for _, _, columns in part],
             )
 
     def _write_points(self, points: Sequence[Point], partition: Partition) -> None:
@@ -205,8 +204,7 @@ class ChromaIndex:
             if (collection := self._store.get(Kind.PASSAGES, partition)) is None:
                 return
             for part in _parts(ids):
-                columns: list[Any] = [label_columns(labels)] * len(part)
-                collection.update(ids=part, metadatas=columns)
+                collection.update(ids=part, metadatas=[label_column(labels)] * len(part))
 
     def delete(self, partition: Partition, ids: Sequence[PassageId]) -> None:
         """Remove passages; ids that don't exist are fine."""
@@ -233,13 +231,13 @@ class ChromaIndex:
         """Release files and connections; the next use opens again."""
         self._store.close()
 
-    def _pages(self, partition: Partition, include: list[Any]) -> Iterator[Any]:
+    def _pages(self, partition: Partition) -> Iterator[Any]:
         offset = 0
         while True:
             with self._store.reading("read passages"):
                 if (collection := self._store.get(Kind.PASSAGES, partition)) is None:
                     return
-                found = collection.get(limit=PAGE, offset=offset, include=include)
+                found = collection.get(limit=PAGE, offset=offset, include=["metadatas"])
             if found["ids"]:
                 yield found
             if len(found["ids"]) < PAGE:

@@ -1,11 +1,23 @@
-"""How documents and passages look as rows of Chroma, there and back. Pure."""
+"""How documents and passages look as rows of Chroma, there and back. Pure.
+
+A row has three columns: `passage`, JSON of what is told of it, `labels`, JSON of what changes in place, and `text`. Chroma
+writes a row of its database, with an index, for each column; and what it calls a document it also cuts in threes of
+letters for a search in the text. With a column for each fact, and the text as the document, four fifths of the time of
+writing went there, and nothing was ever looked for by either.
+"""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from knowledge.partitions import Partition
 from knowledge.types import Audience, Document, DocumentId, Listed, Passage, PassageId, Trust
+
+FORM = "2"
+"""Raise it when columns change. An index of another form is refused."""
+Facts = dict[str, Any]
+"""The column `passage`, read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,85 +67,83 @@ def labels_of(document: Listed) -> Labels:
     return Labels(document.source, document.origin, document.language, document.owner, document.trust)
 
 
-def label_columns(labels: Labels) -> dict[str, str | None]:
-    """Labels as metadata; None removes a key, and what is not there reads as the default."""
-    trust = None if labels.trust is Trust.NORMAL else labels.trust.value
-    return {
-        "source": labels.source,
-        "origin": labels.origin or None,
-        "language": labels.language,
-        "owner": labels.owner,
-        "trust": trust,
-    }
+def label_column(labels: Labels) -> dict[str, str]:
+    """Labels as the one column of a row that changes in place."""
+    return {"labels": json.dumps(asdict(labels), ensure_ascii=False)}
 
 
-def metadata_of(document: Document, passage: Passage, layout: str, count: int) -> dict[str, str | int]:
-    """What is kept beside a passage's text; `count` is how many passages its document has."""
-    meta: dict[str, str | int | None] = {
+def row_of(document: Document, passage: Passage, layout: str, count: int) -> dict[str, str]:
+    """The columns of a passage; `count` is how many passages its document has."""
+    facts = {
         "doc_id": passage.doc_id,
         "version": passage.version,
         "ordinal": passage.ordinal,
         "count": count,
         "title": passage.title,
-        "headings": json.dumps(passage.heading_path, ensure_ascii=False),
-        "audience": passage.audience.value,
+        "headings": passage.heading_path,
         "url": passage.url,
         "updated": passage.updated,
         "layout": layout,
-        **label_columns(labels_of(document)),
     }
-    return {key: value for key, value in meta.items() if value is not None}
+    facts_column = json.dumps({key: value for key, value in facts.items() if value is not None}, ensure_ascii=False)
+    return {"passage": facts_column, "text": passage.text, **label_column(labels_of(document))}
 
 
-def passages_of(found: Any) -> list[Passage]:
-    """The passages in an answer of Chroma's that has documents and metadata."""
+def passages_of(partition: Partition, found: Any) -> list[Passage]:
+    """The passages in an answer of Chroma's that has metadata, read from that partition."""
     return [
-        Passage(
-            passage_id=PassageId(passage_id),
-            doc_id=DocumentId(meta["doc_id"]),
-            version=meta["version"],
-            ordinal=int(meta["ordinal"]),
-            title=meta["title"],
-            heading_path=tuple(json.loads(meta["headings"])),
-            text=text,
-            audience=Audience(meta["audience"]),
-            url=meta.get("url"),
-            updated=meta.get("updated"),
-            language=meta.get("language"),
-            owner=meta.get("owner"),
-            trust=Trust(meta.get("trust", Trust.NORMAL)),
-        )
-        for passage_id, text, meta in zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+        _passage(partition, PassageId(passage_id), columns)
+        for passage_id, columns in zip(found["ids"], found["metadatas"], strict=True)
     ]
 
 
-def copy_of(partition: Partition, rows: list[tuple[int, PassageId, dict[str, Any]]]) -> StoredCopy:
-    """What is stored of one version of a document: rows are place, id and metadata of each of its passages."""
-    rows = sorted(rows, key=lambda row: row[0])
-    meta = rows[0][2]
-    labels = _labels_in(meta)
+def copy_of(partition: Partition, rows: list[tuple[PassageId, Facts, Labels]]) -> StoredCopy:
+    """What is stored of one version of a document: id, facts and labels of each of its passages."""
+    rows = sorted(rows, key=lambda row: int(row[1]["ordinal"]))
+    _, facts, labels = rows[0]
     return StoredCopy(
-        doc_id=DocumentId(meta["doc_id"]),
-        version=meta["version"],
+        doc_id=DocumentId(facts["doc_id"]),
+        version=facts["version"],
         partition=partition,
         source=labels.source,
-        title=meta["title"],
-        layout=meta["layout"],
-        passage_ids=tuple(row[1] for row in rows),
-        is_complete=[row[0] for row in rows] == list(range(meta["count"])),
+        title=facts["title"],
+        layout=facts["layout"],
+        passage_ids=tuple(passage_id for passage_id, _, _ in rows),
+        is_complete=[row[1]["ordinal"] for row in rows] == list(range(facts["count"])),
         origin=labels.origin,
         language=labels.language,
         owner=labels.owner,
         trust=labels.trust,
-        is_uniform=all(_labels_in(row[2]) == labels for row in rows),
+        is_uniform=all(row[2] == labels for row in rows),
     )
 
 
-def _labels_in(meta: dict[str, Any]) -> Labels:
-    return Labels(
-        source=meta["source"],
-        origin=meta.get("origin", ""),
-        language=meta.get("language"),
-        owner=meta.get("owner"),
-        trust=Trust(meta.get("trust", Trust.NORMAL)),
+def facts_in(columns: Mapping[str, Any]) -> Facts:
+    """What a row tells of its passage, beside text and labels."""
+    facts: Facts = json.loads(columns["passage"])
+    return facts
+
+
+def labels_in(columns: Mapping[str, Any]) -> Labels:
+    """The labels that a row bears."""
+    labels = json.loads(columns["labels"])
+    return Labels(**{**labels, "trust": Trust(labels["trust"])})
+
+
+def _passage(partition: Partition, passage_id: PassageId, columns: Mapping[str, Any]) -> Passage:
+    facts, labels = facts_in(columns), labels_in(columns)
+    return Passage(
+        passage_id=passage_id,
+        doc_id=DocumentId(facts["doc_id"]),
+        version=facts["version"],
+        ordinal=facts["ordinal"],
+        title=facts["title"],
+        heading_path=tuple(facts["headings"]),
+        text=columns["text"],
+        audience=partition.audience,
+        url=facts.get("url"),
+        updated=facts.get("updated"),
+        language=labels.language,
+        owner=labels.owner,
+        trust=labels.trust,
     )

@@ -17,6 +17,7 @@ import filelock
 from knowledge import chroma
 from knowledge.errors import IndexMismatch
 from knowledge.partitions import Kind, Partition, collection_metadata, collection_name, recognise
+from knowledge.rows import FORM
 from knowledge.types import Audience, Embedder
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class ChromaStore:
         """Leave a new generation for the other processes. Raises as `reading`."""
         with self.writing("write its state"):
             root = self._collections[Kind.PASSAGES, ROOT]
-            root.modify(metadata={**collection_metadata(ROOT), "embedder": self._embedder.name, "generation": generation})
+            root.modify(metadata={**self._metadata(ROOT), "generation": generation})
             self._generation = generation
 
     def reopen(self) -> None:
@@ -158,7 +159,7 @@ class ChromaStore:
         model = api.get_or_create_collection(
             name=collection_name(kind, partition),
             configuration={"hnsw": {"space": "cosine", "ef_search": EF_SEARCH}},
-            metadata={**collection_metadata(partition), "embedder": self._embedder.name},
+            metadata=self._metadata(partition),
         )
         return Collection(api, model, None)
 
@@ -172,7 +173,7 @@ class ChromaStore:
         return bool(probe["ids"])
 
     def _state(self) -> dict[str, str]:
-        """The public collection's metadata as it is on disk now, checked for the embedder."""
+        """The public collection's metadata as it is on disk now, checked for the embedder and for the form of rows."""
         assert self._api is not None
         found: dict[str, Any] = dict(self._api.get_collection(collection_name(Kind.PASSAGES, ROOT)).metadata or {})
         state = {str(key): str(value) for key, value in found.items()}
@@ -181,7 +182,14 @@ class ChromaStore:
                 f"the index at {self._where} was built with the embedding model {built_with}, and this is "
                 f"{self._embedder.name}. Use the former model, or remove the index and ingest again."
             )
+        if state.get("form") != FORM:
+            raise IndexMismatch(
+                f"the index at {self._where} was written by another version of Innkeeper. Remove the index and ingest again."
+            )
         return state
+
+    def _metadata(self, partition: Partition) -> dict[str, str]:
+        return {**collection_metadata(partition), "embedder": self._embedder.name, "form": FORM}
 
     @property
     def _where(self) -> str:

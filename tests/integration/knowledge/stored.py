@@ -11,12 +11,12 @@ import tantivy
 from knowledge import chroma, titles
 
 TOLERANCE = 1e-4
-Row = tuple[str | None, dict[str, Any] | None]
+Row = dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """By collection and id: text and metadata, and the vector; the ids of the word index, all and by word."""
+    """By collection and id: columns and vector; the ids of the word index, all and by word."""
 
     rows: dict[tuple[str, str], Row]
     vectors: dict[tuple[str, str], Any]
@@ -30,9 +30,9 @@ def stored_in(data: Path, words: tuple[str, ...]) -> Stored:
     system, api = chroma.start(data / "chroma", None)
     try:
         for collection in api.list_collections():
-            found = api._get(collection.id, include=["documents", "metadatas", "embeddings"])  # type: ignore[attr-defined]
+            found = api._get(collection.id, include=["metadatas", "embeddings"])  # type: ignore[attr-defined]
             for n, row_id in enumerate(found["ids"]):
-                rows[collection.name, row_id] = (found["documents"][n], found["metadatas"][n])
+                rows[collection.name, row_id] = found["metadatas"][n]
                 vectors[collection.name, row_id] = np.asarray(found["embeddings"][n], np.float32)
     finally:
         chroma.stop(system)

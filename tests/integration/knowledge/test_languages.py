@@ -11,7 +11,7 @@ from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.health.shelf import make_shelf
 from knowledge.partitions import Partition, home_of
 from knowledge.points import entry_of, texts_of
-from knowledge.rows import metadata_of
+from knowledge.rows import FORM, row_of
 from knowledge.sources.files import existing_roots, read_sources
 from knowledge.types import Audience, Document, Query
 from tests.integration.knowledge.help_centre import put
@@ -119,7 +119,7 @@ def write_as_before(data: Path, shelf: Path, embedder: SentenceTransformerEmbedd
 
     collections: dict[str, Collection] = {}
     for name in (f"{kind}-{audience}" for kind in ("passages", "points") for audience in Audience):
-        state = {"embedder": embedder.name} | ({"generation": "before"} if name == "passages-public" else {})
+        state = {"embedder": embedder.name, "form": FORM} | ({"generation": "before"} if name == "passages-public" else {})
         model = api.get_or_create_collection(name=name, configuration={"hnsw": {"space": "cosine"}}, metadata=state)
         collections[name] = Collection(api, model, None)
     for document in documents(shelf):
@@ -129,8 +129,7 @@ def write_as_before(data: Path, shelf: Path, embedder: SentenceTransformerEmbedd
         collections[f"passages-{document.audience}"].upsert(
             ids=[passage.passage_id for passage in passages],
             embeddings=entry.vectors,
-            documents=[passage.text for passage in passages],
-            metadatas=[metadata_of(document, passage, "5", len(passages)) for passage in passages],
+            metadatas=[row_of(document, passage, "5", len(passages)) for passage in passages],
         )
         for n, point in enumerate(entry.points):
             collections[f"points-{document.audience}"].upsert(

@@ -15,7 +15,7 @@ from knowledge.types import Document, Passage, passage_id
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-LAYOUT = "8"
+LAYOUT = "9"
 """Raise it when this module cuts differently, or a document gets other points or another partition: it is then cut and
 embedded again."""
 LIMIT = 170

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from knowledge.embed import unit
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.types import Vectors
 from knowledge.vector_cache import VectorCache
@@ -85,21 +84,28 @@ class E5Embedder:
         """
         return self._rows(texts, self._queries, lambda model, batch: model.query(batch))
 
-    def titled(self, own: Vectors, titles: Vectors, weight: float) -> Vectors:
-        """See `knowledge.types.Embedder`."""
-        return unit(own + weight * titles)
+    def embed_passages(self, passages: Sequence[tuple[str, str]]) -> Vectors:
+        """As `embed`: this model's view of a few words says little of what stands under them.
+
+        Raises:
+            EmbeddingUnavailable: the package is not installed, or broken.
+        """
+        return self.embed([text for _, text in passages])
 
     def _rows(self, texts: Sequence[str], cache: VectorCache, encode: "Callable[[E5, list[str]], Vectors]") -> Vectors:
         if not texts:
             return np.zeros((0, 0), dtype=np.float32)
+        texts = [readable(text) for text in texts]
         with self._lock:
             model = self._load()
-
-            def encode_all(fresh: list[str]) -> Vectors:
+            rows = cache.known(texts)
+            if fresh := [text for text in dict.fromkeys(texts) if text not in rows]:
                 cut = [_cut(model, text) for text in fresh]
-                return np.concatenate([encode(model, cut[i : i + BATCH]) for i in range(0, len(cut), BATCH)])
-
-            return cache.rows([readable(text) for text in texts], encode_all)
+                made = np.concatenate([encode(model, cut[i : i + BATCH]) for i in range(0, len(cut), BATCH)])
+                added = {text: row.copy() for text, row in zip(fresh, made, strict=True)}
+                cache.keep(added)
+                rows |= added
+        return np.stack([rows[text] for text in texts])
 
     def _load(self) -> "E5":
         if self._model is None:

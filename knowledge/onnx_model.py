@@ -33,7 +33,8 @@ class OnnxEncoder:
     """Texts to vectors. Safe to share between threads.
 
     Each text is run alone: nothing is padded, memory doesn't grow with the number of texts, and since activations share
-    one scale in a run, a text's vector depends on no other text. For matrices of this size, batches were no faster.
+    one scale in a run, a text's vector depends on no other text. For matrices of this size, batches were hardly faster, nor
+    was a graph that loops over texts without the interpreter.
     """
 
     def __init__(self, recipe: Recipe, threads: int | None = None) -> None:
@@ -62,31 +63,49 @@ class OnnxEncoder:
         self._tokenizer.enable_truncation(recipe.max_tokens)
         self._session = _session(_Graph(recipe, weights).model())
 
+    @property
+    def is_mean(self) -> bool:
+        """True if a vector is the mean of what the model makes of each token."""
+        return self._recipe.pooling == "mean"
+
     def encode(self, texts: Sequence[str]) -> list[Vectors]:
         """float32 [d] each, L2-normalised, in the order of `texts`.
 
         Raises:
             RuntimeError: the model failed.
         """
-        if self._threads == 1 or len(texts) < 2:
-            return [self._encode(text) for text in texts]
-        # The longest first, so that no thread is left with one at the end.
-        order = sorted(range(len(texts)), key=lambda n: -len(texts[n]))
-        with ThreadPoolExecutor(min(self._threads, len(texts)), "embed") as pool:
-            found = dict(zip(order, pool.map(self._encode, [texts[n] for n in order]), strict=True))
-        return [found[n] for n in range(len(texts))]
+        return self.encode_titled([("", text) for text in texts], 0.0)
 
-    def _encode(self, text: str) -> Vectors:
-        ids = self._tokenizer.encode(text).ids
-        tokens = self._words[ids] + self._positions[: len(ids)]
+    def encode_titled(self, passages: Sequence[tuple[str, str]], weight: float) -> list[Vectors]:
+        """The same for titles with texts that begin with them: each moved towards the mean of its title's tokens.
+
+        A title that isn't empty needs a model that `is_mean`.
+        """
+        if self._threads == 1 or len(passages) < 2:
+            return [self._encode(title, text, weight) for title, text in passages]
+        # The longest first, so that no thread is left with one at the end.
+        order = sorted(range(len(passages)), key=lambda n: -len(passages[n][1]))
+        with ThreadPoolExecutor(min(self._threads, len(passages)), "embed") as pool:
+            rows = pool.map(lambda n: self._encode(*passages[n], weight), order)
+            found = dict(zip(order, rows, strict=True))
+        return [found[n] for n in range(len(passages))]
+
+    def _encode(self, title: str, text: str, weight: float) -> Vectors:
+        encoded = self._tokenizer.encode(text)
+        tokens = self._words[encoded.ids] + self._positions[: len(encoded.ids)]
         try:
             (states,) = self._session.run(None, {"tokens": tokens[np.newaxis]})
         except Exception as error:
             # onnxruntime's errors share no nearer base.
             raise RuntimeError(str(error)) from error
-        pooled = states[0].mean(axis=0) if self._recipe.pooling == "mean" else states[0, 0]
-        vector: Vectors = pooled / max(float(np.linalg.norm(pooled)), 1e-12)
-        return vector
+        own = _unit(states[0].mean(axis=0) if self.is_mean else states[0, 0])
+        of_title = [n for n, (start, end) in enumerate(encoded.offsets) if start < end <= len(title)]
+        return _unit(own + weight * _unit(states[0, of_title].mean(axis=0))) if of_title else own
+
+
+def _unit(vector: Vectors) -> Vectors:
+    unit: Vectors = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    return unit
 
 
 def _plain(value: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -6,7 +6,7 @@ from Chroma, not remembered: whatever a killed sync left is found and mended by 
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,13 @@ from pathlib import Path
 import filelock
 
 from knowledge import chunk
+from knowledge.ahead import ahead
 from knowledge.errors import IndexUnavailable, KnowledgeError
 from knowledge.index import PAGE, ChromaIndex, Entry
 from knowledge.lexical import LexicalIndex, Placed
 from knowledge.partitions import Partition, home_of
 from knowledge.plan import Plan, make_plan
-from knowledge.points import Known, entry_of, texts_of
+from knowledge.points import Known, entry_of, key_of
 from knowledge.reuse import stored_vectors
 from knowledge.rows import StoredCopy
 from knowledge.scopes import PathScope, Scope
@@ -119,16 +120,16 @@ class Syncer:
         added: dict[PassageId, Partition] = {}
         removed: list[PassageId] = []
         done = 0
-        for batch in _batches(spool.documents(plan.write)):
-            stale = [copy for document, _ in batch for copy in plan.stale.get(document.doc_id, ())]
-            entries = self._embedded(batch, stored_vectors(self._index, stale))
-            self._index.write(entries, chunk.LAYOUT)
-            kept = {passage.passage_id: home_of(passage) for entry in entries for passage in entry.passages}
-            removed += self._delete_copies(stale, kept)
-            added |= kept
-            for entry in entries:
-                done += 1
-                on_progress(done, len(plan.write), entry.document.title)
+        # The next batch is embedded while one is written: writing keeps but one CPU busy.
+        with closing(ahead(self._prepared(plan, spool))) as batches:
+            for entries, stale in batches:
+                self._index.write(entries, chunk.LAYOUT)
+                kept = {passage.passage_id: home_of(passage) for entry in entries for passage in entry.passages}
+                removed += self._delete_copies(stale, kept)
+                added |= kept
+                for entry in entries:
+                    done += 1
+                    on_progress(done, len(plan.write), entry.document.title)
         written = {document.doc_id for document in plan.write}
         left = [copy for doc_id, copies in plan.stale.items() if doc_id not in written for copy in copies]
         removed += self._delete_copies(left, {})
@@ -141,11 +142,20 @@ class Syncer:
             self._lexical.rebuild(self._all_passages(), generation)
         self._index.mark(generation)
 
+    def _prepared(self, plan: Plan[Spooled], spool: Spool) -> Iterator[tuple[list[Entry], list[StoredCopy]]]:
+        """What is to be written, batch by batch, with the copies that go once it is."""
+        for batch in _batches(spool.documents(plan.write)):
+            stale = [copy for document, _ in batch for copy in plan.stale.get(document.doc_id, ())]
+            yield self._embedded(batch, stored_vectors(self._index, stale)), stale
+
     def _embedded(self, batch: list[tuple[Document, list[Passage]]], known: Known) -> list[Entry]:
         # All in one call: the model's threads then share the work evenly.
-        texts = list(dict.fromkeys(text for document, passages in batch for text in texts_of(document, passages, known)))
-        embedded = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
-        return [entry_of(document, passages, embedded, self._embedder.titled, known) for document, passages in batch]
+        keys = dict.fromkeys(key_of(passage) for _, passages in batch for passage in passages)
+        fresh = [key for key in keys if key not in known]
+        vectors = known | dict(zip(fresh, self._embedder.embed_passages(fresh), strict=True))
+        texts = list(dict.fromkeys(text for document, _ in batch for text in document.asked))
+        asked = dict(zip(texts, self._embedder.embed(texts), strict=True))
+        return [entry_of(document, passages, vectors, asked) for document, passages in batch]
 
     def _delete_copies(self, copies: Sequence[StoredCopy], kept: Mapping[PassageId, Partition]) -> list[PassageId]:
         """Delete them, but for passages that were just written over under the same id in the same partition."""

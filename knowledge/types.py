@@ -234,13 +234,11 @@ class Embedder(Protocol):
         """The same for what to look for among texts that `embed` has embedded."""
         ...
 
-    def titled(self, own: Vectors, titles: Vectors, weight: float) -> Vectors:
-        """float32 [n, d], L2-normalised: vectors of passages, each moved towards that of its title.
+    def embed_passages(self, passages: Sequence[tuple[str, str]]) -> Vectors:
+        """float32 [n, d], L2-normalised, comparable with those of `embed`: each moved towards what its title says.
 
         Args:
-            own: of the passages, float32 [n, d], as `embed` gave them.
-            titles: of their titles, float32 [n, d], as `embed` gave them.
-            weight: of a title, beside 1 for the passage.
+            passages: of each its title, which may be empty, and the text to embed, which begins with that title.
         """
         ...
 

@@ -1,9 +1,7 @@
 """Remembers the vectors of texts that were embedded lately. Knows no model."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from knowledge.types import Vectors
 
@@ -15,19 +13,15 @@ class VectorCache:
         self._entries = entries
         self._rows: OrderedDict[str, Vectors] = OrderedDict()
 
-    def rows(self, texts: Sequence[str], encode: Callable[[list[str]], Vectors]) -> Vectors:
-        """float32 [n, d] in the order of `texts`, at least one; those not yet known come from one call of `encode`."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._rows]
-        # Copies, for a row that is a view would keep its whole batch alive.
-        fresh = {text: row.copy() for text, row in zip(missing, encode(missing), strict=True)} if missing else {}
-        found = []
-        for text in texts:
-            if text in fresh:
-                found.append(fresh[text])
-            else:
-                found.append(self._rows[text])
-                self._rows.move_to_end(text)
-        self._rows.update(fresh)
+    def known(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """float32 [d] of those of the texts that are remembered."""
+        found = {text: self._rows[text] for text in texts if text in self._rows}
+        for text in found:
+            self._rows.move_to_end(text)
+        return found
+
+    def keep(self, rows: Mapping[str, Vectors]) -> None:
+        """Remember these, float32 [d] each, and forget the oldest. A row must not be a view: its whole batch would stay."""
+        self._rows.update(rows)
         while len(self._rows) > self._entries:
             self._rows.popitem(last=False)
-        return np.stack(found)

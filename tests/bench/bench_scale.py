@@ -70,19 +70,19 @@ class Noisy:
         return self._model.name
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        fresh = self._model.embed(texts[::EVERY])
-        self._real = np.concatenate([self._real, fresh]) if len(self._real) else fresh
-        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") for text in texts]
-        noise = np.stack([np.random.default_rng(seed).normal(0, NOISE, self._real.shape[1]) for seed in seeds])
-        rows = self._real[[seed % len(self._real) for seed in seeds]] + noise
-        rows[::EVERY] = fresh
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return self._model.embed(texts)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         return self._model.embed_queries(texts)
 
-    def titled(self, own: Vectors, titles: Vectors, weight: float) -> Vectors:
-        return self._model.titled(own, titles, weight)
+    def embed_passages(self, passages: Sequence[tuple[str, str]]) -> Vectors:
+        fresh = self._model.embed_passages(passages[::EVERY])
+        self._real = np.concatenate([self._real, fresh]) if len(self._real) else fresh
+        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") for _, text in passages]
+        noise = np.stack([np.random.default_rng(seed).normal(0, NOISE, self._real.shape[1]) for seed in seeds])
+        rows = self._real[[seed % len(self._real) for seed in seeds]] + noise
+        rows[::EVERY] = fresh
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def ingest(folder: Path, data: Path, passages: int, threads: int, is_fast: bool) -> Ingested:

@@ -37,8 +37,9 @@ class Counting:
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         return self._model.embed_queries(texts)
 
-    def titled(self, own: Vectors, titles: Vectors, weight: float) -> Vectors:
-        return self._model.titled(own, titles, weight)
+    def embed_passages(self, passages: Sequence[tuple[str, str]]) -> Vectors:
+        self.texts += len(passages)
+        return self._model.embed_passages(passages)
 
 
 @dataclass(frozen=True, slots=True)

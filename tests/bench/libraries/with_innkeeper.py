@@ -20,9 +20,9 @@ class System:
     packages = ("chromadb", "tantivy")
 
     def __init__(self, model: Path, scratch: Path, threads: int) -> None:
-        embedder = SentenceTransformerEmbedder(model, threads)
-        embedder.embed(["ready?"])
-        self._base = KnowledgeBase(KnowledgeSettings(scratch / "innkeeper"), embedder)
+        self._base = KnowledgeBase(KnowledgeSettings(scratch / "innkeeper"), SentenceTransformerEmbedder(model, threads))
+        # Loads model and libraries, as the others do here; a Chroma that is opened later is opened on the clock.
+        self._base.check()
 
     def index(self, corpus: Corpus) -> None:
         report = self._base.sync([corpus.sources])

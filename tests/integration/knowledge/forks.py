@@ -12,25 +12,52 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 import knowledge.sync
 from knowledge import chunk
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
-from knowledge.points import texts_of
+from knowledge.points import Known, key_of
 from knowledge.sources.files import existing_roots, read_sources
-from knowledge.types import Document
+from knowledge.types import Document, Embedder, Vectors
 
 POLL_S = 0.002
 
 
+class Remembering:
+    """The real model, run once for each passage."""
+
+    def __init__(self, model: Embedder) -> None:
+        self._model = model
+        self._rows: Known = {}
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        return self._model.embed(texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._model.embed_queries(texts)
+
+    def embed_passages(self, passages: Sequence[tuple[str, str]]) -> Vectors:
+        if fresh := [passage for passage in passages if passage not in self._rows]:
+            self._rows |= dict(zip(fresh, self._model.embed_passages(fresh), strict=True))
+        return np.stack([self._rows[passage] for passage in passages]) if passages else self._model.embed_passages([])
+
+
 def main() -> None:
-    embedder = SentenceTransformerEmbedder(threads=1)
+    embedder = Remembering(SentenceTransformerEmbedder(threads=1))
     for folder in sys.argv[1:]:
         for document in read_sources(existing_roots([Path(folder)])):
             assert isinstance(document, Document), document
-            embedder.embed(texts_of(document, chunk.split(document)))
+            embedder.embed_passages([key_of(passage) for passage in chunk.split(document)])
+            embedder.embed(document.asked)
     # Imported so that the forks need not, but not used: Chroma would then give the same ids in each of them.
     for module in ("chromadb.api.rust", "chromadb.api.models.Collection", "tantivy"):
         importlib.import_module(module)
@@ -42,7 +69,7 @@ def main() -> None:
         say(forked(Path(data), Path(docs), float(seconds) if seconds else None, embedder))
 
 
-def forked(data: Path, docs: Path, seconds: float | None, embedder: SentenceTransformerEmbedder) -> str:
+def forked(data: Path, docs: Path, seconds: float | None, embedder: Embedder) -> str:
     start = time.monotonic()
     process = os.fork()
     if process == 0:
@@ -58,7 +85,7 @@ def forked(data: Path, docs: Path, seconds: float | None, embedder: SentenceTran
     return "killed" if os.WIFSIGNALED(status) else f"done {seconds}"
 
 
-def sync_and_exit(data: Path, docs: Path, embedder: SentenceTransformerEmbedder) -> None:
+def sync_and_exit(data: Path, docs: Path, embedder: Embedder) -> None:
     try:
         base = KnowledgeBase(KnowledgeSettings(data, threads=1), embedder)
         report = base.sync([docs])

@@ -9,11 +9,12 @@ from knowledge import chroma, chunk
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.health.shelf import make_shelf
+from knowledge.index import Entry
 from knowledge.partitions import Partition, home_of
-from knowledge.points import entry_of, texts_of
+from knowledge.points import entry_of, key_of
 from knowledge.rows import FORM, row_of
 from knowledge.sources.files import existing_roots, read_sources
-from knowledge.types import Audience, Document, Query
+from knowledge.types import Audience, Document, Passage, Query
 from tests.integration.knowledge.help_centre import put
 
 pytestmark = pytest.mark.slow
@@ -111,6 +112,12 @@ def test_points_lead_to_passages_of_their_own_language(base: KnowledgeBase, shel
     assert all(hit.nearest < 0.99 for hit in hits)
 
 
+def embedded(document: Document, passages: list[Passage], embedder: SentenceTransformerEmbedder) -> Entry:
+    keys = [key_of(passage) for passage in passages]
+    vectors = dict(zip(keys, embedder.embed_passages(keys), strict=True))
+    return entry_of(document, passages, vectors, dict(zip(document.asked, embedder.embed(document.asked), strict=True)))
+
+
 def write_as_before(data: Path, shelf: Path, embedder: SentenceTransformerEmbedder) -> None:
     """All languages of an audience in one collection, as layout 5 had them."""
     (data / "chroma").mkdir(parents=True)
@@ -124,8 +131,7 @@ def write_as_before(data: Path, shelf: Path, embedder: SentenceTransformerEmbedd
         collections[name] = Collection(api, model, None)
     for document in documents(shelf):
         passages = chunk.split(document)
-        texts = texts_of(document, passages)
-        entry = entry_of(document, passages, dict(zip(texts, embedder.embed(texts), strict=True)), embedder.titled)
+        entry = embedded(document, passages, embedder)
         collections[f"passages-{document.audience}"].upsert(
             ids=[passage.passage_id for passage in passages],
             embeddings=entry.vectors,
@@ -169,8 +175,7 @@ def test_a_sync_that_was_killed_while_it_put_a_folder_in_order_is_mended(
     base._index.mark("unfinished-0")
     for document in documents(shelf):
         passages = chunk.split(document)
-        texts = texts_of(document, passages)
-        entry = entry_of(document, passages, dict(zip(texts, embedder.embed(texts), strict=True)), embedder.titled)
+        entry = embedded(document, passages, embedder)
         base._index.write([entry], chunk.LAYOUT)
     assert len(places(base)["dogs-de"]) == 2
     shelved = make_shelf(base.everything(), {})

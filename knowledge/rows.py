@@ -81,6 +81,7 @@ def row_of(document: Document, passage: Passage, layout: str, count: int) -> dic
         "count": count,
         "title": passage.title,
         "headings": passage.heading_path,
+        "audience": passage.audience,
         "url": passage.url,
         "updated": passage.updated,
         "layout": layout,
@@ -90,11 +91,13 @@ def row_of(document: Document, passage: Passage, layout: str, count: int) -> dic
 
 
 def passages_of(partition: Partition, found: Any) -> list[Passage]:
-    """The passages in an answer of Chroma's that has metadata, read from that partition."""
-    return [
-        _passage(partition, PassageId(passage_id), columns)
-        for passage_id, columns in zip(found["ids"], found["metadatas"], strict=True)
-    ]
+    """The passages in an answer of Chroma's that has metadata, read from that partition.
+
+    One that says it is for other readers is left out, however it came there.
+    """
+    rows = zip(found["ids"], found["metadatas"], strict=True)
+    passages = [_passage(PassageId(passage_id), columns) for passage_id, columns in rows]
+    return [passage for passage in passages if passage.audience is partition.audience]
 
 
 def copy_of(partition: Partition, rows: list[tuple[PassageId, Facts, Labels]]) -> StoredCopy:
@@ -130,7 +133,7 @@ def labels_in(columns: Mapping[str, Any]) -> Labels:
     return Labels(**{**labels, "trust": Trust(labels["trust"])})
 
 
-def _passage(partition: Partition, passage_id: PassageId, columns: Mapping[str, Any]) -> Passage:
+def _passage(passage_id: PassageId, columns: Mapping[str, Any]) -> Passage:
     facts, labels = facts_in(columns), labels_in(columns)
     return Passage(
         passage_id=passage_id,
@@ -140,7 +143,7 @@ def _passage(partition: Partition, passage_id: PassageId, columns: Mapping[str, 
         title=facts["title"],
         heading_path=tuple(facts["headings"]),
         text=columns["text"],
-        audience=partition.audience,
+        audience=Audience(facts["audience"]),
         url=facts.get("url"),
         updated=facts.get("updated"),
         language=labels.language,

@@ -14,7 +14,7 @@ from pathlib import Path
 import filelock
 
 from knowledge import chunk
-from knowledge.ahead import ahead
+from knowledge.behind import behind
 from knowledge.errors import IndexUnavailable, KnowledgeError
 from knowledge.index import PAGE, ChromaIndex, Entry
 from knowledge.lexical import LexicalIndex, Placed
@@ -120,13 +120,11 @@ class Syncer:
         added: dict[PassageId, Partition] = {}
         removed: list[PassageId] = []
         done = 0
-        # The next batch is embedded while one is written: writing keeps but one CPU busy.
-        with closing(ahead(self._prepared(plan, spool))) as batches:
-            for entries, stale in batches:
-                self._index.write(entries, chunk.LAYOUT)
-                kept = {passage.passage_id: home_of(passage) for entry in entries for passage in entry.passages}
-                removed += self._delete_copies(stale, kept)
+        # While a batch is written the next one is embedded: writing keeps but one CPU busy.
+        with closing(behind(self._write, self._prepared(plan, spool))) as batches:
+            for entries, kept, deleted in batches:
                 added |= kept
+                removed += deleted
                 for entry in entries:
                     done += 1
                     on_progress(done, len(plan.write), entry.document.title)
@@ -147,6 +145,15 @@ class Syncer:
         for batch in _batches(spool.documents(plan.write)):
             stale = [copy for document, _ in batch for copy in plan.stale.get(document.doc_id, ())]
             yield self._embedded(batch, stored_vectors(self._index, stale)), stale
+
+    def _write(
+        self, prepared: tuple[list[Entry], list[StoredCopy]]
+    ) -> tuple[list[Entry], dict[PassageId, Partition], list[PassageId]]:
+        """The entries, where their passages are now, and which others are gone."""
+        entries, stale = prepared
+        self._index.write(entries, chunk.LAYOUT)
+        kept = {passage.passage_id: home_of(passage) for entry in entries for passage in entry.passages}
+        return entries, kept, self._delete_copies(stale, kept)
 
     def _embedded(self, batch: list[tuple[Document, list[Passage]]], known: Known) -> list[Entry]:
         # All in one call: the model's threads then share the work evenly.

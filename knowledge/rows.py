@@ -14,7 +14,7 @@ from typing import Any
 from knowledge.partitions import Partition
 from knowledge.types import Audience, Document, DocumentId, Listed, Passage, PassageId, Trust
 
-FORM = "2"
+FORM = "3"
 """Raise it when columns change. An index of another form is refused."""
 Facts = dict[str, Any]
 """The column `passage`, read."""

@@ -12,6 +12,8 @@ by its best passage):
     + words of the title              .982      .854      .316         .908      .653
     + parts of a long request         .982      .854      .400         .908      .653
 
+Titles were embedded by themselves then; `knowledge.embed.TITLE_WEIGHT` has both figures, and why it is done otherwise now.
+
 What gained nothing: reciprocal rank fusion (worse on FAQs), vectors of sentences, feedback from the first hits,
 evidence added up over a document's passages, similar documents lifting each other, a penalty for likeness.
 """

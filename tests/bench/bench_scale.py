@@ -32,6 +32,7 @@ from knowledge.scopes import PathScope
 from knowledge.sync import SyncOptions
 from knowledge.types import Audience, Query, Vectors
 from tests.bench.articles import DEFAULT_DATA, Question, articles, load_sets, questions
+from tests.embedders import Wrapped
 
 EVERY = 20
 NOISE = 0.04
@@ -58,22 +59,12 @@ class Searched:
     by_language: bool
 
 
-class Noisy:
+class Noisy(Wrapped):
     """Real vectors for some texts, and for the others one of those with noise. Reads like the real model."""
 
     def __init__(self, model: SentenceTransformerEmbedder) -> None:
-        self._model = model
+        super().__init__(model)
         self._real = np.zeros((0, 0), np.float32)
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        return self._model.embed(texts)
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._model.embed_queries(texts)
 
     def embed_passages(self, passages: Sequence[tuple[str, str]]) -> Vectors:
         fresh = self._model.embed_passages(passages[::EVERY])

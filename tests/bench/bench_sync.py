@@ -17,25 +17,19 @@ from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.types import Document, SyncReport, Vectors
 from tests.bench.articles import DEFAULT_DATA, articles, load_sets
+from tests.embedders import Wrapped
 
 
-class Counting:
+class Counting(Wrapped):
     """A real embedder, and how many texts it was given."""
 
     def __init__(self, model: SentenceTransformerEmbedder) -> None:
-        self._model = model
+        super().__init__(model)
         self.texts = 0
-
-    @property
-    def name(self) -> str:
-        return self._model.name
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         self.texts += len(texts)
         return self._model.embed(texts)
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._model.embed_queries(texts)
 
     def embed_passages(self, passages: Sequence[tuple[str, str]]) -> Vectors:
         self.texts += len(passages)

@@ -24,26 +24,17 @@ from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.points import Known, key_of
 from knowledge.sources.files import existing_roots, read_sources
 from knowledge.types import Document, Embedder, Vectors
+from tests.embedders import Wrapped
 
 POLL_S = 0.002
 
 
-class Remembering:
+class Remembering(Wrapped):
     """The real model, run once for each passage."""
 
     def __init__(self, model: Embedder) -> None:
-        self._model = model
+        super().__init__(model)
         self._rows: Known = {}
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        return self._model.embed(texts)
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._model.embed_queries(texts)
 
     def embed_passages(self, passages: Sequence[tuple[str, str]]) -> Vectors:
         if fresh := [passage for passage in passages if passage not in self._rows]:

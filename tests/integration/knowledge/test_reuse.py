@@ -7,6 +7,7 @@ import pytest
 
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.types import Audience, Embedder, Query, Vectors
+from tests.embedders import Wrapped
 from tests.integration.knowledge.help_centre import put
 from tests.integration.knowledge.stored import assert_same, stored_in
 
@@ -19,23 +20,16 @@ SECTIONS = [
 WORDS = ("room", "windows", "attic")
 
 
-class Recorder:
+class Recorder(Wrapped):
     """Embeds with a real model and keeps what it was asked for."""
 
     def __init__(self, model: Embedder) -> None:
-        self._model = model
+        super().__init__(model)
         self.texts: list[str] = []
-
-    @property
-    def name(self) -> str:
-        return self._model.name
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         self.texts += texts
         return self._model.embed(texts)
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._model.embed_queries(texts)
 
     def embed_passages(self, passages: Sequence[tuple[str, str]]) -> Vectors:
         self.texts += [text for _, text in passages]

@@ -11,13 +11,16 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from agent.errors import ModelOutputInvalid, ModelUnavailable
 
 METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -32,7 +35,11 @@ TURN_SECONDS = Histogram(
     ["node"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
-MODEL_CALLS = Counter("innkeeper_model_calls_total", "Calls of the chat model (ok unavailable invalid).", ["result"])
+MODEL_CALLS = Counter(
+    "innkeeper_model_calls_total",
+    "Calls of the chat model, each with its retries (ok unavailable invalid).",
+    ["result"],
+)
 QUERY_REWRITES = Counter(
     "innkeeper_query_rewrites_total",
     "Follow-ups that the chat model was asked to put as one question (used: it found more; unused, ignored, failed: it didn't).",
@@ -80,6 +87,20 @@ _QUIET = {
     "asyncio": logging.WARNING,
     "uvicorn.access": logging.WARNING,
 }
+
+
+@contextmanager
+def model_call_counted() -> Iterator[None]:
+    """Counts a call of the chat model by how it ends. One that its caller gives up is not counted."""
+    try:
+        yield
+    except ModelUnavailable:
+        MODEL_CALLS.labels("unavailable").inc()
+        raise
+    except ModelOutputInvalid:
+        MODEL_CALLS.labels("invalid").inc()
+        raise
+    MODEL_CALLS.labels("ok").inc()
 
 
 def fresh_metrics_dir(folder: Path) -> dict[str, str]:

@@ -24,6 +24,7 @@ from agent.adapters.chat_errors import MAX_RETRY_AFTER_S, VENDOR_ERRORS, is_wort
 from agent.adapters.chat_wire import Answer, Piece, ThoughtFilter, check_json, read_answer, read_piece, without_thoughts
 from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable, SettingsInvalid
 from agent.model_profiles import ModelProfile, estimate_tokens
+from agent.telemetry import model_call_counted
 from agent.types import Completion, Prompt, Usage
 
 _T = TypeVar("_T")
@@ -122,10 +123,10 @@ class OpenAIChatModel:
         request = self._request(prompt)
         async with self._call() as deadline:
             answer = await self._retrying(lambda: self._ask(request), deadline)
-        self._count(answer.usage)
-        text = without_thoughts(answer.text)
-        if "response_format" in request:
-            check_json(text, answer.finish_reason)
+            self._count(answer.usage)
+            text = without_thoughts(answer.text)
+            if "response_format" in request:
+                check_json(text, answer.finish_reason)
         return Completion(text, answer.usage, answer.finish_reason)
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[str]:
@@ -210,7 +211,13 @@ class OpenAIChatModel:
 
     @asynccontextmanager
     async def _call(self) -> AsyncIterator[float]:
-        """One call's place, deadline (loop time) and breaker."""
+        """One call's place, deadline (loop time) and breaker; it is counted by how it ends."""
+        with model_call_counted():
+            async with self._place() as deadline:
+                yield deadline
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[float]:
         deadline = asyncio.get_running_loop().time() + self._server.timeout_s
         try:
             async with asyncio.timeout_at(deadline):

@@ -10,6 +10,7 @@ import pytest
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.errors import ModelOutputInvalid, ModelUnavailable, SettingsInvalid
 from agent.model_profiles import load_profile
+from agent.telemetry import MODEL_CALLS
 from agent.types import Prompt, Usage
 from tests.faulty_server import USAGE, FaultyServer, Reply, completion, drop, piece, slowly, stall, status, stream
 
@@ -220,6 +221,21 @@ async def test_stream_that_the_reader_leaves_frees_its_place(start: Start):
     assert await anext(pieces) == "Hi"
     await pieces.aclose()
     assert (await model.complete(ASK)).text == "Again."
+
+
+async def test_calls_are_counted_by_how_they_end(start: Start):
+    def counts() -> list[float]:
+        return [MODEL_CALLS.labels(result)._value.get() for result in ("ok", "unavailable", "invalid")]
+
+    before = counts()
+    _, model = await start(completion("Hi."), stream(piece("Hi", "stop"), USAGE), completion("no JSON"), status(401))
+    await model.complete(ASK)
+    assert "".join([p async for p in model.stream(ASK)]) == "Hi"
+    with pytest.raises(ModelOutputInvalid):
+        await model.complete(ASK_JSON)
+    with pytest.raises(ModelUnavailable):
+        await model.complete(ASK)
+    assert [now - then for now, then in zip(counts(), before, strict=True)] == [2, 1, 1]
 
 
 def test_unusable_address_is_a_setting():

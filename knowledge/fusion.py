@@ -28,7 +28,7 @@ WORDS_WEIGHT = 0.15
 FOREIGN_WORDS_WEIGHT = 0.05
 """For a query in another language, where the embedder reads it: words in common are names at best, and chance at worst
 ("die", "in")."""
-TITLE_WEIGHT = 0.02
+TITLE_WORDS_WEIGHT = 0.02
 """More of it still gains on covidfaq (.859 with .05), whose questions read like titles, and loses on chatty ones."""
 NAMED_WEIGHT = 0.25
 NEED_WEIGHT = 1.0
@@ -74,7 +74,7 @@ def fuse(
     texts = max((len(match.words) for match in matches.values()), default=0)
     best = [max((match.words[n] for match in matches.values()), default=0.0) for n in range(texts)]
     best_title = max((match.title for match in matches.values()), default=0.0)
-    title_weight = TITLE_WEIGHT * words_weight / WORDS_WEIGHT
+    title_weight = TITLE_WORDS_WEIGHT * words_weight / WORDS_WEIGHT
     whole = 1.0 + (title_weight if best_title else 0.0)
     whole += NAMED_WEIGHT if any(match.named for match in matches.values()) else 0.0
     whole += NEED_WEIGHT if any(nearness.need for nearness in near.values()) else 0.0

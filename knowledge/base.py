@@ -22,7 +22,7 @@ from knowledge.rows import StoredCopy
 from knowledge.scopes import OriginScope, Scope, UnlistedScope
 from knowledge.sources.kinds import BaseSource
 from knowledge.sources.opening import open_source
-from knowledge.sync import Progress, Syncer, SyncOptions, SyncRunning, SyncStopped
+from knowledge.sync import Syncer, SyncOptions, SyncRunning, SyncStopped
 from knowledge.types import (
     Audience,
     Document,
@@ -101,11 +101,10 @@ class KnowledgeBase:
         self,
         paths: Sequence[Path],
         default_audience: Audience = Audience.PUBLIC,
-        on_progress: Progress | None = None,
-        allow_mass_removal: bool = False,
+        options: SyncOptions | None = None,
     ) -> SyncReport:
         """See `Syncer.sync`."""
-        return self._syncer.sync(paths, default_audience, SyncOptions(on_progress, allow_mass_removal))
+        return self._syncer.sync(paths, default_audience, options)
 
     def sync_sources(
         self, sources: Sequence[BaseSource], options: SyncOptions | None = None, *, are_all: bool = False
@@ -154,15 +153,18 @@ class KnowledgeBase:
         return load_states(self._data_dir)
 
     def counts(self) -> dict[Audience, int]:
-        """Passages by audience."""
+        """Passages by audience, as they are now."""
+        self._index.generation()
         return self._index.counts()
 
     def documents(self) -> list[StoredCopy]:
-        """Every document with its source, audience and passage ids, in the order of their ids."""
+        """Every document with its source, audience and passage ids, in the order of their ids, as they are now."""
+        self._index.generation()
         return sorted(self._index.catalogue(), key=lambda copy: (copy.doc_id, copy.partition.name))
 
     def everything(self) -> Iterator[tuple[Passage, Vectors]]:
         """Every passage with its vector, float32 [d], page by page. What is removed meanwhile may lack."""
+        self._index.generation()
         for partition in self._index.partitions():
             passages = self._index.passages(partition)
             while page := list(islice(passages, PAGE)):

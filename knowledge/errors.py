@@ -5,7 +5,7 @@ KnowledgeError
     PageUnreadable     a page of a website can't be fetched; says whether it may be back next time
   ListingInvalid       sources.yaml can't be used; nothing is changed
   IndexUnavailable     the vector or word index can't be reached or written now; try again
-  IndexMismatch        the index was built with another embedding model; refuse to start
+  IndexMismatch        the index was built with another embedding model or version; refuse to start
   EmbeddingUnavailable the embedding model is missing or broken; refuse to start
   RerankerUnavailable  the reranker is missing, broken, away or wrong; searches go on without it
   DatasetUnreadable    a data set to measure on can't be read or understood
@@ -62,7 +62,7 @@ class IndexUnavailable(KnowledgeError):
 
 
 class IndexMismatch(KnowledgeError):
-    """The index on disk was built with another embedding model."""
+    """The index was built with another embedding model, or written by another version."""
 
 
 class EmbeddingUnavailable(KnowledgeError):

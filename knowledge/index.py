@@ -68,6 +68,14 @@ class ChromaIndex:
         """Leave a new generation for the other processes."""
         self._store.mark(generation)
 
+    def clear(self) -> None:
+        """Remove everything, whichever model or version wrote it.
+
+        Raises:
+            IndexUnavailable: Chroma can't be used now.
+        """
+        self._store.clear()
+
     def refresh(self) -> None:
         """Open again, whatever the generation. A writer does this first: its graph may be older than the folder."""
         self._store.reopen()

@@ -119,6 +119,20 @@ class ChromaStore:
         self._filled.add((kind, partition))
         return self._collections[kind, partition]
 
+    def clear(self) -> None:
+        """Remove all that the index holds, whichever model or version wrote it, and open what is then an empty one.
+
+        Raises:
+            IndexUnavailable: Chroma can't be used now.
+        """
+        with self._thread_lock, chroma.translated(self._where, self._url is not None, "be emptied"), self._exclusive():
+            self.close()
+            with self._started() as api:
+                for model in api.list_collections():
+                    if recognise(model.name, model.metadata) is not None:
+                        api.delete_collection(model.name)
+                self._list(api)
+
     def close(self) -> None:
         """Release files and connections; the next use opens again."""
         with self._thread_lock:
@@ -130,16 +144,21 @@ class ChromaStore:
     def _ensure_open(self) -> None:
         if self._system is not None:
             return
+        # Opening replays what the graph on disk lacks and may write it: not while another process writes.
+        with self._exclusive(), self._started() as api:
+            self._list(api)
+
+    @contextmanager
+    def _started(self) -> "Iterator[ServerAPI]":
+        """Chroma, which is stopped again if what is done with it first fails."""
         if self._url is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-        # Opening replays what the graph on disk lacks and may write it: not while another process writes.
-        with self._exclusive():
-            self._system, self._api = chroma.start(self._folder, self._url)
-            try:
-                self._list(self._api)
-            except BaseException:
-                self.close()
-                raise
+        self._system, self._api = chroma.start(self._folder, self._url)
+        try:
+            yield self._api
+        except BaseException:
+            self.close()
+            raise
 
     def _list(self, api: "ServerAPI") -> None:
         from chromadb.api.models.Collection import Collection
@@ -180,11 +199,13 @@ class ChromaStore:
         if (built_with := state.get("embedder")) != self._embedder.name:
             raise IndexMismatch(
                 f"the index at {self._where} was built with the embedding model {built_with}, and this is "
-                f"{self._embedder.name}. Use the former model, or remove the index and ingest again."
+                f"{self._embedder.name}. Use the former model, or build the index anew: "
+                "`innkeeper ingest --rebuild` with all that it is made of."
             )
         if state.get("form") != FORM:
             raise IndexMismatch(
-                f"the index at {self._where} was written by another version of Innkeeper. Remove the index and ingest again."
+                f"the index at {self._where} was written by another version of Innkeeper. Build it anew: "
+                "`innkeeper ingest --rebuild` with all that it is made of."
             )
         return state
 

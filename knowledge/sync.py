@@ -15,7 +15,7 @@ import filelock
 
 from knowledge import chunk
 from knowledge.behind import behind
-from knowledge.errors import IndexUnavailable, KnowledgeError
+from knowledge.errors import IndexUnavailable, KnowledgeError, SourceUnreadable
 from knowledge.index import PAGE, ChromaIndex, Entry
 from knowledge.lexical import LexicalIndex, Placed
 from knowledge.partitions import Partition, home_of
@@ -44,11 +44,14 @@ class SyncOptions:
         on_progress: told of each document that was written.
         allow_mass_removal: remove what is gone even if that is most of a source.
         is_stopped: asked between documents; the sync ends with `SyncStopped` once it says True.
+        rebuild: empty the index before anything is written, also one of another embedding model or version. Everything
+            is read before that, so that nothing is lost where a source doesn't exist or reading is interrupted.
     """
 
     on_progress: Progress | None = None
     allow_mass_removal: bool = False
     is_stopped: Callable[[], bool] | None = None
+    rebuild: bool = False
 
 
 class Syncer:
@@ -86,15 +89,20 @@ class Syncer:
             options: how.
 
         Raises:
+            SourceUnreadable: for a rebuild: nothing could be read; nothing was changed.
             IndexUnavailable: the index can't be written, or another sync is running.
             IndexMismatch: another embedding model built the index.
             EmbeddingUnavailable: the embedding model is missing or broken.
             SyncStopped: `options.is_stopped` said so; the next sync mends what is half done.
         """
         with self._alone(WAIT_S), Spool(self._data_dir) as spool:
-            self._index.refresh()
+            if not options.rebuild:
+                self._index.refresh()
             found = _until_stopped(source, options)
             read = [one if isinstance(one, SourceFailure) else spool.keep(one) for one in found]
+            if options.rebuild:
+                _check_any_read(read, scopes)
+                self._index.clear()
             plan = make_plan(read, self._index.catalogue(), scopes, options.allow_mass_removal)
             if not plan.is_empty:
                 self._carry_out(plan, spool, _stoppable(options))
@@ -201,6 +209,15 @@ class Syncer:
             yield
         finally:
             lock.release()
+
+
+def _check_any_read(read: Sequence[Spooled | SourceFailure], scopes: Sequence[Scope]) -> None:
+    """An index is not emptied for nothing."""
+    failures = [one for one in read if isinstance(one, SourceFailure)]
+    if len(failures) < len(read):
+        return
+    first = failures[0] if failures else SourceFailure(scopes[0].name, "there is no document")
+    raise SourceUnreadable(first.source, f"{first.reason}; nothing else was read either, so the index was not emptied")
 
 
 class SyncRunning(IndexUnavailable):

@@ -95,6 +95,13 @@ def ingest(
     allow_mass_removal: Annotated[
         bool, typer.Option("--allow-mass-removal", help="Remove what is gone even if that is most of a source.")
     ] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="Empty the index first: for another embedding model, or after an upgrade. What isn't named now is gone.",
+        ),
+    ] = False,
     example: Annotated[bool, typer.Option("--example", help="Print a commented list of sources.")] = False,
     json: Json = False,
 ) -> None:
@@ -105,7 +112,7 @@ def ingest(
         sys.stdout.write(run.example())
         return
     given = [*(paths or []), *([str(sample_folder())] if samples else [])]
-    run.run(_settings(), run.Request(tuple(given), audience, tuple(source or ()), forget, allow_mass_removal, json))
+    run.run(_settings(), run.Request(tuple(given), audience, tuple(source or ()), forget, allow_mass_removal, rebuild, json))
 
 
 @app.command()

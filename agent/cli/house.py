@@ -12,6 +12,7 @@ from agent.errors import ServiceFailed
 from agent.settings import Settings
 from agent.wiring import parts
 from agent.wiring.up import House, check_folder, run_house
+from knowledge.sync import SyncOptions
 
 DEMO_TICKETS = (
     "How much do I get back if I cancel three days before check-in?",
@@ -50,7 +51,7 @@ def _fill(settings: Settings, demo: bool) -> None:
         if demo:
             show.err.print("· ingesting the sample help centre (takes a minute the first time)")
             with show.progress("ingesting the sample help centre") as step:
-                report = knowledge.sync([sample_folder()], on_progress=step)
+                report = knowledge.sync([sample_folder()], options=SyncOptions(step))
             show.sync_report(report)
         elif not any(knowledge.counts().values()):
             show.err.print("the knowledge base is empty: fill it with `innkeeper ingest PATH` (see also --demo)")

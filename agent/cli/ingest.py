@@ -1,6 +1,6 @@
 """`innkeeper ingest`: what is named, or every source of the list."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Request:
         only: names of listed sources; all of them if empty.
         forget: the source of which all documents are to be removed.
         allow_mass_removal: remove what is gone even if that is most of a source.
+        rebuild: empty the index before.
         as_json: print the report as JSON.
     """
 
@@ -35,6 +36,7 @@ class Request:
     only: tuple[str, ...]
     forget: str | None
     allow_mass_removal: bool
+    rebuild: bool
     as_json: bool
 
 
@@ -47,6 +49,8 @@ def run(settings: Settings, request: Request) -> None:
     """Sync and show what was done. Exits with 1 if something could not be read, with 2 for wrong use."""
     if sum((bool(request.given), bool(request.only), request.forget is not None)) > 1:
         raise typer.BadParameter("name paths, or --source, or --forget: they don't go together")
+    if request.rebuild and (request.only or request.forget is not None):
+        raise typer.BadParameter("--rebuild is for all that the index is made of: not with --source or --forget")
     if request.forget == "":
         raise typer.BadParameter("name the source to forget")
     if request.given:
@@ -58,7 +62,7 @@ def run(settings: Settings, request: Request) -> None:
     knowledge = parts.build_knowledge(settings)
     try:
         with show.progress("ingesting") as step:
-            report = _sync(knowledge, sources, request, SyncOptions(step, request.allow_mass_removal))
+            report = _sync(knowledge, sources, request, SyncOptions(step, request.allow_mass_removal, rebuild=request.rebuild))
     finally:
         knowledge.close()
     if request.as_json:
@@ -76,7 +80,8 @@ def _sync(knowledge: KnowledgeBase, sources: tuple[BaseSource, ...], request: Re
         return knowledge.forget(request.forget)
     reports: list[SyncReport] = []
     if paths := [Path(word) for word in request.given if "://" not in word]:
-        reports.append(knowledge.sync(paths, request.audience, options.on_progress, request.allow_mass_removal))
+        reports.append(knowledge.sync(paths, request.audience, options))
+        options = replace(options, rebuild=False)
     if sources:
         is_whole_list = not request.given and not request.only
         reports.append(knowledge.sync_sources(sources, options, are_all=is_whole_list))

@@ -44,6 +44,16 @@ def test_without_a_path_every_listed_source_is_brought_in_line(data: Path) -> No
     assert done.returncode == 0, done.stderr
 
 
+def test_an_index_of_another_model_is_rebuilt_when_asked_for(data: Path) -> None:
+    assert run(data, "ingest").returncode == 0
+    assert_fails(run(data, "search", "pool", INNKEEPER_MULTILINGUAL="true"), 1, "ingest --rebuild")
+    done = run(data, "ingest", "--rebuild", "--json", INNKEEPER_MULTILINGUAL="true")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [len(json.loads(done.stdout)[part]) for part in ("added", "unchanged", "failed")] == [2, 0, 0]
+    done = run(data, "search", "Was kostet eine Nacht?", "-k", "1", "--json", INNKEEPER_MULTILINGUAL="true")
+    assert [row["title"] for row in json.loads(done.stdout)] == ["Prices"]
+
+
 def test_a_bad_list_is_named_with_its_lines_and_a_missing_one_with_its_place(data: Path, tmp_path: Path) -> None:
     (data / "sources.yaml").write_text("sources:\n- name: a\n  kind: folder\n  pth: x\n")
     assert_fails(run(data, "ingest"), 1, "sources.yaml:4", "did you mean path?", "nothing was changed")
@@ -53,7 +63,16 @@ def test_a_bad_list_is_named_with_its_lines_and_a_missing_one_with_its_place(dat
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--source", "nowhere"), ("--forget", "help"), ("--forget", ""), ("docs", "--source", "help"), ("gopher://x/",)]
+    "arguments",
+    [
+        ("--source", "nowhere"),
+        ("--forget", "help"),
+        ("--forget", ""),
+        ("docs", "--source", "help"),
+        ("--rebuild", "--source", "help"),
+        ("--rebuild", "--forget", "prices"),
+        ("gopher://x/",),
+    ],
 )
 def test_wrong_use(data: Path, arguments: tuple[str, ...]) -> None:
     assert_fails(run(data, "ingest", *arguments), 2)

@@ -12,6 +12,7 @@ from pathlib import Path
 import knowledge.sync
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.errors import KnowledgeError
+from knowledge.sync import SyncOptions
 from knowledge.types import Audience, Query
 
 
@@ -31,7 +32,7 @@ def main() -> None:
         limit = int(sys.argv[4])
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     try:
-        report = base.sync([Path(sys.argv[3])], on_progress=lambda done, total, title: say(f"{done}/{total}"))
+        report = base.sync([Path(sys.argv[3])], options=SyncOptions(lambda done, total, title: say(f"{done}/{total}")))
     except KnowledgeError as error:
         say(f"{type(error).__name__}: {error}")
         sys.exit(3)

@@ -101,7 +101,7 @@ def test_english_questions_find_them_as_before(multilingual: KnowledgeBase) -> N
 def test_switching_it_on_asks_for_a_new_index(base: KnowledgeBase, english_articles: Path, data: Path) -> None:
     base.sync([english_articles])
     switched = KnowledgeBase(KnowledgeSettings(data, threads=1, multilingual=True))
-    with pytest.raises(IndexMismatch, match=r"multilingual-e5-small.*ingest again"):
+    with pytest.raises(IndexMismatch, match=r"multilingual-e5-small.*ingest --rebuild"):
         switched.search(Query("dogs"))
     switched.close()
 

@@ -11,6 +11,7 @@ import pytest
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.errors import IndexUnavailable
+from knowledge.sync import SyncOptions
 from knowledge.types import Audience, Query
 from tests.integration.knowledge.help_centre import put
 
@@ -72,6 +73,11 @@ def test_two_machines_share_a_server(
     hit = two.search(Query("sauna", languages=frozenset({"Français (Québec)"})))[0]
     assert (hit.passage.doc_id, hit.lexical > 0) == ("sauna-fr", True)
     assert two.counts() == {Audience.PUBLIC: 5, Audience.INTERNAL: 2}
+
+    rebuilt = one.sync([docs / "wifi.md"], options=SyncOptions(rebuild=True))
+    assert (rebuilt.added, rebuilt.removed) == (("wifi",), ())
+    assert two.counts() == {Audience.PUBLIC: 1, Audience.INTERNAL: 0}
+    assert [hit.passage.doc_id for hit in two.search(Query("sauna router", frozenset(Audience), k=20))] == ["wifi"]
 
     process.kill()
     process.wait()

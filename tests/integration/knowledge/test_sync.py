@@ -5,6 +5,7 @@ import pytest
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.errors import IndexMismatch, IndexUnavailable, SourceUnreadable
+from knowledge.sync import SyncOptions
 from knowledge.types import Audience, Query
 from tests.integration.knowledge.help_centre import ARTICLES, put
 
@@ -18,7 +19,7 @@ def found(base: KnowledgeBase, text: str, audiences: frozenset[Audience] = froze
 
 def test_first_sync_adds_and_the_second_finds_nothing_to_do(base: KnowledgeBase, docs: Path):
     seen: list[tuple[int, int, str]] = []
-    report = base.sync([docs], on_progress=lambda *step: seen.append(step))
+    report = base.sync([docs], options=SyncOptions(lambda *step: seen.append(step)))
     assert sorted(report.added) == sorted(ARTICLES)
     assert report.passages == 5
     assert [step[:2] for step in seen] == [(n, 5) for n in range(1, 6)]
@@ -169,7 +170,7 @@ def test_another_embedding_model_is_refused(base: KnowledgeBase, docs: Path, dat
 
     base.sync([docs])
     other = KnowledgeBase(KnowledgeSettings(data), Other())  # type: ignore[arg-type]
-    with pytest.raises(IndexMismatch, match=r"another-model:1.*ingest again"):
+    with pytest.raises(IndexMismatch, match=r"another-model:1.*ingest --rebuild"):
         other.search(Query("dogs"))
     other.close()
 
@@ -181,9 +182,40 @@ def test_an_index_of_another_version_is_refused(
     monkeypatch.setattr("knowledge.store.FORM", "next")
     later = KnowledgeBase(KnowledgeSettings(data), embedder)
     for use in (lambda: later.search(Query("dogs")), lambda: later.sync([docs])):
-        with pytest.raises(IndexMismatch, match=r"another version.*ingest again"):
+        with pytest.raises(IndexMismatch, match=r"another version.*ingest --rebuild"):
             use()
     later.close()
+
+
+def test_a_rebuild_empties_an_index_that_is_refused(
+    base: KnowledgeBase, docs: Path, data: Path, embedder: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch
+):
+    base.sync([docs])
+    ids = base.sync([docs]).unchanged
+    (docs / "keys.md").unlink()
+    monkeypatch.setattr("knowledge.store.FORM", "next")
+    later = KnowledgeBase(KnowledgeSettings(data), embedder)
+    report = later.sync([docs], options=SyncOptions(rebuild=True))
+    assert set(report.added) == set(ids) - {"keys"}
+    assert (report.updated, report.removed, report.failed) == ((), (), ())
+    assert later.search(Query("router"))[0].lexical > 0
+    assert later.sync([docs]).unchanged == report.added
+    # A process that was open meanwhile.
+    assert base.search(Query("router"))[0].passage.doc_id == "wifi"
+    assert "keys" not in found(base, "lost keys")
+    later.close()
+
+
+def test_a_rebuild_of_nothing_empties_nothing(base: KnowledgeBase, docs: Path, tmp_path: Path):
+    base.sync([docs])
+    counts = base.counts()
+    (tmp_path / "empty").mkdir()
+    put(tmp_path / "broken", "one", "---\nid: [\n---\n")
+    for folder, words in (("empty", "no document"), ("broken", "one.md"), ("missing", "missing")):
+        with pytest.raises(SourceUnreadable, match=words):
+            base.sync([tmp_path / folder], options=SyncOptions(rebuild=True))
+    assert base.counts() == counts
+    assert base.search(Query("router"))
 
 
 @pytest.mark.parametrize("damage", ["missing", "pointer", "files"])

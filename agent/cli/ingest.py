@@ -63,6 +63,10 @@ def run(settings: Settings, request: Request) -> None:
     try:
         with show.progress("ingesting") as step:
             report = _sync(knowledge, sources, request, SyncOptions(step, request.allow_mass_removal, rebuild=request.rebuild))
+    except KeyboardInterrupt:
+        how = "the same command without --rebuild" if request.rebuild else "the same command again"
+        show.err.print(f"interrupted: what was written so far stays; {how} does the rest")
+        raise
     finally:
         knowledge.close()
     if request.as_json:

@@ -1,11 +1,13 @@
 """`innkeeper ingest` with a list of sources, as programs and people meet it."""
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.product import run
+from tests.e2e.product import INNKEEPER, ROOT, environment, run, until
 from tests.e2e.test_cli import assert_fails
 
 pytestmark = pytest.mark.slow
@@ -42,6 +44,26 @@ def test_without_a_path_every_listed_source_is_brought_in_line(data: Path) -> No
     (data / "sources.yaml").write_text(LIST.replace("prices,", "fees,"))
     done = run(data, "ingest", "--source", "fees")
     assert done.returncode == 0, done.stderr
+
+
+def test_an_interrupted_ingest_says_how_to_go_on(data: Path) -> None:
+    for n in range(300):
+        (data.parent / "docs" / f"{n}.md").write_text(
+            f"# House {n}\n\n" + f"Breakfast in house {n} is from 7 to 10 o'clock. " * 20
+        )
+    child = subprocess.Popen(
+        (*INNKEEPER, "ingest"), cwd=ROOT, env=environment(data), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until((data / "chroma" / "chroma.sqlite3").exists, 60)
+    child.send_signal(signal.SIGINT)
+    stdout, stderr = child.communicate(timeout=60)
+    assert (child.returncode, stdout) == (130, "")
+    assert stderr == "interrupted: what was written so far stays; the same command again does the rest\n"
+    done = run(data, "ingest", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert len({*report["added"], *report["unchanged"]}) == 302
+    assert report["failed"] == []
 
 
 def test_an_index_of_another_model_is_rebuilt_when_asked_for(data: Path) -> None:

@@ -1,5 +1,6 @@
 """Servers that several kinds of tests use. The environment is that of our processes, before any library is imported."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,9 @@ from agent.privacy.environment import lock_down
 from tests.servers import RedisServer, valkey
 
 lock_down()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has what it starts in the background ignore Ctrl-C, and so would every process that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -114,15 +114,20 @@ class HybridRetriever:
         near: dict[PassageId, Nearness],
         matches: Mapping[PassageId, Match],
     ) -> list[Hit]:
-        # Twice as many as asked for: another process may have deleted some since this one opened its graph.
-        shortlist = ranked[: max(2 * query.k, self._rerank.depth)]
-        passages = self._index.fetch({i: homes[i] for i, _ in shortlist})
-        hits = [
-            Hit(passages[i], score, near[i].passage, max(matches.get(i, Match()).words, default=0.0), near[i].best)
-            for i, score in shortlist
-            # Looked at once more, whatever the partitions and the word index said.
-            if i in passages and _may_be_found(passages[i], query)
-        ]
+        hits: list[Hit] = []
+        wanted = max(query.k, self._rerank.depth)
+        for start in range(0, len(ranked), wanted):
+            part = ranked[start : start + wanted]
+            passages = self._index.fetch({i: homes[i] for i, _ in part})
+            hits += [
+                Hit(passages[i], score, near[i].passage, max(matches.get(i, Match()).words, default=0.0), near[i].best)
+                for i, score in part
+                # Looked at once more, whatever the partitions and the word index said.
+                if i in passages and _may_be_found(passages[i], query)
+            ]
+            # The next ones only if some lack: another process may have deleted them since this one opened its graph.
+            if len(hits) >= wanted:
+                break
         return self._rerank.apply(query, hits)[: query.k]
 
 

@@ -251,10 +251,12 @@ def _check(options: SyncOptions) -> None:
 def _batches(documents: Iterable[Document]) -> Iterator[list[tuple[Document, list[Passage]]]]:
     """Whole documents, together at least BATCH passages, so that the model works on full batches."""
     batch: list[tuple[Document, list[Passage]]] = []
+    count = 0
     for document in documents:
-        batch.append((document, chunk.split(document)))
-        if sum(len(passages) for _, passages in batch) >= BATCH:
+        batch.append((document, passages := chunk.split(document)))
+        count += len(passages)
+        if count >= BATCH:
             yield batch
-            batch = []
+            batch, count = [], 0
     if batch:
         yield batch

@@ -102,6 +102,8 @@ class Syncer:
             read = [one if isinstance(one, SourceFailure) else spool.keep(one) for one in found]
             if options.rebuild:
                 _check_any_read(read, scopes)
+                # A model that can't be used is found out before the index is empty.
+                self._embedder.embed(["ready?"])
                 self._index.clear()
             plan = make_plan(read, self._index.catalogue(), scopes, options.allow_mass_removal)
             if not plan.is_empty:

@@ -4,7 +4,7 @@ import pytest
 
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.embed import SentenceTransformerEmbedder
-from knowledge.errors import IndexMismatch, IndexUnavailable, SourceUnreadable
+from knowledge.errors import EmbeddingUnavailable, IndexMismatch, IndexUnavailable, SourceUnreadable
 from knowledge.sync import SyncOptions
 from knowledge.types import Audience, Query
 from tests.integration.knowledge.help_centre import ARTICLES, put
@@ -214,6 +214,23 @@ def test_a_rebuild_of_nothing_empties_nothing(base: KnowledgeBase, docs: Path, t
     for folder, words in (("empty", "no document"), ("broken", "one.md"), ("missing", "missing")):
         with pytest.raises(SourceUnreadable, match=words):
             base.sync([tmp_path / folder], options=SyncOptions(rebuild=True))
+    assert base.counts() == counts
+    assert base.search(Query("router"))
+
+
+def test_a_rebuild_with_a_broken_model_empties_nothing(base: KnowledgeBase, docs: Path, data: Path):
+    class Broken:
+        name = "another-model:1"
+
+        def embed(self, texts: object) -> None:
+            raise EmbeddingUnavailable("the model is broken")
+
+    base.sync([docs])
+    counts = base.counts()
+    broken = KnowledgeBase(KnowledgeSettings(data), Broken())  # type: ignore[arg-type]
+    with pytest.raises(EmbeddingUnavailable):
+        broken.sync([docs], options=SyncOptions(rebuild=True))
+    broken.close()
     assert base.counts() == counts
     assert base.search(Query("router"))
 

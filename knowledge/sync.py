@@ -101,10 +101,7 @@ class Syncer:
             found = _until_stopped(source, options)
             read = [one if isinstance(one, SourceFailure) else spool.keep(one) for one in found]
             if options.rebuild:
-                _check_any_read(read, scopes)
-                # A model that can't be used is found out before the index is empty.
-                self._embedder.embed(["ready?"])
-                self._index.clear()
+                self._empty(read, scopes)
             plan = make_plan(read, self._index.catalogue(), scopes, options.allow_mass_removal)
             if not plan.is_empty:
                 self._carry_out(plan, spool, _stoppable(options))
@@ -112,6 +109,15 @@ class Syncer:
                 self._rebuild_lexical()
             passages = sum(self._index.counts().values())
         return SyncReport(plan.added, plan.updated, plan.unchanged, plan.removed, plan.failed, passages, plan.results)
+
+    def _empty(self, read: Sequence[Spooled | SourceFailure], scopes: Sequence[Scope]) -> None:
+        """Empties the index, unless nothing could be put in it then: nothing was read, or the model can't be used."""
+        failures = [one for one in read if isinstance(one, SourceFailure)]
+        if len(failures) == len(read):
+            first = failures[0] if failures else SourceFailure(scopes[0].name, "there is no document")
+            raise SourceUnreadable(first.source, f"{first.reason}; nothing else was read either, so the index was not emptied")
+        self._embedder.embed(["ready?"])
+        self._index.clear()
 
     def mend_lexical(self) -> None:
         """Build the word index again if it isn't that of Chroma's state; leave it alone while a sync is running."""
@@ -211,15 +217,6 @@ class Syncer:
             yield
         finally:
             lock.release()
-
-
-def _check_any_read(read: Sequence[Spooled | SourceFailure], scopes: Sequence[Scope]) -> None:
-    """An index is not emptied for nothing."""
-    failures = [one for one in read if isinstance(one, SourceFailure)]
-    if len(failures) < len(read):
-        return
-    first = failures[0] if failures else SourceFailure(scopes[0].name, "there is no document")
-    raise SourceUnreadable(first.source, f"{first.reason}; nothing else was read either, so the index was not emptied")
 
 
 class SyncRunning(IndexUnavailable):

@@ -130,6 +130,8 @@ def search(
     """Retrieval alone: the passages that a question finds."""
     from agent.wiring import parts
 
+    if not query.strip():
+        raise typer.BadParameter("the query is empty")
     languages = frozenset(language or ())
     if not all(one.strip() for one in languages):
         raise typer.BadParameter("the language is empty", param_hint="--language")
@@ -139,13 +141,18 @@ def search(
     audiences = frozenset(Audience) if internal else frozenset({Audience.PUBLIC})
     try:
         found = knowledge.search(Query(query, audiences, k, languages=languages))
+        is_empty = not found and not any(knowledge.counts().values())
     finally:
         knowledge.close()
     if json:
         rows = [(h.passage.doc_id, h.passage.passage_id, h.passage.title, round(h.score, 4), h.passage.text) for h in found]
         show.as_json([dict(zip(("doc_id", "passage_id", "title", "score", "text"), row, strict=True)) for row in rows])
-    else:
+    elif found:
         show.hits(found)
+    elif is_empty:
+        show.err.print("the knowledge base is empty: fill it with `innkeeper ingest PATH` (or --samples)")
+    else:
+        show.err.print("nothing found: no article is for these readers and languages (see --internal and --language)")
 
 
 @app.command()

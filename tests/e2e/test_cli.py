@@ -52,6 +52,19 @@ def test_search_gives_its_rows_and_nothing_else(data_dir: Path) -> None:
     assert [list(row) for row in rows] == [["doc_id", "passage_id", "title", "score", "text"]] * 3
 
 
+def test_search_says_why_it_shows_nothing(tmp_path: Path) -> None:
+    done = run(tmp_path / "data", "search", "pool")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "the knowledge base is empty" in done.stderr
+    (tmp_path / "pool.md").write_text("---\naudience: internal\n---\nThe pool's alarm code is in the safe.\n")
+    run(tmp_path / "data", "ingest", str(tmp_path / "pool.md"))
+    done = run(tmp_path / "data", "search", "pool")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "--internal" in done.stderr
+    assert "alarm" in run(tmp_path / "data", "search", "pool", "--internal").stdout
+    assert_fails(run(tmp_path / "data", "search", " "), 2, "the query is empty")
+
+
 def test_search_keeps_to_languages(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from agent.graph.names import is_of_a_namesake, unknown_names
+from agent.grounding.names import is_of_a_namesake, unknown_names
 from agent.ports import Embedder
 from knowledge.sentences import split_sentences
 from knowledge.terms import content_terms

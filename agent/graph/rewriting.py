@@ -7,8 +7,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from agent.graph.names import unknown_names
 from agent.graph.prompting import fill, read_template, transcript
+from agent.grounding.names import unknown_names
 from agent.model_profiles import ModelProfile
 from agent.types import Message, Prompt
 from knowledge.terms import content_terms, words

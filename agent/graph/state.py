@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict, TypeVar
 
-from agent.graph.claims import Claim
 from agent.graph.evidence import Evidence
 from agent.graph.prompting import Draft
+from agent.grounding.claims import Claim
 from agent.model_profiles import ModelProfile
 from agent.ports import ChatModel, Embedder, Retriever
 from agent.types import Message, Outcome, Usage

@@ -9,11 +9,11 @@ from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.adapters.language import LanguageDetector
 from agent.adapters.supervisor import live_services
 from agent.errors import ServiceFailed
-from agent.graph.claims import Claim
 from agent.graph.evidence import Evidence
 from agent.graph.nodes.triage import embed_examples
 from agent.graph.prompting import Draft, DraftSentence
 from agent.graph.state import TurnContext
+from agent.grounding.claims import Claim
 from agent.model_profiles import ModelProfile, load_profile
 from agent.ports import ChatModel
 from agent.privacy.egress import EgressGuard, install

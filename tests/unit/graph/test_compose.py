@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from agent.graph import compose
-from agent.graph.claims import Claim
+from agent.grounding.claims import Claim
 from agent.types import Author
 from knowledge.types import Hit
 from tests.samples import hit, message

@@ -1,7 +1,7 @@
-from agent.graph.claims import Claim
 from agent.graph.evidence import Evidence
 from agent.graph.nodes.verify import in_own_words, runner_up, says_nearest
 from agent.graph.quoting import Quote
+from agent.grounding.claims import Claim
 from tests.samples import hit
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from agent.graph.claims import check, is_claim, is_courtesy, without_yes_no
 from agent.graph.evidence import passage_sentences
+from agent.grounding.claims import check, is_claim, is_courtesy, without_yes_no
 from tests.fakes import HashedWordsEmbedder
 from tests.samples import passage
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.graph.agreement import content, disagreement
+from agent.grounding.agreement import content, disagreement
 from knowledge.types import Vectors
 
 MIN_PRECISION = 1.0

@@ -1,6 +1,6 @@
 import pytest
 
-from agent.graph.names import is_of_a_namesake, names, unknown_names
+from agent.grounding.names import is_of_a_namesake, names, unknown_names
 
 LISBON = "The tourist tax in Lisbon is €4 per person per night."
 

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from agent.graph.names import names
+from agent.grounding.names import names
 from knowledge import quantities
 from knowledge.quantities import NUMBER_WORDS
 from knowledge.terms import FUNCTION_WORDS, stem, words

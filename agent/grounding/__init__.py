@@ -1,0 +1,1 @@
+"""Is a sentence supported by the passages? Plain functions; knows nothing of the graph, of channels or of vendors."""

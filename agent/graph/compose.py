@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from agent.graph.evidence import BOLD_LINE, heading
 from agent.graph.followup import latest_request
 from agent.grounding.claims import Claim
+from agent.grounding.passages import BOLD_LINE, heading
 from agent.types import Author, Citation, Message
 from knowledge.terms import content_terms
 from knowledge.types import Hit, Passage

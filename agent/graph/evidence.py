@@ -6,20 +6,17 @@ A logistic model over a handful of features of the question and of what was foun
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from agent.grounding.names import is_of_a_namesake, unknown_names
+from agent.grounding.passages import heading, passage_text
 from agent.ports import Embedder
-from knowledge.sentences import split_sentences
 from knowledge.terms import content_terms
-from knowledge.types import Hit, Passage
+from knowledge.types import Hit
 
-BOLD_LINE = re.compile(r"^\*\*([^*\n]+[^*\n:])\*\*[ \t]*$", re.MULTILINE)
-"""How the heading of a section that is too small for a passage of its own stands in the text (`knowledge.chunk`)."""
 FEATURES = ("dense", "nearest", "margin", "support", "coverage", "unknown", "title", "lexical", "length")
 """What each one is stands in `features`."""
 
@@ -99,21 +96,6 @@ def probability(row: Sequence[float]) -> float:
 def is_answerable(evidence: Evidence) -> bool:
     """True if the evidence is good enough to answer from."""
     return bool(evidence.ranking) and evidence.probability >= _calibration().answerable
-
-
-def passage_sentences(passage: Passage) -> list[str]:
-    """The sentences of a passage's text. The bold heading of a small section within it reads as a lead-in."""
-    return split_sentences(BOLD_LINE.sub(r"\1:", passage.text), "en")
-
-
-def heading(passage: Passage) -> str:
-    """Title and headings: what a passage's sentences take for granted."""
-    return " – ".join((passage.title, *(h for h in passage.heading_path if h != passage.title)))
-
-
-def passage_text(passage: Passage) -> str:
-    """Everything that a reader sees of a passage."""
-    return f"{heading(passage)}\n{passage.text}"
 
 
 @dataclass(frozen=True, slots=True)

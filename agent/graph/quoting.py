@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from agent.graph.evidence import BOLD_LINE, heading
+from agent.grounding.passages import BOLD_LINE, heading
 from agent.ports import Embedder
 from knowledge.sentences import split_sentences
 from knowledge.terms import content_terms

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from agent.grounding.names import names
+from agent.grounding.wording import SAME
 from knowledge import quantities
 from knowledge.quantities import NUMBER_WORDS
 from knowledge.terms import FUNCTION_WORDS, stem, words
@@ -18,19 +19,6 @@ from knowledge.terms import FUNCTION_WORDS, stem, words
 MIN_CONDITION_KEPT = 0.8
 """Share of a condition's content words that a claim must keep. Set by tests/bench/bench_claims.py."""
 
-# Other words for the same thing, as stems. Only what no customer could take for something else.
-_SAME = {
-    "reserv": "book",
-    "reimburs": "refund",
-    "payment": "pay",
-    "paid": "pay",
-    "chosen": "choos",
-    "written": "write",
-    "sent": "send",
-    "told": "tell",
-    "kept": "keep",
-    "receiv": "get",
-}
 _EMPTY = frozenset(["able", "abl", "get", "non", "simpli", "e"])
 """Stems that carry no fact of their own; negation is compared by itself."""
 
@@ -112,7 +100,7 @@ def content(text: str) -> list[str]:
         if word in NUMBER_WORDS and word != "half":
             found.append(f"{NUMBER_WORDS[word]:g}")
         elif word not in FUNCTION_WORDS:
-            term = _SAME.get(stem(word), stem(word))
+            term = SAME.get(stem(word), stem(word))
             if term not in _EMPTY:
                 found.append(term)
     return found

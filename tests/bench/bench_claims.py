@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.graph.evidence import heading, passage_sentences
 from agent.grounding.claims import Finding, check
+from agent.grounding.passages import heading, passage_sentences
 from knowledge.chunk import split
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.sentences import split_sentences

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from agent.graph.evidence import Evidence, heading, passage_sentences
+from agent.graph.evidence import Evidence
 from agent.graph.prompting import Draft
 from agent.graph.quoting import Quote, document_quotes
 from agent.graph.state import TurnContext, TurnState
 from agent.grounding.claims import Claim, check, is_courtesy, without_yes_no
+from agent.grounding.passages import heading, passage_sentences
 from agent.ports import Embedder
 from knowledge.terms import words
 from knowledge.types import Hit

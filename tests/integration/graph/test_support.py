@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.graph.evidence import heading, passage_sentences
 from agent.graph.quoting import MAX_QUOTE_WORDS, document_quotes
 from agent.grounding.claims import Finding, check
+from agent.grounding.passages import heading, passage_sentences
 from knowledge.chunk import split
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.sources.files import read_sources

@@ -1,7 +1,7 @@
 import pytest
 
-from agent.graph.evidence import passage_sentences
 from agent.grounding.claims import check, is_claim, is_courtesy, without_yes_no
+from agent.grounding.passages import passage_sentences
 from tests.fakes import HashedWordsEmbedder
 from tests.samples import passage
 

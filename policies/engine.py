@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knowledge.types import Audience
+from policies.condition import Condition
 from policies.patterns import normalise, windows
-from policies.schema import Condition, Pack
+from policies.schema import Pack
 from policies.types import Action, Facts, Guideline, Mode, PolicyStamp, Verdict
 
 _URGENCY = {"urgent": 0, "high": 1, "normal": 2}

@@ -64,7 +64,7 @@ class PolicyEngine:
 
     @property
     def mode(self) -> Mode:
-        """How an allowed answer leaves."""
+        """How far an answer may go at most. With `SHADOW` nothing is sent, whatever a verdict says."""
         return self._pack.policy.mode
 
     @property

@@ -35,7 +35,7 @@ class PolicyFile(Strict):
         version: semantic version, stamped on every decision.
         scope: what the company does, for the prompt.
         locales: languages that every text exists in; the first is the fallback for all others.
-        mode: whether an allowed answer is sent at once or proposed to a person first.
+        mode: how far an answer may go at most, whatever the dials of `topics.yaml` allow.
     """
 
     id: Identifier

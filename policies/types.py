@@ -14,10 +14,15 @@ class Action(StrEnum):
 
 
 class Mode(StrEnum):
-    """How an allowed answer leaves: sent at once, or proposed to a person first."""
+    """How far an answer may go at most, whatever a dial allows.
+
+    `AUTO`: as the dials say. `DRAFT`: it is proposed to a person first. `SHADOW`: it is decided and recorded,
+    and nothing at all is sent.
+    """
 
     AUTO = "auto"
     DRAFT = "draft"
+    SHADOW = "shadow"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from knowledge.types import Audience
 from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples
+from policies.topics import ONE_DIAL, TopicsFile
 from policies.types import Action, Mode
 
 REQUIRED_TEXTS = ("handoff", "dont_know", "clarify", "refuse", "technical", "safety", "quoted", "closest")
@@ -158,4 +159,5 @@ class Pack(Strict):
     escalation: EscalationFile
     guidelines: tuple[GuidelineRule, ...]
     privacy: PrivacyFile
+    topics: TopicsFile = ONE_DIAL
     sha256: str

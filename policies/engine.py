@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knowledge.types import Audience
+from policies.condition import Condition
 from policies.patterns import normalise, windows
-from policies.schema import Condition, Pack
-from policies.types import Action, Facts, Guideline, Mode, PolicyStamp, Verdict
+from policies.schema import Pack
+from policies.topics import Dialled
+from policies.types import Action, Dial, Facts, Guideline, Mode, PolicyStamp, Send, TopicVerdict, Verdict, Verifier
 
 _URGENCY = {"urgent": 0, "high": 1, "normal": 2}
+_CARE = {Send.PERSON: 0, Send.DRAFT: 1, Send.AUTO: 2}
 _BUT_NOT = "/but_not"
 """Look-alikes are embedded under the rule's id and this ending, which no id can have."""
 
@@ -47,6 +50,12 @@ def _language(tag: str) -> str:
     return re.split(r"[-_]", tag.casefold(), maxsplit=1)[0]
 
 
+def _care(dialled: Dialled) -> tuple[int, float]:
+    """Smaller is more careful."""
+    share = dialled.dial.most_wrong
+    return _CARE[dialled.dial.kind], 1.0 if share is None else share
+
+
 class PolicyEngine:
     """The policies of one pack, ready to be asked.
 
@@ -60,10 +69,11 @@ class PolicyEngine:
         self._guidelines = tuple(
             (Guideline(rule.id, self._fill(rule.then)), _compile(rule.id, rule.when), not rule.when) for rule in pack.guidelines
         )
+        self._topics = tuple((topic, _compile(topic.id, topic.any)) for topic in pack.topics.topics)
 
     @property
     def mode(self) -> Mode:
-        """How an allowed answer leaves."""
+        """How far an answer may go at most. With `SHADOW` nothing is sent, whatever a verdict says."""
         return self._pack.policy.mode
 
     @property
@@ -86,13 +96,19 @@ class PolicyEngine:
         """What the company does, for the prompt."""
         return self._pack.policy.scope
 
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What each topic is about, by id in the order of the file; for reports."""
+        return {topic.id: topic.about for topic, _ in self._topics}
+
     def examples(self) -> Mapping[str, tuple[str, ...]]:
         """Texts to embed once, by key. `Facts.similarity` has these very keys.
 
-        A key is the id of a trigger or guideline; a rule with look-alikes has a second one.
+        A key is the id of a trigger, guideline or topic; a rule with look-alikes has a second one.
         """
         found: dict[str, tuple[str, ...]] = {}
-        for rule in (*(rule for _, rule in self._triggers), *(rule for _, rule, _ in self._guidelines)):
+        triggers, topics = (rule for _, rule in self._triggers), (rule for _, rule in self._topics)
+        for rule in (*triggers, *(rule for _, rule, _ in self._guidelines), *topics):
             if rule.by_example is not None:
                 found[rule.id] = rule.by_example.examples
                 if rule.by_example.but_not:
@@ -116,6 +132,32 @@ class PolicyEngine:
         """The soft rules that apply, in the order of their files."""
         pieces = tuple(windows(normalise(facts.text)))
         return tuple(g for g, rule, always in self._guidelines if always or rule.holds(pieces, facts))
+
+    def topic(self, facts: Facts, articles: Sequence[str] = ()) -> TopicVerdict:
+        """How far an answer may go, by what the turn is about.
+
+        Of several topics that claim the turn the most careful dial counts, then the one that stands first in the
+        file. The mode `draft` turns `AUTO` into `DRAFT`; `shadow` changes no dial, so that what would have been
+        sent can be recorded.
+
+        Args:
+            facts: of the turn.
+            articles: ids of the articles that the answer cites. Before anything is looked up there are none, and
+                only messages are claimed: more articles can bring a more careful dial to a claimed turn, never a
+                less careful one, but a turn that nothing has claimed yet may still be claimed.
+        """
+        pieces = tuple(windows(normalise(facts.text)))
+        claims = [topic for topic, rule in self._topics if rule.holds(pieces, facts) or topic.is_cited(articles)]
+        claims.sort(key=_care)
+        dialled: Sequence[Dialled] = claims or [self._pack.topics.otherwise]
+        asked = {verifier for one in dialled for verifier in one.verifiers}
+        drafted = self.mode is Mode.DRAFT and dialled[0].dial.kind is Send.AUTO
+        return TopicVerdict(
+            topics=tuple(topic.id for topic in claims),
+            dial=Dial(Send.DRAFT) if drafted else dialled[0].dial,
+            queue=dialled[0].queue,
+            verifiers=tuple(verifier for verifier in Verifier if verifier in asked),
+        )
 
     def clearance(self, identity: str = "anonymous") -> frozenset[Audience]:
         """What a customer may see, by `anonymous`, `claimed` or `verified`. Anything else counts as anonymous."""

@@ -28,6 +28,7 @@ from policies.schema import (
     PolicyFile,
     PrivacyFile,
 )
+from policies.topics import TopicsFile
 
 MAX_FILE_BYTES = 1_000_000
 """A policy file that is larger is a mistake, and YAML is slow to read."""
@@ -38,7 +39,10 @@ _FILES: Mapping[str, type[BaseModel]] = {
     "escalation.yaml": EscalationFile,
     "privacy.yaml": PrivacyFile,
 }
+_OPTIONAL: Mapping[str, type[BaseModel]] = {"topics.yaml": TopicsFile}
 _GUIDELINES = "guidelines"
+_RULES_OF = {EscalationFile: "triggers", GuidelinesFile: "guidelines", TopicsFile: "topics"}
+"""The list of rules in a file, each with an id that no other rule of the folder has."""
 _Model = TypeVar("_Model", bound=BaseModel)
 _Location = tuple[int | str, ...]
 
@@ -68,7 +72,7 @@ def load_pack(folder: Path) -> Pack:
     for model in models.values():
         if isinstance(model, GuidelinesFile):
             rules += model.guidelines
-    parts = {name.removesuffix(".yaml"): models[name] for name in _FILES}
+    parts = {name.removesuffix(".yaml"): models[name] for name in (*_FILES, *_OPTIONAL) if name in models}
     return Pack.model_validate({**parts, "guidelines": tuple(rules), "sha256": _digest(files)})
 
 
@@ -132,23 +136,23 @@ def _digest(files: Mapping[str, bytes]) -> str:
 
 
 def _schema_of(name: str) -> type[BaseModel]:
-    return _FILES.get(name, GuidelinesFile)
+    return _FILES.get(name) or _OPTIONAL.get(name, GuidelinesFile)
 
 
 def _parse_all(folder: Path, files: Mapping[str, bytes], problems: list[str]) -> dict[str, _Page]:
     for name in _FILES:
         if name not in files and not (folder / name).is_symlink() and not (folder / name).exists():
             problems.append(f"{folder / name}: is missing; every policy folder has {', '.join(_FILES)}")
-    pages = {}
+    pages, known = {}, (*_FILES, *_OPTIONAL)
     for name, content in sorted(files.items()):
         path = PurePosixPath(name)
         if path.suffix == ".yml":
             problems.append(f"{folder / name}: would not be read; name it {path.with_suffix('.yaml')}")
         elif path.suffix != ".yaml":
             continue
-        elif name not in _FILES and path.parts[:-1] != (_GUIDELINES,):
-            near = difflib.get_close_matches(name, [*_FILES, _GUIDELINES + "/" + path.name], n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_FILES)} and {_GUIDELINES}/*.yaml"
+        elif name not in known and path.parts[:-1] != (_GUIDELINES,):
+            near = difflib.get_close_matches(name, [*known, _GUIDELINES + "/" + path.name], n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)} and {_GUIDELINES}/*.yaml"
             problems.append(f"{folder / name}: unknown file; {hint}")
         else:
             page = _parse(folder / name, content, problems)
@@ -258,7 +262,7 @@ def _duplicate_ids(pages: Mapping[str, _Page], models: Mapping[str, BaseModel | 
     first: dict[str, str] = {}
     problems = []
     for name, model in models.items():
-        list_name = "triggers" if isinstance(model, EscalationFile) else "guidelines"
+        list_name = _RULES_OF.get(type(model), "") if model else ""
         for index, rule in enumerate(getattr(model, list_name, ())):
             if rule.id in first:
                 where = pages[name].problem((list_name, index, "id"), f"`{rule.id}` is already used in {first[rule.id]}")

@@ -1,4 +1,4 @@
-"""How a message is read by patterns, and which patterns are safe to run on it. Pure."""
+"""How a message is read by patterns, which of them are safe to run on it, and how ids are. Pure."""
 
 import re
 import unicodedata
@@ -31,6 +31,26 @@ def windows(normalised: str) -> Iterator[str]:
         starts = [*starts[: MAX_WINDOWS - 1], len(normalised) - WINDOW_CHARS]
     for start in starts:
         yield normalised[start : start + WINDOW_CHARS]
+
+
+def matches_glob(glob: str, name: str) -> bool:
+    """Whether the whole of `name` is what `glob` says. `*` stands for anything, and nothing else is special.
+
+    Every piece is taken where it comes first, so that no glob takes longer than its pieces times the name.
+    """
+    start, *rest = glob.split("*")
+    if not rest:
+        return name == start
+    *pieces, end = rest
+    if len(name) < len(start) + len(end) or not (name.startswith(start) and name.endswith(end)):
+        return False
+    at = len(start)
+    for piece in pieces:
+        found = name.find(piece, at, len(name) - len(end))
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
 
 
 def check_pattern(pattern: str) -> None:

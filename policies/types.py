@@ -14,10 +14,43 @@ class Action(StrEnum):
 
 
 class Mode(StrEnum):
-    """How an allowed answer leaves: sent at once, or proposed to a person first."""
+    """How far an answer may go at most, whatever a dial allows.
+
+    `AUTO`: as the dials say. `DRAFT`: it is proposed to a person first. `SHADOW`: it is decided and recorded,
+    and nothing at all is sent.
+    """
 
     AUTO = "auto"
     DRAFT = "draft"
+    SHADOW = "shadow"
+
+
+class Send(StrEnum):
+    """What becomes of an allowed answer: it is sent, proposed to a person, or left to a person to write."""
+
+    AUTO = "auto"
+    DRAFT = "draft"
+    PERSON = "person"
+
+
+class Verifier(StrEnum):
+    """What checks an answer before it may leave, in the order of their work."""
+
+    BUILT_IN = "built_in"
+    CROSS_ENCODER = "cross_encoder"
+    JUDGE = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """How far answers go.
+
+    `most_wrong` is the share of the answers sent (0 to 1) that may be wrong. It belongs to `AUTO`, and is None
+    if the policies promise none.
+    """
+
+    kind: Send
+    most_wrong: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +76,20 @@ class Verdict:
     queue: str | None = None
     priority: str = "normal"
     say: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicVerdict:
+    """How far the answer of a turn may go.
+
+    `topics` are the ids of those that claim the turn, the one that decides first; empty if none does. `dial` and
+    `queue` are the first one's, `verifiers` those of all of them.
+    """
+
+    topics: tuple[str, ...]
+    dial: Dial
+    queue: str | None = None
+    verifiers: tuple[Verifier, ...] = (Verifier.BUILT_IN,)
 
 
 @dataclass(frozen=True, slots=True)

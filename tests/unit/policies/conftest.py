@@ -35,6 +35,36 @@ SMALL = {
     "guidelines/tone.yaml": "# Soft rules\nguidelines:\n  - id: plain_words\n    then: Be brief.\n",
     "escalation.yaml": TRIGGERS + "".join(f"  {key}:\n    en: a {key}\n    de: ein {key}\n" for key in REQUIRED_TEXTS),
 }
+TOPICS = """\
+otherwise:
+  dial: {auto: at most 2% wrong}
+topics:
+  - id: refunds
+    about: What a customer gets back
+    any:
+      - pattern: '\\brefunds?\\b'
+      - examples: [what do I get back]
+        threshold: 0.6
+        but_not: [when do I get my keys back]
+    articles: [cancel-*, refund-timing]
+    dial: {auto: at most 0.5% wrong}
+    verifiers: [built_in, judge]
+  - id: claims
+    about: Who pays for what was broken
+    articles: ['*-claim-*', refund-timing]
+    dial: draft
+    verifiers: [built_in, cross_encoder]
+  - id: press
+    about: Journalists
+    any:
+      - pattern: '\\bnewspaper\\b'
+    dial: person
+    queue: newsroom
+  - id: invoices
+    about: Papers
+    articles: [invoices, vat-invoices]
+    dial: {auto: at most 0.5% wrong}
+"""
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,12 @@ def test_no_customer_sees_internal_documents(engine: PolicyEngine, identity: str
     assert engine.clearance(identity) == {Audience.PUBLIC}
 
 
+def test_shadow_is_a_mode(folder: Path) -> None:
+    path = folder / "policy.yaml"
+    path.write_text(path.read_text().replace("mode: auto", "mode: shadow"))
+    assert PolicyEngine(load_pack(folder)).mode is Mode.SHADOW
+
+
 def test_mode_and_stamp_come_from_the_folder(folder: Path) -> None:
     path = folder / "policy.yaml"
     path.write_text(path.read_text().replace("mode: auto", "mode: draft").replace("0.1.0", "2.0.0-rc.1"))

@@ -43,7 +43,7 @@ def test_unknown_key_deep_in_a_list_names_its_line(folder: Path) -> None:
         ("disclosure.yaml", "{company}", "{firm}", "unknown placeholder {firm}"),
         ("escalation.yaml", "action: handoff", "action: shout", "'handoff'"),
         ("policy.yaml", "version: 0.1.0", "version: one", "pattern"),
-        ("policy.yaml", "mode: auto", "mode: automatic", "'auto' or 'draft'"),
+        ("policy.yaml", "mode: auto", "mode: automatic", "'auto', 'draft' or 'shadow'"),
         ("policy.yaml", "owner: Support operations\n", "", "`owner` is missing; add it"),
         ("privacy.yaml", "anonymous: [public]", "anonymous: [public, internal]", "can't be given to a customer"),
         ("privacy.yaml", "messages: 90d", "messages: soon", "pattern"),

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -62,6 +64,33 @@ async def stall(writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(30)
 
 
+def trickle(body: Any, seconds: float) -> Reply:
+    """The head at once, then the body byte by byte, so many seconds apart."""
+
+    async def reply(writer: asyncio.StreamWriter) -> None:
+        content = json.dumps(body).encode()
+        writer.write(f"HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n".encode())
+        for byte in content:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(seconds)
+
+    return reply
+
+
+def endless(opening: str, more: str, kind: str = "application/json", pause_s: float = 0.005) -> Reply:
+    """A body without a length that goes on until the client has enough of it."""
+
+    async def reply(writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 200 X\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n{opening}".encode())
+        while True:
+            writer.write(more.encode())
+            await writer.drain()
+            await asyncio.sleep(pause_s)
+
+    return reply
+
+
 def slowly(reply: Reply, seconds: float = 0.05) -> Reply:
     async def later(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(seconds)
@@ -93,14 +122,19 @@ class FaultyServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
+    def choose(self, request: Request) -> Reply:
+        """What to answer this request with."""
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
         try:
-            self.requests.append(await _read(reader))
+            request = await _read(reader)
+            self.requests.append(request)
             self.asked.set()
-            reply = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+            reply = self.choose(request)
             self.running += 1
             self.most_at_a_time = max(self.most_at_a_time, self.running)
             await reply(writer)
@@ -110,6 +144,24 @@ class FaultyServer:
             self.running -= 1
             self._tasks.discard(task)
             writer.close()
+
+
+@contextmanager
+def in_thread(server: FaultyServer) -> Iterator[str]:
+    """The server's `base_url` while it runs in a thread of its own, for tests that wait for other processes."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="model server", daemon=True)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+        try:
+            yield server.base_url
+        finally:
+            asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

@@ -1,5 +1,6 @@
 """The seams of the agent: what it needs from the world, said in its own words. No vendor library here."""
 
+import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -109,6 +110,29 @@ class Outbox(Protocol):
 
     async def settle(self, outbox_id: OutboxId, *, delivered: bool, detail: str = "") -> None:
         """Confirmed, or given up for good (kept aside for a person, never dropped)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowRecord:
+    """What a run decided in shadow mode, and on what. `at` is in UTC."""
+
+    run_id: RunId
+    conversation_id: ConversationId
+    at: dt.datetime
+    messages: tuple[Message, ...]
+    outcome: Outcome
+
+
+class ShadowRecords(Protocol):
+    """What would have been sent in shadow mode. Every method raises `QueueUnavailable` when Redis can't be reached."""
+
+    async def record(self, record: ShadowRecord) -> None:
+        """Keep it; a run that is recorded already stays as it is (idempotent)."""
+        ...
+
+    def all(self) -> AsyncIterator[ShadowRecord]:
+        """Oldest first."""
         ...
 
 

@@ -28,6 +28,11 @@ METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
 TURNS = Counter(
     "innkeeper_turns_total", "Turns that ended, by decision (answer draft clarify handoff refuse no_reply).", ["decision"]
 )
+SHADOW_TURNS = Counter(
+    "innkeeper_shadow_turns_total",
+    "Turns in shadow mode, by what would have been done (answer draft clarify handoff refuse).",
+    ["decision"],
+)
 TURN_FAILURES = Counter("innkeeper_turn_failures_total", "Turns that failed and are tried again (transient error).", ["kind"])
 TURN_SECONDS = Histogram(
     "innkeeper_turn_seconds",

@@ -18,7 +18,8 @@ from agent.errors import ModelUnavailable, TransientError
 from agent.graph import compose
 from agent.graph.build import TurnGraph
 from agent.graph.state import TurnContext, TurnState
-from agent.ports import Conversations, TurnQueue
+from agent.ports import Conversations, ShadowRecord, ShadowRecords, TurnQueue
+from agent.telemetry import SHADOW_TURNS
 from agent.types import (
     Author,
     Conversation,
@@ -34,6 +35,7 @@ from agent.types import (
     outbox_id,
 )
 from knowledge.errors import KnowledgeError
+from policies.types import Mode
 
 log = structlog.get_logger()
 
@@ -58,6 +60,8 @@ class Turns:
     model_down_handoff_s: float
     on_outcome: Callable[[Outcome], None] = lambda outcome: None
     clock: Callable[[], dt.datetime] = utc_now
+    shadow: ShadowRecords | None = None
+    """Where decisions go in shadow mode, in place of the helpdesk. Needed if the policies' mode is that."""
 
     async def run_turn(self, conversation_id: ConversationId) -> OutboxEntry | None:
         """Answer what is unanswered, if anything is. Returns the committed entry, or None.
@@ -71,19 +75,36 @@ class Turns:
                 return None
             run_id = run_id_of(conversation)
             structlog.contextvars.bind_contextvars(conversation_id=conversation_id, run_id=run_id)
-            outcome = await self._think(conversation, run_id)
-            entry = await self.conversations.commit(conversation, run_id, outcome)
-            if entry is None and outcome.decision is not Decision.NO_REPLY:
-                log.info("run_superseded")
-                continue
-            self.on_outcome(outcome)
-            log.info("run_finished", decision=outcome.decision, reason=outcome.reason, **outcome.timings_ms)
-            if entry is not None:
-                await self.queue.add_delivery(entry.outbox_id)
-            return entry
+            settled, entry = await self._settle(conversation, run_id, await self._think(conversation, run_id))
+            if settled:
+                return entry
         newest = (await self.conversations.read(conversation_id)).messages[-1]
         await self.queue.add_turn(conversation_id, newest.message_id)
         return None
+
+    async def hand_over(self, conversation_id: ConversationId) -> None:
+        """Give what is unanswered to a person, without a turn: for a conversation on which turns keep failing.
+
+        Raises:
+            TransientError: Redis is down; call again later.
+        """
+        conversation = await self.conversations.read(conversation_id)
+        if has_question(conversation) and not conversation.handed_off:
+            await self._settle(conversation, run_id_of(conversation), self._technical_handoff(conversation))
+
+    async def _settle(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> tuple[bool, OutboxEntry | None]:
+        """Commit an outcome and ask for its delivery. False if somebody has spoken since `conversation` was read."""
+        if self.context.policies.mode is Mode.SHADOW and outcome.decision is not Decision.NO_REPLY:
+            outcome = await self._in_shadow(conversation, run_id, outcome)
+        entry = await self.conversations.commit(conversation, run_id, outcome)
+        if entry is None and outcome.decision is not Decision.NO_REPLY:
+            log.info("run_superseded")
+            return False, None
+        self.on_outcome(outcome)
+        log.info("run_finished", decision=outcome.decision, reason=outcome.reason, **outcome.timings_ms)
+        if entry is not None:
+            await self.queue.add_delivery(entry.outbox_id)
+        return True, entry
 
     async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
         """Send a proposed reply, as it is or as `text`. False if that run does not wait (any more)."""
@@ -113,8 +134,16 @@ class Turns:
             await self.queue.add_delivery(entry.outbox_id)
         return entry is not None
 
+    async def _in_shadow(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> Outcome:
+        """Record what would have been done, and do nothing."""
+        assert self.shadow is not None, "shadow mode needs a place for its records"
+        messages = visible(conversation.messages)
+        await self.shadow.record(ShadowRecord(run_id, conversation.conversation_id, self.clock(), messages, outcome))
+        SHADOW_TURNS.labels(outcome.decision.value).inc()
+        return self._outcome(Decision.NO_REPLY, "", f"shadow mode: would have been {outcome.decision}", outcome.language)
+
     async def _think(self, conversation: Conversation, run_id: RunId) -> Outcome:
-        if conversation.handed_off:
+        if conversation.handed_off and self.context.policies.mode is not Mode.SHADOW:
             return self._outcome(Decision.NO_REPLY, "", "a person has taken over")
         if not any(m.author is Author.CUSTOMER and m.visible for m in conversation.messages[conversation.answered :]):
             return self._outcome(Decision.NO_REPLY, "", "nothing that the customer can see was asked")

@@ -97,6 +97,12 @@ class PolicyEngine:
         return self._pack.policy.scope
 
     @property
+    def verifiers(self) -> frozenset[Verifier]:
+        """All that some topic asks for."""
+        topics = self._pack.topics
+        return frozenset(verifier for one in (topics.otherwise, *topics.topics) for verifier in one.verifiers)
+
+    @property
     def about(self) -> Mapping[str, str]:
         """What each topic is about, by id in the order of the file; for reports."""
         return {topic.id: topic.about for topic, _ in self._topics}
@@ -155,6 +161,7 @@ class PolicyEngine:
         return TopicVerdict(
             topics=tuple(topic.id for topic in claims),
             dial=Dial(Send.DRAFT) if drafted else dialled[0].dial,
+            unsure=dialled[0].unsure,
             queue=dialled[0].queue,
             verifiers=tuple(verifier for verifier in Verifier if verifier in asked),
         )

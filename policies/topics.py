@@ -10,7 +10,7 @@ from pydantic import Field, PlainValidator, StringConstraints, ValidationInfo, f
 
 from policies.condition import Condition, Identifier, Line, Strict, one_examples
 from policies.patterns import matches_glob
-from policies.types import Dial, Send, Verifier
+from policies.types import Dial, Send, Unsure, Verifier
 
 MAX_SHARE = 0.5
 """Who accepts that more answers than this are wrong doesn't want a promise."""
@@ -52,11 +52,13 @@ class Dialled(Strict):
 
     Attributes:
         dial: see `read_dial`.
+        unsure: what becomes of an answer that is less sure than `auto` asks for.
         queue: where `person` sends a question; the helpdesk's usual place if not given.
         verifiers: what checks an answer before it may leave.
     """
 
     dial: Annotated[Dial, PlainValidator(read_dial)]
+    unsure: Unsure = Unsure.DRAFT
     queue: Identifier | None = None
     verifiers: tuple[Verifier, ...] = (Verifier.BUILT_IN,)
 
@@ -73,7 +75,8 @@ class Dialled(Strict):
     @classmethod
     def _of_a_person(cls, queue: str | None, info: ValidationInfo) -> str | None:
         dial = info.data.get("dial")  # None if it could not be read
-        if queue is not None and dial is not None and dial.kind is not Send.PERSON:
+        people = dial is not None and (dial.kind is Send.PERSON or info.data.get("unsure") is Unsure.PERSON)
+        if queue is not None and dial is not None and not people:
             raise ValueError("this says where `person` sends a question; remove it, or write `dial: person`")
         return queue
 
@@ -119,5 +122,5 @@ class TopicsFile(Strict):
     topics: tuple[Topic, ...] = ()
 
 
-ONE_DIAL = TopicsFile(otherwise=Dialled(dial=Dial(Send.AUTO)))
+ONE_DIAL = TopicsFile(otherwise=Dialled(dial=Dial(Send.AUTO), unsure=Unsure.CLOSEST))
 """What holds without the file: every allowed answer goes as far as the pack's `mode` lets it."""

@@ -33,6 +33,17 @@ class Send(StrEnum):
     PERSON = "person"
 
 
+class Unsure(StrEnum):
+    """What becomes of an answer that is less sure than its dial asks for.
+
+    `CLOSEST`: it is sent as what comes closest, and says so. `DRAFT`: it is proposed to a person. `PERSON`: it is left to one.
+    """
+
+    CLOSEST = "closest"
+    DRAFT = "draft"
+    PERSON = "person"
+
+
 class Verifier(StrEnum):
     """What checks an answer before it may leave, in the order of their work."""
 
@@ -82,14 +93,15 @@ class Verdict:
 class TopicVerdict:
     """How far the answer of a turn may go.
 
-    `topics` are the ids of those that claim the turn, the one that decides first; empty if none does. `dial` and
-    `queue` are the first one's, `verifiers` those of all of them.
+    `topics` are the ids of those that claim the turn, the one that decides first; empty if none does. `dial`,
+    `unsure` and `queue` are the first one's, `verifiers` those of all of them.
     """
 
     topics: tuple[str, ...]
     dial: Dial
     queue: str | None = None
     verifiers: tuple[Verifier, ...] = (Verifier.BUILT_IN,)
+    unsure: Unsure = Unsure.DRAFT
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Fakes of the seams, held to the same contract tests as the real adapters."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from agent.adapters.redis_store import make_entry, make_reply
 from agent.errors import ConversationMissing
-from agent.ports import Ticket
+from agent.ports import ShadowRecord, Ticket
 from agent.types import (
     Author,
     Conversation,
@@ -22,6 +22,20 @@ from agent.types import (
 )
 from knowledge.terms import content_terms
 from knowledge.types import Audience, Hit, Passage, Query, Vectors
+
+
+class InMemoryShadowRecords:
+    """`agent.ports.ShadowRecords` in a dict."""
+
+    def __init__(self) -> None:
+        self.records: dict[RunId, ShadowRecord] = {}
+
+    async def record(self, record: ShadowRecord) -> None:
+        self.records.setdefault(record.run_id, record)
+
+    async def all(self) -> AsyncIterator[ShadowRecord]:
+        for record in sorted(self.records.values(), key=lambda one: one.at):
+            yield record
 
 
 class InMemoryOutbox:

@@ -104,7 +104,7 @@ def check_json(text: str, finish_reason: str) -> None:
         raise ModelOutputInvalid("the model's JSON was cut off at the token limit; ask for less, or raise max_tokens")
     try:
         json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also an integer of thousands of digits
         raise ModelOutputInvalid(
             "the model's answer is not JSON although a schema was sent; check that the server supports "
             'response_format, or set structured = "none" in the profile'

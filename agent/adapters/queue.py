@@ -32,6 +32,8 @@ DELIVERIES_QUEUE = "innkeeper:deliveries"
 GIVE_UP_AFTER = timedelta(hours=24)
 """How long a helpdesk may be away before a reply is set aside for a person."""
 MAX_BACKOFF = timedelta(seconds=60)
+MOST_FAILURES = 4
+"""So many times a turn may fail by an error that is no `TransientError`: 1 + 2 + 4 seconds of waiting."""
 ADD_TIMEOUT_S = 5.0
 
 log = structlog.get_logger(__name__)
@@ -49,12 +51,15 @@ class Handlers:
         refresh: brings the knowledge base in line with the sources that are due; called every `refresh_s`, by one
             worker at a time. None if this worker does not.
         on_stop: called when the worker begins to drain: what runs in a thread can't be cancelled.
+        hand_over: gives a conversation to a person without a turn. Called after `MOST_FAILURES` turns that failed by an
+            error that time doesn't heal. None: they are tried again for ever.
     """
 
     turn: Callable[[ConversationId], Awaitable[None]]
     sender: ReplySender
     refresh: Callable[[], Awaitable[None]] | None = None
     on_stop: Callable[[], None] | None = None
+    hand_over: Callable[[ConversationId], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +215,24 @@ def _turn_task(handlers: Handlers, options: WorkerOptions) -> Callable[..., Awai
             except Exception as error:  # The worker's outer loop: nobody else would try again.
                 TURN_FAILURES.labels("error").inc()
                 log.error("turn_failed", detail=_detail(error), attempt=retry.attempt, exc_info=error)
+                if retry.attempt >= MOST_FAILURES and await _handed_over(handlers, ConversationId(conversation_id)):
+                    return
         # Out here, so that what docket logs carries no exception of ours.
         retry.after(retry.delay)
 
     return turn
+
+
+async def _handed_over(handlers: Handlers, conversation_id: ConversationId) -> bool:
+    """Give a conversation that no turn can be run on to a person. False if that fails, too: it is tried again."""
+    if handlers.hand_over is None:
+        return False
+    try:
+        await handlers.hand_over(conversation_id)
+    except Exception as error:  # The worker's outer loop.
+        log.error("hand_over_failed", detail=_detail(error), exc_info=error)
+        return False
+    return True
 
 
 def _deliver_task(sender: ReplySender, outbox: Outbox) -> Callable[..., Awaitable[None]]:

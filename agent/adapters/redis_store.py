@@ -167,7 +167,7 @@ class RedisConversations:
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
         cid = ticket.conversation_id
-        with _unavailable("store a message"):
+        with unavailable("store a message"):
             added = await self._append(
                 keys=[*_keys(cid), _UNANSWERED],
                 args=[
@@ -190,7 +190,7 @@ class RedisConversations:
             ConversationMissing: nobody has ever written in it.
         """
         meta_key, messages_key, _ = _keys(conversation_id)
-        with _unavailable("read a conversation"):
+        with unavailable("read a conversation"):
             async with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.hgetall(meta_key)
                 pipeline.lrange(messages_key, 0, -1)
@@ -216,7 +216,7 @@ class RedisConversations:
         entry = None if outcome.decision is Decision.NO_REPLY else make_entry(conversation, run_id, outcome)
         reply = make_reply(entry) if entry else None
         cid = conversation.conversation_id
-        with _unavailable("commit an outcome"):
+        with unavailable("commit an outcome"):
             stored = await self._commit(
                 keys=[*_keys(cid), _UNANSWERED, _ENTRIES, _PENDING],
                 args=[
@@ -237,7 +237,7 @@ class RedisConversations:
         entry = make_entry(conversation, run_id, outcome, released=True)
         reply = make_reply(entry)
         cid = conversation.conversation_id
-        with _unavailable("release a draft"):
+        with unavailable("release a draft"):
             stored = await self._release(
                 keys=[*_keys(cid), _ENTRIES, _PENDING],
                 args=[
@@ -253,7 +253,7 @@ class RedisConversations:
 
     async def unanswered(self) -> list[ConversationId]:
         """Conversations with a customer's message that no outcome has seen; longest waiting first."""
-        with _unavailable("list unanswered conversations"):
+        with unavailable("list unanswered conversations"):
             found = cast(list[str], await self._redis.zrange(_UNANSWERED, 0, -1))
         return [ConversationId(cid) for cid in found]
 
@@ -267,13 +267,13 @@ class RedisOutbox:
 
     async def pending(self) -> list[OutboxId]:
         """Oldest first."""
-        with _unavailable("list the outbox"):
+        with unavailable("list the outbox"):
             found = cast(list[str], await self._redis.zrange(_PENDING, 0, -1))
         return [OutboxId(outbox_id) for outbox_id in found]
 
     async def get(self, outbox_id: OutboxId) -> OutboxEntry | None:
         """None once it is delivered or given up."""
-        with _unavailable("read the outbox"):
+        with unavailable("read the outbox"):
             text = await cast(Awaitable[str | None], self._redis.hget(_ENTRIES, outbox_id))
         return load_entry(text) if text else None
 
@@ -285,12 +285,12 @@ class RedisOutbox:
             if entry is None:
                 return
             dead = json.dumps({"entry": dump_entry(entry), "reason": detail, "at": _now()})
-        with _unavailable("settle an outbox entry"):
+        with unavailable("settle an outbox entry"):
             await self._settle(keys=[_ENTRIES, _PENDING, _DEAD], args=[outbox_id, dead])
 
     async def dead(self) -> list[DeadEntry]:
         """What was given up, for a person to look at; oldest first."""
-        with _unavailable("list the dead outbox entries"):
+        with unavailable("list the dead outbox entries"):
             found = await cast(Awaitable[dict[str, str]], self._redis.hgetall(_DEAD))
         values: list[dict[str, Any]] = [json.loads(text) for text in found.values()]
         entries = [DeadEntry(load_entry(value["entry"]), value["reason"], value["at"]) for value in values]
@@ -338,7 +338,8 @@ def _now_ms() -> int:
 
 
 @contextmanager
-def _unavailable(what: str) -> Iterator[None]:
+def unavailable(what: str) -> Iterator[None]:
+    """Turn an error of Redis into `QueueUnavailable`."""
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:

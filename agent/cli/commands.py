@@ -181,6 +181,15 @@ def ask(
 
 @app.command()
 @reports_errors
+def shadow(json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False) -> None:
+    """What would have been sent, as recorded in shadow mode (`mode: shadow` in policy.yaml), oldest first."""
+    from agent.cli.shadow import run_shadow
+
+    run_shadow(_settings("WARNING"), json)
+
+
+@app.command()
+@reports_errors
 def doctor(json: Json = False) -> None:
     """Check every dependency and say what to do; show what may be reached, and what was refused."""
     from agent.cli.doctor import examine, show_findings

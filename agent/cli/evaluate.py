@@ -4,22 +4,20 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from agent.cli import show
 from agent.errors import AgentError
-from knowledge.evaluation.run import Answered, Figures
-from knowledge.measure import Dataset
+from knowledge.evaluation.run import Figures
+
+if TYPE_CHECKING:
+    from agent.evaluation.grounding import Checked
+    from agent.evaluation.grounding import Figures as GroundingFigures
 
 app = typer.Typer(help="Measure on a data set.", no_args_is_help=True, rich_markup_mode=None)
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `eval` a group while it has one command."""
 
 
 @app.command()
@@ -40,14 +38,78 @@ def retrieval(
     reports_errors(_retrieval)(dataset, report, data, queries, json)
 
 
+@app.command()
+def grounding(
+    file: Annotated[Path, typer.Argument(help="JSON Lines with reply, passages, and if known question, id, supported.")],
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with plots and cases.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Which replies the verifier would let out, sentence by sentence, and how often people agree.
+
+    A line of the file is {"reply": "…", "passages": ["…", {"title": "…", "text": "…"}], "question": "…", "id": "…",
+    "supported": true}. `supported` is a person's judgement of the whole reply; without it there are verdicts and no figures.
+    Nothing is sent and no model that writes is asked.
+    """
+    from agent.cli.commands import reports_errors
+
+    reports_errors(_grounding)(file, report, json)
+
+
+def _grounding(file: Path, page: Path | None, json: bool) -> None:
+    from agent.cli.commands import _settings
+    from agent.evaluation import grounding as evaluation
+    from agent.evaluation.page import render_grounding
+    from agent.grounding.verifier import BuiltInVerifier
+    from agent.wiring import parts
+
+    _check_place(page)
+    cases = evaluation.load(file)
+    settings = _settings()
+    parts.guard_egress(settings)
+    knowledge = parts.build_knowledge(settings)
+    try:
+        with show.progress("checking") as step:
+            checked = list(evaluation.check(BuiltInVerifier(knowledge.embedder), cases, step))
+    finally:
+        knowledge.close()
+    figures = evaluation.figures(checked)
+    if page is not None:
+        _put(page, render_grounding(file.stem, figures, checked))
+    if json:
+        show.as_json({**asdict(figures), "cases": [_case_body(one) for one in checked]})
+    else:
+        _show_grounding(file, figures, page)
+
+
+def _case_body(one: "Checked") -> dict[str, object]:
+    told = [{"sentence": s, **asdict(j)} for s, j in zip(one.sentences, one.judgements, strict=True)]
+    return {"id": one.case.id, "passes": one.passes, "probability": one.probability, "sentences": told}
+
+
+def _show_grounding(file: Path, figures: "GroundingFigures", page: Path | None) -> None:
+    show.out.print(f"{file.name}: {figures.passed} of {figures.replies} replies pass", markup=False)
+    if figures.judged:
+        show.out.print(
+            f"a person judged {figures.judged}: {figures.passed_unsupported} pass though unsupported, "
+            f"{figures.stopped_supported} are stopped though supported"
+        )
+        named = {"AUROC": figures.auroc, "recall at 95% precision": figures.recall_at_95}
+        named["calibration error"] = figures.calibration_error
+        show.out.print(", ".join(f"{name} {value:.3f}" for name, value in named.items() if value is not None))
+    else:
+        show.out.print("no reply has `supported`, a person's judgement, so there are no figures", style="dim")
+    if page is not None:
+        show.out.print(f"Plots and the replies to look at first are in {page}", markup=False)
+
+
 def _retrieval(folder: Path, page: Path | None, data: Path | None, most: int | None, json: bool) -> None:
     from agent.cli.commands import _settings
     from agent.wiring import parts
     from knowledge.evaluation import run
+    from knowledge.evaluation.page import render
     from knowledge.measure import load_dataset
 
-    if page is not None and not page.absolute().parent.is_dir():
-        raise typer.BadParameter(f"{page.absolute().parent} is no folder", param_hint="--report")
+    _check_place(page)
     dataset = load_dataset(folder)
     asked = _spread(dataset.judged, most)
     if not asked:
@@ -69,7 +131,7 @@ def _retrieval(folder: Path, page: Path | None, data: Path | None, most: int | N
             # Figures of two orders are of none.
             raise AgentError(f"{state.passed_over} searches went on without the reranker; measure again: {state.reason}")
     if page is not None:
-        _write(page, figures, answered, dataset)
+        _put(page, render(figures, answered, dataset))
     show.as_json(asdict(figures)) if json else _show(figures, page)
 
 
@@ -79,11 +141,15 @@ def _spread(query_ids: tuple[str, ...], most: int | None) -> tuple[str, ...]:
     return tuple(query_ids[n * len(query_ids) // most] for n in range(most))
 
 
-def _write(path: Path, figures: Figures, answered: list[Answered], dataset: Dataset) -> None:
-    from knowledge.evaluation.page import render
+def _check_place(page: Path | None) -> None:
+    """Before any work, not after it."""
+    if page is not None and not page.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{page.absolute().parent} is no folder", param_hint="--report")
 
+
+def _put(path: Path, page: str) -> None:
     try:
-        path.write_text(render(figures, answered, dataset), encoding="utf-8", errors="replace")
+        path.write_text(page, encoding="utf-8", errors="replace")
     except OSError as error:
         raise AgentError(f"the report can't be written to {path}: {error.strerror}; name another file") from error
 

@@ -32,6 +32,8 @@ class Evidence:
     probability: float
     ranking: tuple[int, ...] = ()
     sure: bool = False
+    named: bool = True
+    """False if the question names something that nothing found speaks of: then no probability makes it sure."""
 
     @property
     def best(self) -> int:
@@ -48,7 +50,8 @@ def weigh(embedder: Embedder, question: str, hits: Sequence[Hit]) -> Evidence:
         first_of.setdefault(hit.passage.doc_id, i)
     ranking = tuple(first_of.values())
     chance = probability(features(embedder, question, hits))
-    return Evidence(chance, ranking, chance >= _calibration().sure and is_of_what_is_named(question, hits))
+    named = is_of_what_is_named(question, hits)
+    return Evidence(chance, ranking, chance >= _calibration().sure and named, named)
 
 
 def is_of_what_is_named(question: str, hits: Sequence[Hit]) -> bool:

@@ -26,12 +26,15 @@ REWRITE_TOKENS = 1_100
 """Of them, what is left to the prompt that asks for a question to search with (`agent.graph.rewriting`)."""
 MAX_SENTENCES = 6
 MAX_SENTENCE_CHARS = 400
+MAX_DRAFT_CHARS = 2 * MAX_SENTENCES * MAX_SENTENCE_CHARS
+"""More of a draft is not read."""
 _CONVERSATION_TOKENS = 900
 _MESSAGE_TOKENS = 600
 _GUIDELINE_TOKENS = 500
 _SPACE = re.compile(r"\s+")
 _TAG = re.compile(r"<(?=[/|!_｜a-z])|\[(?=/?INST\])", re.IGNORECASE)
 _CITED = re.compile(r"\s*\[(\d{1,2})\]")
+_CUT_OFF = re.compile(r"(?<=[.!?\n])[^.!?\n]*$|^[^.!?\n]*$")
 _FENCE = re.compile(r"^```\w*\s*|\s*```$")
 _REFUSAL = re.compile(r"^\W*(that is |it is |this is )?not in the (passage|text)\b|^\W*not answerable\b", re.IGNORECASE)
 
@@ -241,14 +244,14 @@ def _from_json(text: str) -> Draft:
         return Draft(None)
     drafted = [
         DraftSentence(part, s.passage if s.passage and s.passage > 0 else None)
-        for s in wire.sentences
+        for s in wire.sentences[:MAX_SENTENCES]
         for part in _claims(s.text)
     ]
     return Draft(wire.answerable, tuple(drafted[:MAX_SENTENCES]))
 
 
 def _from_prose(text: str) -> Draft:
-    text = text.strip().strip('"').strip()
+    text = _whole_sentences(text.strip().strip('"').strip())
     if not text or _REFUSAL.search(text):
         return Draft(False if text else None)
     # "Words. [1] More words." cites after the full stop: move it before, so that it stays with its sentence
@@ -263,7 +266,16 @@ def _from_prose(text: str) -> Draft:
 
 
 def _claims(text: str) -> list[str]:
+    if len(text) > MAX_DRAFT_CHARS:  # splitting it would take seconds, and nobody would want to read it
+        return []
     return [part for part in split_sentences(_bare(text), "en") if _usable(part)]
+
+
+def _whole_sentences(text: str) -> str:
+    """At most `MAX_DRAFT_CHARS` of a text, without the sentence that would be cut in two."""
+    if len(text) <= MAX_DRAFT_CHARS:
+        return text
+    return _CUT_OFF.sub("", text[:MAX_DRAFT_CHARS])
 
 
 def _bare(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypedDict, TypeVar
 from agent.graph.evidence import Evidence
 from agent.graph.prompting import Draft
 from agent.grounding.claims import Claim
+from agent.grounding.verifier import Verifier
 from agent.model_profiles import ModelProfile
 from agent.ports import ChatModel, Embedder, Retriever
 from agent.types import Message, Outcome, Usage
@@ -51,6 +52,7 @@ class TurnContext:
     profile: ModelProfile
     retriever: Retriever
     embedder: Embedder
+    verifier: Verifier
     policies: PolicyEngine
     detect_language: Callable[[str], str | None]
     examples: Mapping[str, Any] = field(default_factory=dict)  # rule id -> float32 [n, d], see `triage.embed_examples`

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from agent.grounding.names import names
+from agent.grounding.wholeness import broken
 from agent.grounding.wording import SAME
 from knowledge import quantities
 from knowledge.quantities import NUMBER_WORDS
@@ -123,11 +124,13 @@ def disagreement(claim: str, sentences: Sequence[str], at: int, context: str) ->
     if repeated := Counter(content(claim)) - Counter(content(f"{source} {context}")):
         return f"said more often than in the sentence: {min(repeated)!r}"
     checks: tuple[Callable[[str, str], str], ...] = (
-        *(_negation, _voice, _limits, dropped_condition, dropped_name, _order, _neighbours),
+        *(_negation, voice, _limits, dropped_condition, dropped_name, _order, _neighbours),
     )
     for check in checks:
         if reason := check(claim, source):
             return reason
+    if reason := broken(claim, source, context):
+        return reason
     return _surroundings(claim, sentences, at, context)
 
 
@@ -157,6 +160,11 @@ def _surroundings(claim: str, sentences: Sequence[str], at: int, context: str) -
     return ""
 
 
+def stands_under_its_opposite(context: str) -> str:
+    """The first heading that says of the text below it that it does not hold; empty if there is none."""
+    return next((text for text in context.split(" – ") if _turns_round(text)), "")
+
+
 def _turns_round(text: str) -> bool:
     return bool(_TURNS_ROUND.search(text)) and not re.match(r"\s*if\b", text, re.IGNORECASE)
 
@@ -178,8 +186,11 @@ def _negated(sentence: str) -> set[str]:
     return {terms[0] for terms in heads if terms}
 
 
-def _voice(claim: str, source: str) -> str:
-    """Only the company's own words may speak for it, and a promise must be one there."""
+def voice(claim: str, source: str) -> str:
+    """A promise, or words in the company's name, that the source has not; empty if there is none.
+
+    Only the company's own words may speak for it, and a promise must be one there.
+    """
     if _OURSELVES.search(claim) and not _OURSELVES.search(source):
         return "speaks for the company"
     if _PROMISE.search(claim) and not _PROMISE.search(source):

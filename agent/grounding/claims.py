@@ -39,6 +39,16 @@ _COURTESY = re.compile(
 )
 
 
+_UNKNOWING = re.compile(
+    r"\b(?:I|we)(?: am|'m)? (?:do not|don['’]t|cannot|can['’]t|could not|couldn['’]t|am not able|unable|am unable|neither)\b"
+    r".*\b(?:have|know|find|provide|answer|information|able|sure|determine)"
+    r"|^(?:sorry|apolog|I(?:['’]m| am) sorry|I apologi[sz]e|unfortunately, I)"
+    r"|\b(?:documents?|passages?|context|information provided) (?:do|does|did) not (?:include|contain|say|mention|have|provide)"
+    r"|\bno (?:specific )?information\b",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A sentence that may be sent. `hit` is the index of its passage among the hits.
@@ -68,9 +78,20 @@ def is_courtesy(sentence: str) -> bool:
     return bool(_COURTESY.match(sentence.strip())) and not re.search(r"\b(will|refund|promise|guarantee)\b", sentence, re.I)
 
 
+def is_unknowing(sentence: str) -> bool:
+    """True if the writer says that they don't know: no claim about the world, and nothing that a passage could support."""
+    return bool(_UNKNOWING.search(sentence))
+
+
 def without_yes_no(sentence: str) -> str:
     """The sentence without a leading yes or no, which can't be checked against a passage."""
     rest = _YES_NO.sub("", sentence)
+    return rest[:1].upper() + rest[1:]
+
+
+def bare(sentence: str) -> str:
+    """The sentence without what says nothing by itself: a leading yes or no, "please note that"."""
+    rest = _OPENING.sub("", without_yes_no(sentence))
     return rest[:1].upper() + rest[1:]
 
 

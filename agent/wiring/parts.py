@@ -8,12 +8,13 @@ from pathlib import Path
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.adapters.language import LanguageDetector
 from agent.adapters.supervisor import live_services
-from agent.errors import ServiceFailed
+from agent.errors import ServiceFailed, SettingsInvalid
 from agent.graph.evidence import Evidence
 from agent.graph.nodes.triage import embed_examples
 from agent.graph.prompting import Draft, DraftSentence
 from agent.graph.state import TurnContext
 from agent.grounding.claims import Claim
+from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile, load_profile
 from agent.ports import ChatModel
 from agent.privacy.egress import EgressGuard, install
@@ -25,10 +26,11 @@ from knowledge.rerank_vllm import RerankerServer
 from knowledge.types import Audience, Hit, Passage, Trust
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
-from policies.types import Action, Facts, Verdict
+from policies.types import Action, Facts, Verdict, Verifier
 
 DEFAULT_SERVED = "qwen3"
 DEFAULT_EMBEDDED = "smollm2"
+AVAILABLE = frozenset({Verifier.BUILT_IN})
 STATE_TYPES: tuple[type, ...] = (
     *(Message, Author, Outcome, Decision, Citation, PolicyTrace, Usage),
     *(Facts, Verdict, Action, Hit, Passage, Audience, Trust, Evidence, Draft, DraftSentence, Claim),
@@ -58,8 +60,11 @@ def sources_path(settings: Settings) -> Path:
 
 
 def build_policies(settings: Settings) -> PolicyEngine:
-    """Raises `RulesInvalid`."""
-    return PolicyEngine(load_pack(settings.policy_dir or default_folder()))
+    """Raises `RulesInvalid`, and `SettingsInvalid` for a verifier that this house has not."""
+    policies = PolicyEngine(load_pack(settings.policy_dir or default_folder()))
+    if missing := [str(one) for one in Verifier if one in policies.verifiers - AVAILABLE]:
+        raise SettingsInvalid(f"topics.yaml asks for the verifier {', '.join(missing)}, which is not there yet; take it out")
+    return policies
 
 
 def build_knowledge(settings: Settings) -> KnowledgeBase:
@@ -129,6 +134,7 @@ def build_context(
         profile=profile,
         retriever=knowledge,
         embedder=knowledge.embedder,
+        verifier=BuiltInVerifier(knowledge.embedder),
         policies=policies,
         detect_language=LanguageDetector(policies.locales),
         examples=embed_examples(knowledge.embedder, policies.examples()),

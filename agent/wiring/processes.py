@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.queue import DocketQueue, Handlers, WorkerOptions, run_worker
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, is_ready, redis_client
+from agent.adapters.shadow import RedisShadowRecords
 from agent.api import create_app
 from agent.channels.deps import ApiDeps
 from agent.channels.outbound import WebhookSender, new_client
@@ -59,7 +60,7 @@ async def work(settings: Settings) -> None:
         )
         async with new_client() as client:
             sender = WebhookSender(settings.helpdesks, client)
-            handlers = Handlers(turn, sender, process.refresher, process.refresher.stop)
+            handlers = Handlers(turn, sender, process.refresher, process.refresher.stop, process.turns.hand_over)
             await run_worker(process.queue, handlers, process.conversations, process.outbox, options)
 
 
@@ -99,6 +100,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             queue=queue,
             model_down_handoff_s=settings.model_down_handoff_s,
             on_outcome=parts.count_outcome,
+            shadow=RedisShadowRecords(redis),
         )
         direct = build_graph()
 

@@ -5,7 +5,6 @@ refused, rewritten ones that say the same should pass. Prints figures; asserts n
 """
 
 import argparse
-import itertools
 import json
 import random
 import re
@@ -23,20 +22,23 @@ from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.sentences import split_sentences
 from knowledge.sources.files import read_sources
 from knowledge.types import Audience, Document
+from tests.bench.grounding.corruptions import (
+    BOUNDS,
+    UNITS,
+    capital,
+    cut_phrases,
+    dropped_clauses,
+    exchanged_numbers,
+    names_in,
+    other_name,
+    other_negation,
+    other_number,
+    promises,
+    swap,
+)
+from tests.bench.grounding.rows import rewritten
 
 HELP_CENTRE = Path("knowledge/samples/help_centre")
-UNITS = {
-    "hours": "days", "hour": "day", "days": "hours", "day": "hour", "nights": "days", "night": "stay", "minutes": "hours",
-    "months": "weeks", "weeks": "months", "years": "months", "%": "€", "guests": "pets", "kg": "pounds",
-}  # fmt: skip
-BOUNDS = {
-    "at least": "at most", "up to": "at least", "less than": "more than", "more than": "less than", "before": "after",
-    "after": "before", "within": "after", "until": "after", "only": "also", "must": "can", "can": "must", "some": "all",
-    "under": "over",
-}  # fmt: skip
-DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-CLAUSE = re.compile(r"(^if [^,]*, )|( (?:if|unless|only if|as long as|when|until|before|within|except|up to|per)\b[^,.;]*)", re.I)
-NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True)
@@ -55,50 +57,6 @@ def sources() -> list[Source]:
     return found
 
 
-def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def swap(text: str, table: dict[str, str]) -> Iterator[str]:
-    for old, new in table.items():
-        pattern = rf"\b{old}\b" if old.isalpha() or " " in old else re.escape(old)
-        if re.search(pattern, text, re.I):
-            yield capital(re.sub(pattern, new, text, count=1, flags=re.I))
-
-
-def other_number(text: str, dice: random.Random) -> Iterator[str]:
-    for match in NUMBER.finditer(text):
-        new = str(int(re.sub(r"\D", "", match[0])) + dice.choice([1, 2, 5, 10]))
-        yield text[: match.start()] + new + text[match.end() :]
-
-
-def exchanged_numbers(text: str) -> Iterator[str]:
-    found = list(NUMBER.finditer(text))
-    for one, two in itertools.pairwise(found):
-        if one[0] != two[0]:
-            yield text[: one.start()] + two[0] + text[one.end() : two.start()] + one[0] + text[two.end() :]
-
-
-def other_negation(text: str) -> Iterator[str]:
-    if re.search(r"\b(not|never|no)\b|cannot", text):
-        yield re.sub(r"cannot", "can", re.sub(r"\b(do not|does not|not|never|no) ", "", text, count=1), count=1)
-    elif re.search(r"\b(is|are|can|must|will)\b", text):
-        yield re.sub(r"\b(is|are|can|must|will)\b", r"\1 not", text, count=1)
-    else:
-        yield re.sub(r"\b(get|pay|refund|cover|receive|need)\b", r"do not \1", text, count=1)
-
-
-def dropped_clauses(text: str) -> Iterator[str]:
-    for match in CLAUSE.finditer(text):
-        yield capital(text[: match.start()] + text[match.end() :])
-
-
-def other_name(text: str, names: list[str], dice: random.Random) -> Iterator[str]:
-    for match in re.finditer(r"(?<=[a-z,] )[A-Z][a-z]+(?: [A-Z][a-z]+)*", text):
-        other = dice.choice([n for n in names if n != match[0]])
-        yield text[: match.start()] + other + text[match.end() :]
-
-
 FEES = ("cleaning fee", "service fee", "tourist tax", "pet fee", "security deposit", "extra guest fee", "nights")
 
 
@@ -112,28 +70,6 @@ def other_role(text: str) -> Iterator[str]:
     if re.search(r"\bhosts?\b", text, re.I) and re.search(r"\b(guests?|you)\b", text, re.I):
         table = {"host": "guest", "hosts": "guests", "guest": "host", "guests": "hosts", "you": "the host"}
         yield capital(re.sub(r"\b(hosts?|guests?|you)\b", lambda m: table[m[0].lower()], text, flags=re.I))
-
-
-def promise(text: str) -> Iterator[str]:
-    if re.search(r"refund", text, re.I) and "will" not in text:
-        yield "We will refund you the full amount."
-        yield "We'll " + re.sub(r"^(You get|If[^,]*, you get)", "refund you", text)
-
-
-def rewritten(text: str) -> dict[str, str]:
-    """Ways to say the same, by name."""
-    found = {"as it is": text}
-    if match := re.fullmatch(r"If ([^,]+), ((?:you|the|we|it|all|no)\b[^,]*)\.", text):
-        found["if moved"] = f"{capital(match[2])} if {match[1]}."
-    short = re.sub(r"\b(is|are|do|does|can) ?not\b", lambda m: {"can": "can't"}.get(m[1], f"{m[1]}n't"), text)
-    found["contracted"] = short
-    found["no please"] = re.sub(r"\bplease\b,? ?", "", text, flags=re.I)
-    found["will"] = re.sub(r"\byou get\b", "you will get", text, flags=re.I)
-    found["receive"] = re.sub(r"\bget\b", "receive", text)
-    found["courteous"] = re.sub(r"^(You|The|If)\b", lambda m: f"Please note that {m[0].lower()}", text)
-    found["words"] = re.sub(r"\b([2-9])\b", lambda m: DIGITS[int(m[1])], text)
-    found["other words"] = text.replace("booking", "reservation").replace("refunded", "reimbursed")
-    return {name: capital(new) for name, new in found.items() if new and (name == "as it is" or new != text)}
 
 
 class Judge:
@@ -156,7 +92,7 @@ class Judge:
 
 def corrupted(found: list[Source]) -> dict[str, list[tuple[str, str, Source]]]:
     dice = random.Random(7)
-    names = sorted({m for s in found for t in s.sentences for m in re.findall(r"(?<=[a-z,] )[A-Z][a-z]+(?: [A-Z][a-z]+)*", t)})
+    names = names_in([t for s in found for t in s.sentences])
     ways: dict[str, Callable[[str], Iterator[str]]] = {
         "number changed": lambda t: other_number(t, dice),
         "numbers exchanged": exchanged_numbers,
@@ -167,7 +103,8 @@ def corrupted(found: list[Source]) -> dict[str, list[tuple[str, str, Source]]]:
         "name swapped": lambda t: other_name(t, names, dice),
         "fee swapped": lambda t: other_fee(t, dice),
         "roles exchanged": other_role,
-        "promise": promise,
+        "word cut": cut_phrases,
+        "promise": promises,
     }
     rows: dict[str, list[tuple[str, str, Source]]] = defaultdict(list)
     for source in found:

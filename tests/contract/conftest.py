@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
-from agent.ports import Conversations, Outbox
-from tests.fakes import InMemoryConversations, InMemoryOutbox
+from agent.adapters.shadow import RedisShadowRecords
+from agent.ports import Conversations, Outbox, ShadowRecords
+from tests.fakes import InMemoryConversations, InMemoryOutbox, InMemoryShadowRecords
 from tests.servers import RedisServer, debian_redis, has_debian_redis
 
 
@@ -15,6 +16,7 @@ from tests.servers import RedisServer, debian_redis, has_debian_redis
 class Stores:
     conversations: Conversations
     outbox: Outbox
+    shadow: ShadowRecords
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +38,9 @@ def debian_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "memory":
         outbox = InMemoryOutbox()
-        yield Stores(InMemoryConversations(outbox), outbox)
+        yield Stores(InMemoryConversations(outbox), outbox, InMemoryShadowRecords())
         return
     server: RedisServer = request.getfixturevalue(request.param)
     server.flush()
     async with redis_client(server.url) as client:
-        yield Stores(RedisConversations(client), RedisOutbox(client))
+        yield Stores(RedisConversations(client), RedisOutbox(client), RedisShadowRecords(client))

@@ -66,11 +66,14 @@ async def main(url: str, options: dict) -> None:
                 await queue.add_delivery(entry.outbox_id)
             await client.rpush("test:finished", conversation_id)
 
+        async def hand_over(conversation_id: ConversationId) -> None:
+            await client.rpush("test:handed_over", conversation_id)
+
         refresher = None
         if "listing" in options:
             base = KnowledgeBase(KnowledgeSettings(Path(options["data"]), threads=1))
             refresher = SourceRefresher(base, Path(options["listing"]), lambda *urls: None)
-        handlers = Handlers(turn, Desk(client, options), refresher, refresher.stop if refresher else None)
+        handlers = Handlers(turn, Desk(client, options), refresher, refresher.stop if refresher else None, hand_over)
         await run_worker(queue, handlers, conversations, outbox, limits)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.queue import DocketQueue
+from agent.adapters.queue import MOST_FAILURES, DocketQueue
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.errors import QueueUnavailable
 from agent.types import ConversationId
@@ -155,6 +155,14 @@ async def test_a_bug_is_tried_again_and_logged_without_its_words(world: World) -
     log = (world.logs / "worker0.log").read_text(encoding="utf-8")
     assert '{"event": "turn_failed"' in log
     assert "customer's words" not in log
+
+
+async def test_a_conversation_that_every_turn_fails_on_is_handed_over(world: World) -> None:
+    world.start_worker(bugs=1_000)
+    await world.say(1)
+    await until(lambda: _at_least(world, "handed_over", 1))
+    assert await world.notes("handed_over") == ["desk:1"]
+    assert int(await world.client.get("test:runs")) >= MOST_FAILURES
 
 
 async def test_a_helpdesk_that_is_down_gets_the_reply_later(world: World) -> None:

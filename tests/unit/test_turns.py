@@ -8,6 +8,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from agent.errors import ConversationMissing, ModelUnavailable
 from agent.graph.build import build_graph
 from agent.graph.state import TurnContext
+from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import load_profile
 from agent.turns import Turns, run_id_of, visible
 from agent.types import Author, Completion, ConversationId, Decision, Outcome, Prompt, RunId
@@ -16,7 +17,7 @@ from knowledge.types import Audience, Hit, Passage, Query
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from policies.types import Mode
-from tests.fakes import HashedWordsEmbedder, InMemoryConversations, InMemoryQueue
+from tests.fakes import HashedWordsEmbedder, InMemoryConversations, InMemoryQueue, InMemoryShadowRecords
 from tests.fakes_model import FakeChatModel
 from tests.samples import TICKET, hit, message
 
@@ -62,17 +63,33 @@ class Drafting(PolicyEngine):
         return Mode.DRAFT
 
 
+class Shadowing(PolicyEngine):
+    """The default policies, in shadow mode."""
+
+    @property
+    def mode(self) -> Mode:
+        return Mode.SHADOW
+
+
 class House:
     def __init__(
         self, chat: FakeChatModel | None = None, policies: PolicyEngine | None = None, *, later_s: float = 0, waits: bool = False
     ) -> None:
         self.conversations, self.queue, self.shelf = InMemoryConversations(), InMemoryQueue(), Shelf()
+        self.shadow = InMemoryShadowRecords()
         self.chat = chat or FakeChatModel([DRAFT])
         self.outcomes: list[Outcome] = []
         if isinstance(self.chat, Interrupted):
             self.chat.conversations = self.conversations
+        embedder = HashedWordsEmbedder()
         context = TurnContext(
-            self.chat, load_profile("qwen3"), self.shelf, HashedWordsEmbedder(), policies or PolicyEngine(PACK), lambda text: "en"
+            chat=self.chat,
+            profile=load_profile("qwen3"),
+            retriever=self.shelf,
+            embedder=embedder,
+            verifier=BuiltInVerifier(embedder),
+            policies=policies or PolicyEngine(PACK),
+            detect_language=lambda text: "en",
         )
         serde = JsonPlusSerializer(allowed_msgpack_modules=[(t.__module__, t.__name__) for t in STATE_TYPES])
         saver = InMemorySaver(serde=serde) if waits else None
@@ -84,6 +101,7 @@ class House:
             300,
             self.outcomes.append,
             lambda: SENT + dt.timedelta(seconds=later_s),
+            self.shadow,
         )
 
     async def say(self, message_id: str, text: str = QUESTION, author: Author = Author.CUSTOMER, visible: bool = True) -> None:
@@ -253,3 +271,46 @@ async def test_unknown_conversation_can_not_be_approved() -> None:
     house = House(waits=True)
     with pytest.raises(ConversationMissing):
         await house.turns.approve(ConversationId("desk:unknown"), RunId("x"), None)
+
+
+async def test_shadow_mode_records_what_it_would_have_sent_and_sends_nothing() -> None:
+    house = House(policies=Shadowing(PACK))
+    await house.say("m1")
+    assert await house.turns.run_turn(ID) is None
+    (record,) = [one async for one in house.shadow.all()]
+    assert (record.outcome.decision, record.messages[-1].text) == (Decision.ANSWER, QUESTION)
+    assert FACT in record.outcome.answer
+    assert house.queue.deliveries == []
+    conversation = await house.conversations.read(ID)
+    assert (len(conversation.messages), conversation.handed_off) == (1, False)
+    assert [(o.decision, o.reason) for o in house.outcomes] == [(Decision.NO_REPLY, "shadow mode: would have been answer")]
+
+
+async def test_shadow_mode_records_a_hand_off_and_leaves_the_conversation_alone() -> None:
+    house = House(policies=Shadowing(PACK))
+    await house.say("m1", "I want to talk to a human")
+    await house.turns.run_turn(ID)
+    assert [one.outcome.decision async for one in house.shadow.all()] == [Decision.HANDOFF]
+    assert not (await house.conversations.read(ID)).handed_off
+
+
+async def test_shadow_mode_goes_on_where_people_have_answered() -> None:
+    house = House(policies=Shadowing(PACK))
+    await house.say("m1", "I want to talk to a human")
+    await house.turns.run_turn(ID)
+    await house.say("m2", "Hello, how can I help?", Author.HUMAN_AGENT)
+    await house.say("m3")
+    await house.turns.run_turn(ID)
+    assert [one.outcome.decision async for one in house.shadow.all()] == [Decision.HANDOFF, Decision.ANSWER]
+    assert house.queue.deliveries == []
+
+
+async def test_a_conversation_that_turns_fail_on_goes_to_a_person_once() -> None:
+    house = House()
+    await house.say("m1")
+    await house.turns.hand_over(ID)
+    await house.turns.hand_over(ID)
+    (outcome,) = house.outcomes
+    assert (outcome.decision, len(house.queue.deliveries)) == (Decision.HANDOFF, 1)
+    assert QUESTION in (outcome.summary or "")
+    assert (await house.conversations.read(ID)).handed_off

@@ -5,7 +5,7 @@ from langgraph.runtime import Runtime
 from agent.graph import compose
 from agent.graph.state import TurnContext, TurnState
 from agent.types import Decision, Outcome, PolicyTrace, Usage
-from policies.types import Action, Mode
+from policies.types import Action, Dial, Send, TopicVerdict, Unsure
 
 
 async def decide(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -21,21 +21,41 @@ def outcome_of(state: TurnState, context: TurnContext) -> Outcome:
     if verdict.action is Action.REFUSE:
         return _say(state, context, Decision.REFUSE, verdict.say or "refuse", f"rule {verdict.rule}")
     if state.get("claims"):
-        return _answer(state, context)
+        return _answer(state, context, context.policies.topic(state["facts"], cited_articles(state)))
     if compose.may_ask_back(state["messages"]):
         return _say(state, context, Decision.CLARIFY, "clarify", "the request names nothing to look up")
     return _handoff(state, context, "dont_know", "the knowledge base does not answer this")
 
 
-def _answer(state: TurnState, context: TurnContext) -> Outcome:
+def cited_articles(state: TurnState) -> tuple[str, ...]:
+    """Ids of the articles that the answer would cite, each once."""
+    return tuple(dict.fromkeys(state["hits"][claim.hit].passage.doc_id for claim in state.get("claims", ())))
+
+
+def confidence(state: TurnState) -> float:
+    """The probability that sending is right: the article answers the question, and supports what is said of it."""
+    return min([state["evidence"].probability, *(claim.support for claim in state["claims"])])
+
+
+def is_sure(state: TurnState, dial: Dial) -> bool:
+    """True if an answer may be told plainly: as surely right as the dial asks for, and of what the question names."""
+    evidence = state["evidence"]
+    return evidence.sure if dial.most_wrong is None else evidence.named and confidence(state) >= 1 - dial.most_wrong
+
+
+def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outcome:
+    sure = is_sure(state, topic.dial)
+    if topic.dial.kind is Send.PERSON or (not sure and topic.unsure is Unsure.PERSON and topic.dial.kind is Send.AUTO):
+        reason = "questions like this go to a person" if topic.dial.kind is Send.PERSON else "not sure enough to answer"
+        return _handoff(state, context, "handoff", reason, topic=topic)
+    drafted = topic.dial.kind is Send.DRAFT or (not sure and topic.unsure is Unsure.DRAFT)
     text, citations = compose.answer(state["claims"], state["hits"])
     language, policies = state["facts"].language, context.policies
     if language != policies.locales[0] and all(c.text == c.quote for c in state["claims"]):
         # The articles' own words, in the articles' language: say so in the customer's.
         text = f"{policies.text('quoted', language)}\n\n{text}"
-    if not state["evidence"].sure:
+    if not sure:
         text = f"{policies.text('closest', language)}\n\n{text}"
-    drafted = context.policies.mode is Mode.DRAFT
     return _outcome(
         state,
         context,
@@ -43,7 +63,8 @@ def _answer(state: TurnState, context: TurnContext) -> Outcome:
         text,
         "a person approves answers first" if drafted else "supported by the cited passages",
         citations=citations,
-        confidence=state["evidence"].probability,
+        confidence=confidence(state),
+        topic=topic,
     )
 
 
@@ -51,16 +72,33 @@ def _say(state: TurnState, context: TurnContext, decision: Decision, key: str, r
     return _outcome(state, context, decision, context.policies.text(key, state["facts"].language), reason)
 
 
-def _handoff(state: TurnState, context: TurnContext, key: str, reason: str, queue: str | None = None) -> Outcome:
+def _handoff(
+    state: TurnState,
+    context: TurnContext,
+    key: str,
+    reason: str,
+    queue: str | None = None,
+    topic: TopicVerdict | None = None,
+) -> Outcome:
     text = context.policies.text(key, state["facts"].language)
     summary = compose.summary(state["messages"], reason, state.get("hits", ()))
-    return _outcome(state, context, Decision.HANDOFF, text, reason, queue=queue, summary=summary)
+    place = queue or (topic.queue if topic else None)
+    return _outcome(state, context, Decision.HANDOFF, text, reason, topic, queue=place, summary=summary)
 
 
-def _outcome(state: TurnState, context: TurnContext, decision: Decision, text: str, reason: str, **more: object) -> Outcome:
+def _outcome(
+    state: TurnState,
+    context: TurnContext,
+    decision: Decision,
+    text: str,
+    reason: str,
+    topic: TopicVerdict | None = None,
+    **more: object,
+) -> Outcome:
     disclosure = context.policies.disclosure(state["facts"])
     stamp = context.policies.stamp
-    rules = (*state.get("rules", ()), *(("disclosure",) if disclosure else ()))
+    topics = topic.topics if topic else ()
+    rules = (*state.get("rules", ()), *topics, *(("disclosure",) if disclosure else ()))
     return Outcome(
         decision=decision,
         answer=f"{disclosure}\n\n{text}" if disclosure else text,

@@ -3,9 +3,19 @@
 from langgraph.runtime import Runtime
 
 from agent.graph.state import TurnContext, TurnState
+from policies.engine import PolicyEngine
+from policies.types import Action, Facts, Send, Verdict
 
 
 async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Judge the facts."""
-    verdict = runtime.context.policies.gate(state["facts"])
+    verdict = verdict_of(runtime.context.policies, state["facts"])
     return {"verdict": verdict, "rules": (verdict.rule,) if verdict.rule else ()}
+
+
+def verdict_of(policies: PolicyEngine, facts: Facts) -> Verdict:
+    """What the hard rules say; a topic whose dial is `person` is one, if it claims the message."""
+    verdict, topic = policies.gate(facts), policies.topic(facts)
+    if verdict.action is Action.ALLOW and topic.topics and topic.dial.kind is Send.PERSON:
+        return Verdict(Action.HANDOFF, topic.topics[0], topic.queue, say="handoff")
+    return verdict

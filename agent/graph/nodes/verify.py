@@ -8,8 +8,8 @@ from agent.graph.evidence import Evidence
 from agent.graph.prompting import Draft
 from agent.graph.quoting import Quote, document_quotes
 from agent.graph.state import TurnContext, TurnState
-from agent.grounding.claims import Claim, check, is_courtesy, without_yes_no
-from agent.grounding.passages import heading, passage_sentences
+from agent.grounding.claims import Claim, is_courtesy, without_yes_no
+from agent.grounding.verifier import Verifier
 from agent.ports import Embedder
 from knowledge.terms import words
 from knowledge.types import Hit
@@ -26,13 +26,14 @@ async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Keep the supported sentences of the draft, or quote the passages that answer."""
     context = runtime.context
     trusted = context.profile.prompt_style == "chat"
-    return {"claims": await context.in_thread(claims_of, context.embedder, state, trusted)}
+    return {"claims": await context.in_thread(claims_of, context.verifier, context.embedder, state, trusted)}
 
 
-def claims_of(embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Claim, ...]:
+def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Claim, ...]:
     """The sentences that may be sent, in order.
 
     Args:
+        verifier: says which sentences of a draft the passages support.
         embedder: the embedding model.
         state: of the turn, with its draft.
         trusted: whether the model can rephrase, and tell which of several sentences answers. Of one that can't, a
@@ -44,7 +45,7 @@ def claims_of(embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Clai
     own = of_document(hits, evidence.best)
     quotes = document_quotes(embedder, asked, [hits[i].passage for i in own])
     order = evidence.ranking if trusted else of_document(hits, evidence.best)
-    claims, dropped = supported_claims(embedder, question, state.get("draft"), hits, order)
+    claims, dropped = supported_claims(verifier, embedder, question, state.get("draft"), hits, order)
     if not trusted and (dropped or not in_own_words(claims) or not says_nearest(claims, quotes)):
         claims = ()
     if not claims:
@@ -87,35 +88,23 @@ def says_nearest(claims: Sequence[Claim], quotes: Sequence[Quote]) -> bool:
 
 
 def supported_claims(
-    embedder: Embedder, question: str, draft: Draft | None, hits: Sequence[Hit], order: Sequence[int]
+    verifier: Verifier, embedder: Embedder, question: str, draft: Draft | None, hits: Sequence[Hit], order: Sequence[int]
 ) -> tuple[tuple[Claim, ...], int]:
     """The supported sentences of a draft, each once, and how many were not.
 
-    Each is checked against the passages in `order`, and rests on the first that supports it.
+    They are checked against the passages in `order`, best first, and must be near to the question.
     """
     if draft is None or draft.answerable is False:
         return (), 0
-    kept: dict[str, Claim] = {}
-    dropped = 0
-    for sentence in draft.sentences:
-        text = without_yes_no(sentence.text)
-        if is_courtesy(sentence.text) or not text or text in kept:
-            continue
-        claim = _first_support(embedder, question, text, hits, order)
-        if claim:
-            kept[text] = claim
-        else:
-            dropped += 1
-    return tuple(kept.values()), dropped
-
-
-def _first_support(embedder: Embedder, question: str, text: str, hits: Sequence[Hit], order: Sequence[int]) -> Claim | None:
-    for i in order:
-        sentences = passage_sentences(hits[i].passage)
-        if not sentences:
-            continue
-        vectors = embedder.embed([text, question, *sentences])
-        finding = check(text, heading(hits[i].passage), sentences, vectors[2:] @ vectors[0])
-        if finding.supported and float(vectors[0] @ vectors[1]) >= RELEVANT:
-            return Claim(text=text, hit=i, quote=sentences[finding.sentence], support=finding.support)
-    return None
+    said = [without_yes_no(sentence.text) for sentence in draft.sentences if not is_courtesy(sentence.text)]
+    texts = [text for text in dict.fromkeys(said) if text]
+    if not texts:
+        return (), 0
+    near = embedder.embed([question, *texts])
+    judged = verifier.verify(question, texts, [hits[i].passage for i in order])
+    kept = tuple(
+        Claim(text=text, hit=order[one.passage], quote=one.quote, support=one.probability)
+        for text, one, vector in zip(texts, judged, near[1:], strict=True)
+        if one.supported and float(vector @ near[0]) >= RELEVANT
+    )
+    return kept, len(texts) - len(kept)

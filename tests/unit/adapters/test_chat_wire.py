@@ -1,6 +1,7 @@
 import pytest
 
-from agent.adapters.chat_wire import ThoughtFilter, without_thoughts
+from agent.adapters.chat_wire import ThoughtFilter, check_json, without_thoughts
+from agent.errors import ModelOutputInvalid
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,9 @@ def test_thoughts_are_found_wherever_the_pieces_are_cut(size: int):
     thoughts = ThoughtFilter()
     shown = [thoughts.feed(text[i : i + size]) for i in range(0, len(text), size)]
     assert "".join(shown) + thoughts.end() == "Hi you < 3 <b>!"
+
+
+@pytest.mark.parametrize("text", ["", "Sure!", "[" * 100_000, '{"passage": ' + "9" * 5_000 + "}"])
+def test_what_is_not_json_is_the_models_fault(text: str):
+    with pytest.raises(ModelOutputInvalid, match="not JSON"):
+        check_json(text, "stop")

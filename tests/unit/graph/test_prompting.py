@@ -131,3 +131,23 @@ def test_more_sentences_than_allowed_are_cut():
 def test_prose_keeps_its_citations():
     draft = parse_draft(SMOL, ' "You get 50%. [1] Wait [2]." ')
     assert draft == Draft(None, (DraftSentence("You get 50%.", 1), DraftSentence("Wait.", 2)))
+
+
+def test_a_flood_is_cut_before_it_is_taken_apart():
+    long = "A dog costs money. " * 60_000
+    assert (
+        parse_draft(load_profile("qwen3"), json.dumps({"sentences": [{"text": long[:9_999], "passage": 1}] * 100})).sentences
+        == ()
+    )
+    few = parse_draft(load_profile("smollm2"), long)
+    assert {sentence.text for sentence in few.sentences} == {"A dog costs money."}
+
+
+def test_a_sentence_is_never_cut_in_two():
+    text = "A dog costs money. " * 252 + "You get a refund only if you cancel " + "very " * 50 + "early."
+    assert all(s.text == "A dog costs money." for s in parse_draft(load_profile("smollm2"), text).sentences)
+    assert parse_draft(load_profile("smollm2"), "word " * 2_000).sentences == ()
+
+
+def test_a_number_of_thousands_of_digits_is_an_empty_draft():
+    assert parse_draft(load_profile("qwen3"), '{"sentences": [{"text": "A.", "passage": ' + "9" * 5_000 + "}]}").sentences == ()

@@ -14,6 +14,7 @@ from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable
 from agent.graph.build import build_graph
 from agent.graph.nodes.retrieve import retrieve, rewrite
 from agent.graph.state import TurnContext, TurnState
+from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import load_profile
 from agent.turns import think
 from agent.types import Author, Completion, Decision, Message, Prompt, RunId, Usage
@@ -53,7 +54,9 @@ def says(question: str) -> str:
 
 def context_of(chat: FakeChatModel, profile: str = "qwen3") -> TurnContext:
     retriever = InMemoryRetriever(EMBEDDER, [TAX, CRIB])
-    return TurnContext(chat, load_profile(profile), retriever, EMBEDDER, PolicyEngine(PACK), lambda text: "en")
+    return TurnContext(
+        chat, load_profile(profile), retriever, EMBEDDER, BuiltInVerifier(EMBEDDER), PolicyEngine(PACK), lambda text: "en"
+    )
 
 
 async def found(chat: FakeChatModel, messages: Iterable[Message] = TALK, profile: str = "qwen3") -> TurnState:

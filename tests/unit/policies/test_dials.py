@@ -5,7 +5,7 @@ import pytest
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from policies.patterns import matches_glob
-from policies.types import Dial, Facts, Mode, Send, TopicVerdict, Verifier
+from policies.types import Dial, Facts, Mode, Send, TopicVerdict, Unsure, Verifier
 from tests.unit.policies.conftest import TOPICS
 
 
@@ -27,7 +27,7 @@ def ask(engine: PolicyEngine, text: str, *articles: str, **similarity: float) ->
 )
 def test_without_the_file_the_mode_is_the_only_dial(folder: Path, text: str, mode: Mode, dial: Dial) -> None:
     engine = engine_of(folder, None, mode)
-    assert ask(engine, text, "cancel-strict") == TopicVerdict((), dial, None, (Verifier.BUILT_IN,))
+    assert ask(engine, text, "cancel-strict") == TopicVerdict((), dial, unsure=Unsure.CLOSEST)
     assert engine.about == {}
 
 
@@ -46,6 +46,21 @@ def test_topic_claims_by_pattern_by_example_and_by_article(folder: Path) -> None
     assert ask(engine, "Can I have a REFUND?") == refunds
     assert ask(engine, "hm", refunds=0.7) == refunds
     assert ask(engine, "hm", "wifi", "cancel-strict") == refunds
+
+
+def test_what_is_less_sure_goes_where_the_topic_that_decides_says(folder: Path) -> None:
+    engine = engine_of(
+        folder,
+        TOPICS.replace("    dial: {auto: at most 0.5% wrong}", "    dial: {auto: at most 0.5% wrong}\n    unsure: closest", 1),
+    )
+    assert ask(engine, "Can I have a refund?").unsure is Unsure.CLOSEST
+    assert ask(engine, "hm").unsure is Unsure.DRAFT
+
+
+def test_queue_also_takes_what_is_not_sure_enough(folder: Path) -> None:
+    engine = engine_of(folder, "otherwise: {dial: {auto: at most 1% wrong}, unsure: person, queue: support}\n")
+    verdict = ask(engine, "hm")
+    assert (verdict.unsure, verdict.queue) == (Unsure.PERSON, "support")
 
 
 def test_nearer_look_alike_claims_nothing(folder: Path) -> None:
@@ -154,7 +169,7 @@ def test_every_article_that_the_shipped_pack_names_is_in_the_help_centre(sample_
 
 def test_shipped_pack_sends_every_topic_at_once(engine: PolicyEngine, sample_ids: list[str]) -> None:
     verdicts = [ask(engine, "hm", article) for article in sample_ids]
-    assert {verdict.dial for verdict in verdicts} == {Dial(Send.AUTO, 0.01)}
+    assert {verdict.dial for verdict in verdicts} == {Dial(Send.AUTO, 0.14)}
     assert {verdict.verifiers for verdict in verdicts} == {(Verifier.BUILT_IN,)}
     assert {topic for verdict in verdicts for topic in verdict.topics} == set(engine.about)
 

@@ -1,0 +1,122 @@
+"""The passages that a reply is checked against, read once: sentences, their words, and where each word stands. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from agent.grounding.passages import heading, passage_sentences
+from agent.grounding.wording import Word, read
+from knowledge.types import Passage
+
+LONGEST = 3
+"""A claim may rest on so many sentences in a row."""
+_MORE = 0.04
+"""Each further sentence must bring more than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of a passage. `passage` is the passage's place among those given."""
+
+    text: str
+    words: tuple[Word, ...]
+    stems: frozenset[str]
+    passage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The sentences in a row that are most like a claim. `first` and `end` are places among the source's sentences."""
+
+    first: int
+    end: int
+    words: tuple[Word, ...]
+    stems: frozenset[str]
+    passage: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known. `places` maps a stem to (sentence, word) pairs; `headings` are stems, by passage."""
+
+    sentences: tuple[Sentence, ...]
+    headings: tuple[frozenset[str], ...]
+    stems: frozenset[str]
+    places: Mapping[str, tuple[tuple[int, int], ...]]
+    pairs: frozenset[tuple[str, str]]
+    triples: frozenset[tuple[str, str, str]]
+
+    def region(self, claim: Sequence[Word]) -> Region | None:
+        """The sentences that a claim most likely rests on; None if there are none.
+
+        By the share of its words that they have, facts above all, and of its pairs of neighbours.
+        """
+        facts = [word for word in claim if word.is_fact]
+        weight = sum(word.weight for word in facts) or 1.0
+        stems = {word.stem for word in claim}
+        neighbours = set(pairs_of(claim))
+        best: Region | None = None
+        top = -1.0
+        for region in self._regions():
+            shared = sum(word.weight for word in facts if word.stem in region.stems) / weight
+            shared += 0.3 * len(stems & region.stems) / max(1, len(stems))
+            shared += 0.5 * len(neighbours & set(pairs_of(region.words))) / max(1, len(neighbours))
+            shared -= _MORE * (region.end - region.first)
+            if shared > top:
+                best, top = region, shared
+        return best
+
+    def _regions(self) -> Iterable[Region]:
+        for first, opening in enumerate(self.sentences):
+            for end in range(first + 1, min(first + LONGEST, len(self.sentences)) + 1):
+                run = self.sentences[first:end]
+                if run[-1].passage != opening.passage:
+                    break
+                words = tuple(word for sentence in run for word in sentence.words)
+                stems = frozenset(word.stem for word in words)
+                yield Region(first, end, words, stems, opening.passage, " ".join(sentence.text for sentence in run))
+
+
+def source_of(passages: Sequence[Passage]) -> Source:
+    """Read passages, best first."""
+    return _source(tuple((heading(passage), tuple(passage_sentences(passage))) for passage in passages))
+
+
+def source_of_texts(passages: Sequence[Sequence[str]]) -> Source:
+    """The same for passages without a heading, each a list of its sentences."""
+    return _source(tuple(("", tuple(sentences)) for sentences in passages))
+
+
+@lru_cache(maxsize=32)
+def _source(passages: tuple[tuple[str, tuple[str, ...]], ...]) -> Source:
+    sentences = tuple(
+        Sentence(text, words, frozenset(word.stem for word in words), place)
+        for place, (_, texts) in enumerate(passages)
+        for text in texts
+        if (words := read(text))
+    )
+    headings = tuple(frozenset(word.stem for word in read(above)) for above, _ in passages)
+    places: dict[str, list[tuple[int, int]]] = {}
+    for at, sentence in enumerate(sentences):
+        for n, word in enumerate(sentence.words):
+            places.setdefault(word.stem, []).append((at, n))
+    return Source(
+        sentences=sentences,
+        headings=headings,
+        stems=frozenset(places).union(*headings),
+        places={stem: tuple(found) for stem, found in places.items()},
+        pairs=frozenset(pair for sentence in sentences for pair in pairs_of(sentence.words)),
+        triples=frozenset(triple for sentence in sentences for triple in triples_of(sentence.words)),
+    )
+
+
+def pairs_of(words: Sequence[Word]) -> list[tuple[str, str]]:
+    """The stems of neighbours."""
+    return [(a.stem, b.stem) for a, b in pairwise(words)]
+
+
+def triples_of(words: Sequence[Word]) -> list[tuple[str, str, str]]:
+    """The stems of three in a row."""
+    return [(a.stem, b.stem, c.stem) for a, b, c in zip(words, words[1:], words[2:], strict=False)]

@@ -1,0 +1,178 @@
+"""The seam of verification: which passage supports a claim, how surely, and if none, why not.
+
+The built-in verifier needs no model that writes. What its rules find supported word for word is; for everything freer two
+forests of small trees judge by words, order, what limits and turns round, and likeness. They are trained and measured by
+`python -m tests.bench.train_grounding`, which says on what.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Protocol
+
+import numpy as np
+
+from agent.grounding import claims
+from agent.grounding.agreement import stands_under_its_opposite, voice
+from agent.grounding.alignment import Alignment, align, word_rows
+from agent.grounding.features import claim_row
+from agent.grounding.forest import Forest
+from agent.grounding.passages import heading
+from agent.grounding.source import Region, Source, source_of
+from agent.grounding.wholeness import added_address, added_sign
+from agent.grounding.wording import read
+from agent.ports import Embedder
+from knowledge import quantities
+from knowledge.types import Passage, Vectors
+
+WORD_FOR_WORD = 0.99
+"""The probability of a claim that the rules find in the passage's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a verifier found of one claim. `passage` is a place among those given, `quote` the span that it rests on."""
+
+    supported: bool
+    probability: float
+    passage: int = 0
+    quote: str = ""
+    reason: str = ""
+
+
+class Verifier(Protocol):
+    """Judges claims. Blocking: call it in a thread."""
+
+    def verify(self, question: str, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judgement]:
+        """One judgement a sentence, in order."""
+        ...
+
+
+class BuiltInVerifier:
+    """Rules first, then the forests. `threshold`: from which probability a claim counts as supported."""
+
+    def __init__(self, embedder: Embedder, threshold: float | None = None) -> None:
+        self._embedder = embedder
+        self._weights = weights()
+        self._threshold = self._weights.threshold if threshold is None else threshold
+
+    def verify(self, question: str, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judgement]:
+        """See `Verifier`.
+
+        Raises:
+            EmbeddingUnavailable: the model is missing or broken.
+        """
+        return self.judge(question, sentences, source_of(passages), [heading(p) for p in passages])
+
+    def judge(self, question: str, sentences: Sequence[str], source: Source, contexts: Sequence[str]) -> list[Judgement]:
+        """The same for passages that are read already. `contexts` are their titles and headings."""
+        texts = [claims.bare(sentence) for sentence in sentences]
+        regions = [source.region(read(text)) for text in texts]
+        near = Likeness(self._embedder, question, texts, source, regions)
+        aligned = [aligned_claim(text, question, source, region, near) for text, region in zip(texts, regions, strict=True)]
+        chances = self._weights.chances(texts, aligned, [near.to_question(text) for text in texts])
+        return [
+            self._judged(text, one, float(chance), contexts, near)
+            for text, one, chance in zip(texts, aligned, chances, strict=True)
+        ]
+
+    def _judged(
+        self, text: str, aligned: Alignment | None, chance: float, contexts: Sequence[str], near: "Likeness"
+    ) -> Judgement:
+        if aligned is None or not claims.is_claim(text):
+            return Judgement(False, 0.0, reason="no claim, or nothing to compare it with")
+        region, source = aligned.region, aligned.source
+        context = contexts[region.passage]
+        passage = [(n, s.text) for n, s in enumerate(source.sentences) if s.passage == region.passage]
+        sentences = [sentence for _, sentence in passage]
+        likeness = near.within(text, region, passage)
+        strict = claims.check(text, context, sentences, likeness)
+        if strict.supported:
+            return Judgement(True, max(chance, WORD_FOR_WORD), region.passage, sentences[strict.sentence])
+        if reason := forbidden(text, region, context, " ".join(sentences)):
+            return Judgement(False, min(chance, 1 - WORD_FOR_WORD), region.passage, region.text, reason)
+        supported = chance >= self._threshold
+        return Judgement(supported, chance, region.passage, region.text, "" if supported else strict.reason)
+
+
+def forbidden(text: str, region: Region, context: str, passage: str) -> str:
+    """What no likeness makes up for, in words; empty if there is nothing: numbers, signs, addresses, promises, opposites."""
+    known = f"{context}. {passage}"
+    if wrong := quantities.unsupported(text, known):
+        return f"number {wrong[0].value:g} is not in the passage"
+    if opposite := stands_under_its_opposite(context):
+        return f"stands under {opposite!r}"
+    return added_sign(text, known) or added_address(text, known) or voice(text, region.text)
+
+
+class Likeness:
+    """Cosine similarities among question, claims and the sentences of their regions; each text is embedded once."""
+
+    def __init__(
+        self, embedder: Embedder, question: str, texts: Sequence[str], source: Source, regions: Sequence[Region | None]
+    ) -> None:
+        found = [s.text for r in regions if r is not None for s in source.sentences[r.first : r.end]]
+        wanted = [t for t in dict.fromkeys([*([question] if question.strip() else []), *texts, *found]) if t.strip()]
+        self._question = question
+        self._vectors = dict(zip(wanted, embedder.embed(wanted), strict=True))
+
+    def to_question(self, text: str) -> float:
+        """Of a claim to the question; 0 without one."""
+        known = self._question in self._vectors and text in self._vectors
+        return float(self._vectors[text] @ self._vectors[self._question]) if known else 0.0
+
+    def to_each(self, text: str, sentences: Sequence[str]) -> Vectors:
+        """Of a claim to each sentence of its region, float32 [n]."""
+        return np.array([self._vectors[s] @ self._vectors[text] for s in sentences], np.float32)
+
+    def within(self, text: str, region: Region, passage: Sequence[tuple[int, str]]) -> Vectors:
+        """The same over a whole passage, float32 [n]; a sentence outside of the region is like nothing (-1)."""
+        own = self._vectors[text]
+        return np.array([self._vectors[s] @ own if region.first <= n < region.end else -1.0 for n, s in passage], np.float32)
+
+
+def aligned_claim(text: str, question: str, source: Source, region: Region | None, near: Likeness) -> Alignment | None:
+    """A claim over its region; None if there is nothing to lay it over."""
+    if region is None or not read(text):
+        return None
+    likeness = float(near.to_each(text, [s.text for s in source.sentences[region.first : region.end]]).max())
+    return align(read(text), source, region, frozenset(word.stem for word in read(question)), likeness)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What has been trained: a forest for words, one for claims that also reads what the first says of their words."""
+
+    words: Forest
+    claims: Forest
+    threshold: float
+
+    def chances(self, texts: Sequence[str], aligned: Sequence[Alignment | None], to_question: Sequence[float]) -> list[float]:
+        """The probability that each claim is supported; 0 where there was nothing to compare it with."""
+        at = [n for n, one in enumerate(aligned) if one is not None]
+        kept = [one for one in aligned if one is not None]
+        told = [word_rows(one)[0] for one in kept]
+        wrong = iter(self.words.chances([row for rows in told for row in rows]))
+        doubts = [word_doubts([float(next(wrong)) for _ in rows]) for rows in told]
+        rows = [[*claim_row(texts[n], one, to_question[n]), *d] for n, one, d in zip(at, kept, doubts, strict=True)]
+        found = dict(zip(at, map(float, self.claims.chances(rows)), strict=True))
+        return [found.get(n, 0.0) for n in range(len(texts))]
+
+
+def word_doubts(wrong: Sequence[float]) -> list[float]:
+    """What the words of a claim say together: the worst, the second, the three worst, the mean of their chances to be wrong."""
+    worst = sorted(wrong, reverse=True)
+    if not worst:
+        return [0.0] * 4
+    return [worst[0], worst[1] if len(worst) > 1 else 0.0, sum(worst[:3]), sum(worst) / len(worst)]
+
+
+@cache
+def weights() -> Weights:
+    """What ships, in `weights.npz` and `weights.json`."""
+    folder = resources.files("agent.grounding")
+    with resources.as_file(folder / "weights.npz") as path, np.load(path, allow_pickle=False) as stored:
+        told = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
+        return Weights(Forest.read(stored, "words"), Forest.read(stored, "claims"), float(told["threshold"]))

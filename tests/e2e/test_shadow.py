@@ -1,0 +1,52 @@
+"""Shadow mode: everything is decided and kept, and the helpdesk hears nothing."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from policies.load import default_folder
+from tests.e2e.product import ModelServer, Product, product, run, until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, knowledge: Path, model: ModelServer) -> Iterator[Product]:
+    folder = tmp_path_factory.mktemp("shadow")
+    shutil.copytree(default_folder(), folder / "policies")
+    page = folder / "policies" / "policy.yaml"
+    page.write_text(page.read_text().replace("mode: auto", "mode: shadow"))
+    with product(folder, knowledge, model.url, INNKEEPER_POLICY_DIR=str(folder / "policies")) as made:
+        made.start("serve", "worker")
+        yield made
+
+
+def recorded(house: Product) -> dict[str, dict[str, object]]:
+    done = run(house.data_dir, "shadow", "--json", INNKEEPER_REDIS_URL=house.redis.url)
+    assert done.returncode == 0, done.stderr
+    return {row["conversation_id"].partition(":")[2]: row for row in map(json.loads, done.stdout.splitlines())}
+
+
+def test_what_would_have_been_sent_is_kept_and_nothing_is_sent(house: Product) -> None:
+    house.say("dog", "Can I bring my dog?")
+    house.say("person", "I want to talk to a human")
+    until(lambda: len(recorded(house)) == 2, 60)
+    rows = recorded(house)
+    assert rows["dog"]["outcome"]["decision"] == "answer"
+    assert rows["dog"]["outcome"]["citations"]
+    assert rows["dog"]["conversation"] == [{"author": "customer", "text": "Can I bring my dog?"}]
+    assert rows["person"]["outcome"]["decision"] == "handoff"
+    assert house.inbox.of("dog") == house.inbox.of("person") == []
+    # A hand-off that nobody was told of leaves the conversation as it was: the next message is decided, too.
+    house.say("person", "Can I bring my dog?", "2")
+    until(lambda: house.log("worker").read_text().count("shadow mode: would have been") == 3, 60)
+    assert house.inbox.of("person") == []
+
+
+def test_people_read_a_table(house: Product) -> None:
+    done = run(house.data_dir, "shadow", INNKEEPER_REDIS_URL=house.redis.url)
+    assert done.returncode == 0, done.stderr
+    assert "handoff" in done.stdout

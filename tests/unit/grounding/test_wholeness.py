@@ -1,0 +1,46 @@
+import pytest
+
+from agent.grounding.wholeness import broken
+
+ASSISTANCE = "Assistance animals are free of charge and do not count towards the limit."
+PRICE = "The standard pet fee is €12 per pet per night, up to €120 per pet and stay."
+REMOVING = "Removing hair, stains or smells that go beyond usual cleaning can cost up to €150."
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "context", "told"),
+    [
+        ("Pets are free of charge.", ASSISTANCE, "Pet fees", "only in the heading: 'pets'"),
+        ("Animals are free of charge.", ASSISTANCE, "Pet fees", "out of a phrase: 'assistance'"),
+        ("Members pay nothing.", "Gold members pay nothing.", "Harbour Club", "out of a phrase: 'gold'"),
+        ("Cots are free.", "A high chair is free.", "Cots and high chairs", "only in the heading: 'cots'"),
+        ("The fee is refunded.", "The cleaning fee is refunded.", "Strict", "out of a phrase: 'cleaning'"),
+        ("Removing hair, stains or smells can cost up to €150.", REMOVING, "Pets", "left out: 'go beyond"),
+        ("The standard pet fee is €12 per night.", PRICE, "Pets", "number 12"),
+        ("The standard pet fee is €12 per pet per stay, up to €120 per pet and night.", PRICE, "Pets", "number 12"),
+        ("You get 5% of the price back.", "You get 5% of the nightly price back.", "Wifi", "phrase: 'nightly'"),
+        ("The fee is > €12.", "The fee is €12.", "Pets", "sign added: '>'"),
+        ("The fee is -€12.", "The fee is €12.", "Pets", "sign added: '-'"),
+        ("Write to billing@stays.example.", "Write to billing@marlowe-stays.example.", "Mail", "billing@stays.example"),
+        ("Open trips.change.booking/pets.", "Open Trips > Change booking > Pets.", "Trips", "trips.change.booking/pets"),
+    ],
+)
+def test_what_is_cut_moved_or_glued_is_told(claim: str, source: str, context: str, told: str) -> None:
+    assert told in broken(claim, source, context)
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "context"),
+    [
+        (ASSISTANCE, ASSISTANCE, "Pet fees"),
+        (PRICE, PRICE, "Pet fees"),
+        (REMOVING, REMOVING, "Pets"),
+        ("Under the Flexible policy, you get a full refund.", "You get a full refund.", "Flexible policy"),
+        ("Wifi is free.", "It is free.", "Wifi"),
+        ("It takes 2-3 days.", "It takes 2-3 days.", "Refunds"),
+        ("Late check-out ends at 12:00.", "Late check-out ends at 12:00.", "Times"),
+        ("Write to billing@marlowe-stays.example.", "Please write to billing@marlowe-stays.example today.", "Mail"),
+    ],
+)
+def test_what_is_kept_whole_passes(claim: str, source: str, context: str) -> None:
+    assert broken(claim, source, context) == ""

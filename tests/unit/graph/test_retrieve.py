@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from agent.graph.nodes.retrieve import best_found, rest_of_article
+from agent.graph.nodes.retrieve import best_found, rest_of_article, search_each_way
 from knowledge.types import Audience, Hit, Passage, PassageId, Query
 from tests.fakes import HashedWordsEmbedder, InMemoryRetriever
 from tests.samples import hit, passage
@@ -35,6 +35,19 @@ def test_a_question_about_what_was_named_before_is_searched_in_its_light() -> No
     assert [query.earlier for query in retriever.asked] == [(), earlier]
     assert {query.text for query in retriever.asked} == {latest}
     assert found.text == latest
+
+
+def test_the_first_and_the_last_way_are_the_request_alone_and_in_context() -> None:
+    retriever, latest, earlier = Remembering(EMBEDDER, [DOG, FEE]), "And the fee?", ("Can I bring a dog?", "Yes.")
+    searched = search_each_way(retriever, EMBEDDER, [latest, f"{earlier[0]}\n{latest}"], earlier, PUBLIC)
+    assert [(found.text, found.alone) for found in searched.ways] == [
+        (latest, True),
+        (f"{earlier[0]}\n{latest}", False),
+        (f"{earlier[0]}\n{latest}", False),
+    ]
+    assert searched.alone is searched.ways[0]
+    assert searched.in_context is searched.ways[-1]
+    assert searched.best in searched.ways
 
 
 class Remembering(InMemoryRetriever):

@@ -13,6 +13,7 @@ import structlog
 from langgraph.runtime import Runtime
 
 from agent.errors import ModelOutputInvalid, ModelUnavailable
+from agent.graph.answerability import judge
 from agent.graph.evidence import Evidence, is_of_what_is_named, weigh
 from agent.graph.followup import is_follow_up, said_before, search_texts
 from agent.graph.rewriting import names_only_what_was_said, problem_of, read_question, rewrite_prompt
@@ -102,7 +103,9 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
     rest = await context.in_thread(rest_of_article, context.retriever, audiences, found.hits)
     hits = (*found.hits, *rest)
     asked = tuple(dict.fromkeys((found.text, texts[0])))
-    return {**update, "asked": asked, "hits": hits, "evidence": found.evidence}
+    alone, in_context = searched.alone.hits, searched.in_context.hits
+    answerability = await context.in_thread(judge, context.embedder, messages, alone, in_context)
+    return {**update, "asked": asked, "hits": hits, "evidence": found.evidence, "answerability": answerability}
 
 
 def best_found(

@@ -40,9 +40,14 @@ def said_before(messages: Sequence[Message]) -> tuple[str, ...]:
     return tuple(message.text for message in messages[: last_reply + 1])
 
 
+def asked_before(messages: Sequence[Message]) -> tuple[str, ...]:
+    """What the customer said before the latest request and had a reply to, oldest first."""
+    return tuple(_split(messages)[1])
+
+
 def is_follow_up(messages: Sequence[Message]) -> bool:
     """True if the customer had asked something before, and had a reply."""
-    return bool(_split(messages)[1])
+    return bool(asked_before(messages))
 
 
 def leans_back(text: str) -> bool:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict, TypeVar
 
+from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
 from agent.graph.prompting import Draft
 from agent.grounding.claims import Claim
@@ -36,6 +37,7 @@ class TurnState(TypedDict, total=False):
     asked: tuple[str, ...]  # retrieve: the question as understood; for a follow-up the latest request alone too
     hits: tuple[Hit, ...]  # retrieve: best first, then the rest of the best one's article (score 0)
     evidence: Evidence  # retrieve: how well the passages answer the question
+    answerability: Answerability  # retrieve: what the passages and the talk allow; nothing is decided by it yet
     draft: Draft | None  # draft: what the model wrote, None if it was not asked
     claims: tuple[Claim, ...]  # verify: the sentences that may be sent, each with its passage
     rules: tuple[str, ...]  # ids of the policy rules that applied

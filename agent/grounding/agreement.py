@@ -160,6 +160,11 @@ def _surroundings(claim: str, sentences: Sequence[str], at: int, context: str) -
     return ""
 
 
+def leans(claim: str) -> bool:
+    """True if a claim begins with a word that stands for something said before: "it", "this", "otherwise"."""
+    return bool(_LEANS.match(claim))
+
+
 def stands_under_its_opposite(context: str) -> str:
     """The first heading that says of the text below it that it does not hold; empty if there is none."""
     return next((text for text in context.split(" – ") if _turns_round(text)), "")

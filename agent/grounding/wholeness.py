@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from agent.grounding.source import pairs_of
 from agent.grounding.wording import Kind, Word, read
 
 _SIGN = re.compile(r"(?<![\w)%€$£])\s*([<>≤≥≈~±−–-]|(?:less|greater|more) than)\s*(?=[€$£]?\d)", re.IGNORECASE)
@@ -34,7 +35,7 @@ def broken(claim: str, source: str, context: str) -> str:
     return (
         added_sign(claim, source)
         or added_address(claim, f"{source} {context}")
-        or _other_subject(claim, source)
+        or _other_subject(claim, source, context)
         or _cut_phrase(claim, source)
         or _cut_relative(claim, source)
         or _number_of_another(claim, source)
@@ -61,14 +62,20 @@ def _address(text: str) -> str:
     return text.strip(_EDGES).lower()
 
 
-def _other_subject(claim: str, source: str) -> str:
-    """A word of the heading alone, where it isn't told under which heading: as the subject it stands for another one."""
+def _other_subject(claim: str, source: str, context: str) -> str:
+    """A word of the heading alone, where it isn't told under which heading: as the subject it stands for another one.
+
+    What the heading calls more fully may be called so: "travel insurance" under that title where the source has "insurance".
+    """
     if _POINTS.match(source):
         return ""
     known = {word.stem for word in read(source)}
+    fuller = set(pairs_of(read(context)))
     for clause in _clauses(claim):
-        for match, word in clause:
-            if word.is_fact and word.stem not in known and not _PHRASE.search(match):
+        following = [*(word.stem for _, word in clause[1:]), ""]
+        for (before, word), after in zip(clause, following, strict=False):
+            is_fuller = after in known and (word.stem, after) in fuller
+            if word.is_fact and word.stem not in known and not is_fuller and not _PHRASE.search(before):
                 return f"stands only in the heading: {word.text!r}"
     return ""
 
@@ -120,11 +127,16 @@ def _number_of_another(claim: str, source: str) -> str:
 
 
 def _same_start(here: list[str], there: list[str]) -> bool:
-    """The first words are the same; where a price is "per" this "per" that, all of them."""
+    """The first words are the same; where a price is "per" this "per" that, all up to the last of them."""
     if "per" in there:
-        return here == there
+        return _up_to_last_per(here) == _up_to_last_per(there)
     shared = min(len(here), len(there), _FOLLOWING)
     return here[:shared] == there[:shared]
+
+
+def _up_to_last_per(words: list[str]) -> list[str]:
+    last = max((n for n, word in enumerate(words) if word == "per"), default=-1)
+    return words[: last + 2] if last >= 0 else []
 
 
 def _after_numbers(text: str) -> Iterator[tuple[str, list[str]]]:

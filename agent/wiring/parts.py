@@ -9,6 +9,7 @@ from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.adapters.language import LanguageDetector
 from agent.adapters.supervisor import live_services
 from agent.errors import ServiceFailed, SettingsInvalid
+from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
 from agent.graph.nodes.triage import embed_examples
 from agent.graph.prompting import Draft, DraftSentence
@@ -33,7 +34,7 @@ DEFAULT_EMBEDDED = "smollm2"
 AVAILABLE = frozenset({Verifier.BUILT_IN})
 STATE_TYPES: tuple[type, ...] = (
     *(Message, Author, Outcome, Decision, Citation, PolicyTrace, Usage),
-    *(Facts, Verdict, Action, Hit, Passage, Audience, Trust, Evidence, Draft, DraftSentence, Claim),
+    *(Facts, Verdict, Action, Hit, Passage, Audience, Trust, Evidence, Answerability, Draft, DraftSentence, Claim),
 )
 """What a checkpoint may hold: all that `TurnState` is made of."""
 

@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--threshold", type=float, default=0.9)
+    parser.add_argument("--threshold", type=float, default=0.95)
     options = parser.parse_args()
     embedder = SentenceTransformerEmbedder()
     data = table(list(gather(options.data, embedder)), embedder)

@@ -101,7 +101,7 @@ BASE = (
         "What is the standard pet fee per night?",
         ("The standard pet fee is €13 per pet per night, up to €120 per pet and stay.",),
         ("€13",),
-        ("The pet fee is €12 per pet per night, up to €120 per pet and stay.",),
+        ("The standard pet fee is €12 per pet per night, up to €120 per pet and stay.",),
     ),
     Lie(
         "cot",

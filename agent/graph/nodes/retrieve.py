@@ -13,6 +13,7 @@ import structlog
 from langgraph.runtime import Runtime
 
 from agent.errors import ModelOutputInvalid, ModelUnavailable
+from agent.graph.answerability import judge
 from agent.graph.evidence import Evidence, is_of_what_is_named, weigh
 from agent.graph.followup import is_follow_up, said_before, search_texts
 from agent.graph.rewriting import names_only_what_was_said, problem_of, read_question, rewrite_prompt
@@ -56,6 +57,28 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """What each way to search brought: the latest request alone first, in the light of all that was said before it last."""
+
+    ways: tuple[Found, ...]
+
+    @property
+    def alone(self) -> Found:
+        """What the latest request brought by itself."""
+        return self.ways[0]
+
+    @property
+    def in_context(self) -> Found:
+        """What it brought in the light of what was said before; the same where nothing was."""
+        return self.ways[-1]
+
+    @property
+    def best(self) -> Found:
+        """The way that the passages answer best."""
+        return max(self.ways, key=lambda found: found.weight)
+
+
+@dataclass(frozen=True, slots=True)
 class Rewritten:
     """What came of asking the model. `question` is None if it gave none that can be searched with."""
 
@@ -69,7 +92,8 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
     context, messages = runtime.context, state["messages"]
     texts, audiences = search_texts(messages), context.policies.clearance()
     earlier = said_before(messages)
-    found = await context.in_thread(best_found, context.retriever, context.embedder, texts, earlier, audiences)
+    searched = await context.in_thread(search_each_way, context.retriever, context.embedder, texts, earlier, audiences)
+    found = searched.best
     update: TurnState = {"usage": Usage()}
     if context.profile.rewrites_queries and is_follow_up(messages) and not found.evidence.sure:
         rewritten = await rewrite(context, messages, texts[0])
@@ -77,14 +101,24 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
         if rewritten.question:
             found = await context.in_thread(better_found, context, rewritten.question, messages, texts[0], found)
     rest = await context.in_thread(rest_of_article, context.retriever, audiences, found.hits)
+    hits = (*found.hits, *rest)
     asked = tuple(dict.fromkeys((found.text, texts[0])))
-    return {**update, "asked": asked, "hits": (*found.hits, *rest), "evidence": found.evidence}
+    alone, in_context = searched.alone.hits, searched.in_context.hits
+    answerability = await context.in_thread(judge, context.embedder, messages, alone, in_context)
+    return {**update, "asked": asked, "hits": hits, "evidence": found.evidence, "answerability": answerability}
 
 
 def best_found(
     retriever: Retriever, embedder: Embedder, texts: Sequence[str], earlier: tuple[str, ...], audiences: frozenset[Audience]
 ) -> Found:
-    """What the text brings that the passages answer best. No model that writes is asked.
+    """What the text brings that the passages answer best. See `search_each_way`."""
+    return search_each_way(retriever, embedder, texts, earlier, audiences).best
+
+
+def search_each_way(
+    retriever: Retriever, embedder: Embedder, texts: Sequence[str], earlier: tuple[str, ...], audiences: frozenset[Audience]
+) -> Searched:
+    """What each of the texts brings, and how well it is answered by that. No model that writes is asked.
 
     Args:
         retriever: finds passages.
@@ -100,7 +134,7 @@ def best_found(
     for text, query in ways:
         hits = retriever.search(query)
         tried.append(Found(text, hits, weigh(embedder, text, hits), alone=not tried))
-    return max(tried, key=lambda found: found.weight)
+    return Searched(tuple(tried))
 
 
 async def rewrite(context: TurnContext, messages: Sequence[Message], request: str, timeout_s: float = REWRITE_S) -> Rewritten:

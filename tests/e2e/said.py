@@ -126,7 +126,12 @@ def _sections(text: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def _place(line: str, title: str) -> tuple[str, str]:
-    """The article and heading that a bold line names; without an article's title it is a heading of the one before."""
+    """The article and heading that a bold line names; without an article's title it is a heading of the one before.
+
+    A section may have the name of another article ("Assistance animals"): under its own article it is that section.
+    """
+    if any(line in article.sections for article in articles().values() if article.title == title):
+        return title, line
     for article in articles().values():
         if line == article.title or line.startswith(f"{article.title} – "):
             return article.title, line.removeprefix(article.title).removeprefix(" – ")

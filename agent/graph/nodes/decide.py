@@ -49,6 +49,10 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
         reason = "questions like this go to a person" if topic.dial.kind is Send.PERSON else "not sure enough to answer"
         return _handoff(state, context, "handoff", reason, topic=topic)
     drafted = topic.dial.kind is Send.DRAFT or (not sure and topic.unsure is Unsure.DRAFT)
+    reason = "supported by the cited passages"
+    if drafted:
+        sends = topic.dial.kind is Send.AUTO
+        reason = "not sure enough to send: a person decides" if sends else "a person approves answers first"
     text, citations = compose.answer(state["claims"], state["hits"])
     language, policies = state["facts"].language, context.policies
     if language != policies.locales[0] and all(c.text == c.quote for c in state["claims"]):
@@ -61,7 +65,7 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
         context,
         Decision.DRAFT if drafted else Decision.ANSWER,
         text,
-        "a person approves answers first" if drafted else "supported by the cited passages",
+        reason,
         citations=citations,
         confidence=confidence(state),
         topic=topic,

@@ -1,7 +1,7 @@
 """One suite over the fakes and over every real server."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.servers import RedisServer, debian_redis, has_debian_redis
 class Stores:
     conversations: Conversations
     outbox: Outbox
-    shadow: ShadowRecords
+    shadow: ShadowRecords = field(default_factory=InMemoryShadowRecords)
 
 
 @pytest.fixture(scope="session")

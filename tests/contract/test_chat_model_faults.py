@@ -209,7 +209,7 @@ async def test_stream_dropped_before_its_first_piece_is_tried_again(start: Start
     ],
 )
 async def test_stream_that_breaks_is_an_error_of_ours(start: Start, fault: Reply, error: type[Exception]):
-    server, model = await start(fault, timeout_s=0.5)
+    server, model = await start(fault, timeout_s=2)
     with pytest.raises(error):
         [p async for p in model.stream(ASK)]
     assert len(server.requests) == 1

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from agent.channels.outbound import WebhookSender, new_client
+from agent.channels.outbound import TIMEOUT_S, WebhookSender, new_client
 from agent.channels.standard_webhooks import Verifier
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
 from agent.settings import HelpdeskSettings
@@ -26,9 +26,9 @@ class Receiver:
     wait_s: float = 0
     taken: list[tuple[httpx.Headers, bytes]] = field(default_factory=list)
 
-    def sender(self, client: httpx.AsyncClient, url: str | None = None) -> WebhookSender:
+    def sender(self, client: httpx.AsyncClient, url: str | None = None, timeout_s: float = TIMEOUT_S) -> WebhookSender:
         desk = HelpdeskSettings(secrets=(SECRET,), reply_url=url or f"{self.base}/inbox")
-        return WebhookSender({"acme": desk}, client, timeout_s=0.5)
+        return WebhookSender({"acme": desk}, client, timeout_s=timeout_s)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_what_may_pass_is_tried_again_and_no_redirect_is_followed(receiver
 async def test_a_slow_or_absent_helpdesk_is_unavailable(receiver: Receiver, client: httpx.AsyncClient):
     receiver.wait_s = 2
     with pytest.raises(HelpdeskUnavailable, match="did not answer"):
-        await receiver.sender(client).send(entry())
+        await receiver.sender(client, timeout_s=0.5).send(entry())
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         with pytest.raises(HelpdeskUnavailable, match="can't be reached"):

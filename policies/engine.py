@@ -185,6 +185,10 @@ class PolicyEngine:
         """
         return self._translate(self._pack.escalation.texts[key], language)
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """An approved text in every language that it exists in. See `text`."""
+        return tuple(self._fill(text) for text in self._pack.escalation.texts[key].values())
+
     def _translate(self, texts: Mapping[str, str], language: str) -> str:
         return self._fill(texts.get(_language(language), texts[self.locales[0]]))
 

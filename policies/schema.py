@@ -13,7 +13,7 @@ from policies.condition import Condition, Identifier, Line, Locale, Strict, one_
 from policies.topics import ONE_DIAL, TopicsFile
 from policies.types import Action, Mode
 
-REQUIRED_TEXTS = ("handoff", "dont_know", "clarify", "refuse", "technical", "safety", "quoted", "closest")
+REQUIRED_TEXTS = ("handoff", "dont_know", "clarify", "refuse", "technical", "safety", "quoted", "closest", "which", "missing")
 """What the agent may have to say whatever the triggers are."""
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")

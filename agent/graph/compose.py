@@ -7,11 +7,9 @@ from itertools import pairwise
 from agent.graph.followup import latest_request
 from agent.grounding.claims import Claim
 from agent.grounding.passages import BOLD_LINE, heading
-from agent.types import Author, Citation, Message
-from knowledge.terms import content_terms
+from agent.types import Citation, Message
 from knowledge.types import Hit, Passage
 
-MAX_ASKED_BACK = 2
 SUMMARY_PASSAGES = 3
 _ITEM = re.compile(r"\s*([-*+•]|\d+[.)])\s")
 
@@ -74,16 +72,6 @@ def _joined(parts: Sequence[str]) -> str:
         is_block = any("\n" in p or _ITEM.match(p) for p in (before, part))
         text += (("\n\n" if is_block else " ") if before else "") + part
     return text
-
-
-def may_ask_back(messages: Sequence[Message]) -> bool:
-    """True if the request names too little to look up, and we have not just asked back twice."""
-    asked = 0
-    for message in reversed(messages):
-        if message.author is Author.ASSISTANT and message.text.rstrip().endswith("?"):
-            asked += 1
-    earlier = [m for m in messages if m.author is Author.CUSTOMER]
-    return len(content_terms(latest_request(messages))) <= 1 and len(earlier) <= 1 + asked and asked < MAX_ASKED_BACK
 
 
 def summary(messages: Sequence[Message], reason: str, hits: Sequence[Hit]) -> str:

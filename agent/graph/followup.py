@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from agent.graph.options import chosen_option
 from agent.types import Author, Message
 from knowledge.terms import content_terms, words
 
@@ -58,7 +59,10 @@ def leans_back(text: str) -> bool:
 
 
 def latest_request(messages: Sequence[Message]) -> str:
-    """What the customer wrote since anyone answered, joined: a burst is one request."""
+    """What the customer wrote since anyone answered, joined: a burst is one request.
+
+    Where we have listed articles, and the reply is "2" or "the second one", it is that article's title.
+    """
     return "\n".join(_split(messages)[0])
 
 
@@ -66,6 +70,8 @@ def _split(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
     """The customer's messages since the last reply, and those before it."""
     last_reply = _last_reply(messages)
     burst = [m.text for m in messages[last_reply + 1 :]]
+    if len(burst) == 1 and last_reply >= 0:
+        burst = [chosen_option(messages[last_reply].text, burst[0]) or burst[0]]
     earlier = [m.text for m in messages[: last_reply + 1] if m.author is Author.CUSTOMER]
     return burst, earlier
 

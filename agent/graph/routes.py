@@ -4,23 +4,37 @@ from typing import Literal
 
 from langgraph.graph import END
 
-from agent.graph.compose import may_ask_back
+from agent.graph.answerability import is_unknown
+from agent.graph.asking_back import should_ask
 from agent.graph.evidence import is_answerable
 from agent.graph.state import TurnState
 from agent.types import Decision
 from policies.types import Action
 
 
+def asks_back(state: TurnState) -> bool:
+    """True if we had better ask than answer or hand over."""
+    return should_ask(state["messages"], state.get("asked_back", 0), state.get("evidence"), state.get("answerability"))
+
+
+def gives_up(state: TurnState) -> bool:
+    """True if nothing that was found answers the request, or a question of it."""
+    evidence, found = state["evidence"], state.get("answerability")
+    if any(part.hit is not None for part in state.get("parts", ())):
+        return False
+    return not is_answerable(evidence) or (found is not None and is_unknown(found, evidence))
+
+
 def after_gate(state: TurnState) -> Literal["retrieve", "decide"]:
     """A rule that hands off or refuses ends the turn; so does a request that names nothing."""
-    if state["verdict"].action is not Action.ALLOW or may_ask_back(state["messages"]):
+    if state["verdict"].action is not Action.ALLOW or asks_back(state):
         return "decide"
     return "retrieve"
 
 
 def after_retrieve(state: TurnState) -> Literal["draft", "decide"]:
-    """No model call where no passage answers."""
-    return "draft" if is_answerable(state["evidence"]) else "decide"
+    """No model call where no passage answers, or where we had better ask."""
+    return "decide" if gives_up(state) or asks_back(state) else "draft"
 
 
 def after_decide(state: TurnState) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypedDict, TypeVar
 
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
+from agent.graph.parts import Part
 from agent.graph.prompting import Draft
 from agent.grounding.claims import Claim
 from agent.grounding.verifier import Verifier
@@ -34,10 +35,12 @@ class TurnState(TypedDict, total=False):
     language_hint: str | None  # from the channel, if it knows
     facts: Facts  # triage: language, first message, likeness to the rules' examples
     verdict: Verdict  # gate: what the hard rules say
+    asked_back: int  # gate: how often in a row we have just asked back
     asked: tuple[str, ...]  # retrieve: the question as understood; for a follow-up the latest request alone too
     hits: tuple[Hit, ...]  # retrieve: best first, then the rest of the best one's article (score 0)
     evidence: Evidence  # retrieve: how well the passages answer the question
-    answerability: Answerability  # retrieve: what the passages and the talk allow; nothing is decided by it yet
+    answerability: Answerability  # retrieve: what the passages and the talk allow
+    parts: tuple[Part, ...]  # retrieve: the questions of a request that has several
     draft: Draft | None  # draft: what the model wrote, None if it was not asked
     claims: tuple[Claim, ...]  # verify: the sentences that may be sent, each with its passage
     rules: tuple[str, ...]  # ids of the policy rules that applied

@@ -3,6 +3,10 @@
 from langgraph.runtime import Runtime
 
 from agent.graph import compose
+from agent.graph.asking_back import options
+from agent.graph.options import listed
+from agent.graph.parts import missing
+from agent.graph.routes import asks_back
 from agent.graph.state import TurnContext, TurnState
 from agent.types import Decision, Outcome, PolicyTrace, Usage
 from policies.types import Action, Dial, Send, TopicVerdict, Unsure
@@ -22,8 +26,8 @@ def outcome_of(state: TurnState, context: TurnContext) -> Outcome:
         return _say(state, context, Decision.REFUSE, verdict.say or "refuse", f"rule {verdict.rule}")
     if state.get("claims"):
         return _answer(state, context, context.policies.topic(state["facts"], cited_articles(state)))
-    if compose.may_ask_back(state["messages"]):
-        return _say(state, context, Decision.CLARIFY, "clarify", "the request names nothing to look up")
+    if asks_back(state):
+        return _clarify(state, context)
     return _handoff(state, context, "dont_know", "the knowledge base does not answer this")
 
 
@@ -55,6 +59,9 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
         reason = "not sure enough to send: a person decides" if sends else "a person approves answers first"
     text, citations = compose.answer(state["claims"], state["hits"])
     language, policies = state["facts"].language, context.policies
+    if open_questions := missing(state.get("parts", ())):
+        text = "\n\n".join((text, policies.text("missing", language), *(f"> {one}" for one in open_questions)))
+        reason += "; a part of the question is not answered"
     if language != policies.locales[0] and all(c.text == c.quote for c in state["claims"]):
         # The articles' own words, in the articles' language: say so in the customer's.
         text = f"{policies.text('quoted', language)}\n\n{text}"
@@ -70,6 +77,14 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
         confidence=confidence(state),
         topic=topic,
     )
+
+
+def _clarify(state: TurnState, context: TurnContext) -> Outcome:
+    policies, language = context.policies, state["facts"].language
+    titles = options(state.get("hits", ()), state.get("evidence"))
+    text = listed(policies.text("which", language), policies.text("clarify", language), titles)
+    reason = "it can't be told what the request is about" if titles else "the request names nothing to look up"
+    return _outcome(state, context, Decision.CLARIFY, text, reason)
 
 
 def _say(state: TurnState, context: TurnContext, decision: Decision, key: str, reason: str) -> Outcome:

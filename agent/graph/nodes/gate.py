@@ -2,6 +2,7 @@
 
 from langgraph.runtime import Runtime
 
+from agent.graph.asking_back import times_asked
 from agent.graph.state import TurnContext, TurnState
 from policies.engine import PolicyEngine
 from policies.types import Action, Facts, Send, Verdict
@@ -9,8 +10,10 @@ from policies.types import Action, Facts, Send, Verdict
 
 async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Judge the facts."""
-    verdict = verdict_of(runtime.context.policies, state["facts"])
-    return {"verdict": verdict, "rules": (verdict.rule,) if verdict.rule else ()}
+    policies = runtime.context.policies
+    verdict = verdict_of(policies, state["facts"])
+    asked_back = times_asked(state["messages"], policies.texts("clarify"))
+    return {"verdict": verdict, "rules": (verdict.rule,) if verdict.rule else (), "asked_back": asked_back}
 
 
 def verdict_of(policies: PolicyEngine, facts: Facts) -> Verdict:

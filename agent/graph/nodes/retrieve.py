@@ -14,8 +14,9 @@ from langgraph.runtime import Runtime
 
 from agent.errors import ModelOutputInvalid, ModelUnavailable
 from agent.graph.answerability import judge
-from agent.graph.evidence import Evidence, is_of_what_is_named, weigh
-from agent.graph.followup import is_follow_up, said_before, search_texts
+from agent.graph.evidence import Evidence, is_answerable, is_of_what_is_named, weigh
+from agent.graph.followup import is_follow_up, latest_request, said_before, search_texts
+from agent.graph.parts import Part, questions
 from agent.graph.rewriting import names_only_what_was_said, problem_of, read_question, rewrite_prompt
 from agent.graph.state import TurnContext, TurnState
 from agent.ports import Embedder, Retriever
@@ -100,12 +101,14 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
         update = {"usage": rewritten.usage, "timings_ms": {"rewrite": rewritten.spent_ms}}
         if rewritten.question:
             found = await context.in_thread(better_found, context, rewritten.question, messages, texts[0], found)
+    found, parts = await context.in_thread(look_up_parts, context.retriever, context.embedder, messages, audiences, found)
     rest = await context.in_thread(rest_of_article, context.retriever, audiences, found.hits)
     hits = (*found.hits, *rest)
     asked = tuple(dict.fromkeys((found.text, texts[0])))
     alone, in_context = searched.alone.hits, searched.in_context.hits
     answerability = await context.in_thread(judge, context.embedder, messages, alone, in_context)
-    return {**update, "asked": asked, "hits": hits, "evidence": found.evidence, "answerability": answerability}
+    known: TurnState = {"asked": asked, "hits": hits, "evidence": found.evidence, "answerability": answerability, "parts": parts}
+    return {**update, **known}
 
 
 def best_found(
@@ -178,6 +181,43 @@ def better_found(context: TurnContext, question: str, messages: Sequence[Message
     is_better = rewritten.weight > found.weight
     QUERY_REWRITES.labels("used" if is_better else "unused").inc()
     return rewritten if is_better else found
+
+
+def look_up_parts(
+    retriever: Retriever, embedder: Embedder, messages: Sequence[Message], audiences: frozenset[Audience], found: Found
+) -> tuple[Found, tuple[Part, ...]]:
+    """Look up each question of a message that has several.
+
+    Returns what was found, with the best hit for each of them right behind the best of all, and the parts. Where the message
+    as a whole is answered worse than one of them, that one leads. The evidence is that of the weakest question that is
+    answered.
+    """
+    asked = questions(latest_request(messages))
+    if not asked:
+        return found, ()
+    each = [search_each_way(retriever, embedder, (text,), (), audiences).alone for text in asked]
+    lead = max(found, *each, key=lambda one: one.evidence.probability)
+    answered = [one for one in each if is_answerable(one.evidence)]
+    best = [one.hits[one.evidence.best] for one in (lead, *answered) if one.hits]
+    hits = tuple({hit.passage.passage_id: hit for hit in (*best, *lead.hits)}.values())
+    places = {hit.passage.passage_id: n for n, hit in enumerate(hits)}
+    ranking = {hit.passage.doc_id: n for n, hit in reversed([*enumerate(hits)])}
+    parts = tuple(
+        Part(
+            one.text,
+            one.evidence.probability,
+            places[one.hits[one.evidence.best].passage.passage_id] if one in answered else None,
+        )
+        for one in each
+    )
+    weakest = [one.evidence for one in answered] or [lead.evidence]
+    evidence = Evidence(
+        probability=min(one.probability for one in weakest),
+        ranking=tuple(sorted(ranking.values())),
+        sure=all(one.sure for one in weakest),
+        named=all(one.named for one in weakest),
+    )
+    return replace(lead, hits=hits, evidence=evidence), parts
 
 
 def rest_of_article(retriever: Retriever, audiences: frozenset[Audience], hits: Sequence[Hit]) -> list[Hit]:

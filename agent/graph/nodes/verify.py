@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from langgraph.runtime import Runtime
 
 from agent.graph.evidence import Evidence
+from agent.graph.parts import unsaid
 from agent.graph.prompting import Draft
 from agent.graph.quoting import Quote, document_quotes
 from agent.graph.state import TurnContext, TurnState
@@ -41,7 +42,7 @@ def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted:
             nearest to the question. (SmolLM2 made "The insurer costs 5.5%" of "The insurance costs 5.5%": one stem.)
     """
     hits, evidence, asked = state["hits"], state["evidence"], state["asked"]
-    question = asked[0]
+    question = asked[-1] if state.get("parts") else asked[0]
     own = of_document(hits, evidence.best)
     quotes = document_quotes(embedder, asked, [hits[i].passage for i in own])
     order = evidence.ranking if trusted else of_document(hits, evidence.best)
@@ -50,8 +51,11 @@ def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted:
         claims = ()
     if not claims:
         claims = as_claims(quotes, own)
+    for text, hit in unsaid(state.get("parts", ()), claims, hits):
+        places = of_document(hits, hit)
+        claims += as_claims(document_quotes(embedder, (text,), [hits[i].passage for i in places], most=1), places)
     # Where it can't be told which article is meant the customer gets the words of two, rather than a guess.
-    second = runner_up(hits, evidence)
+    second = None if state.get("parts") else runner_up(hits, evidence)
     if second is not None and all(c.hit != second for c in claims):
         other = of_document(hits, second)
         claims += as_claims(document_quotes(embedder, asked, [hits[i].passage for i in other], most=1), other)

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 from agent.graph import compose
 from agent.grounding.claims import Claim
-from agent.types import Author
 from knowledge.types import Hit
 from tests.samples import hit, message
 
@@ -73,18 +72,6 @@ def test_a_small_section_brings_its_own_heading() -> None:
 
 def test_words_that_look_like_markup_open_a_paragraph() -> None:
     assert compose.answer([Claim("**Dogs** cost €12.", 0, "q", 1.0)], HITS)[0] == "**Dogs** cost €12. [1]"
-
-
-def test_empty_request_is_asked_back_at_most_twice() -> None:
-    thread = [message("1", text="hello")]
-    for n in (2, 4):
-        assert compose.may_ask_back(thread)
-        thread += [message(str(n), Author.ASSISTANT, "What can I help you with?"), message(str(n + 1), text="help me please")]
-    assert not compose.may_ask_back(thread)
-
-
-def test_request_that_names_something_is_looked_up() -> None:
-    assert not compose.may_ask_back([message("1", text="refund for my cancelled booking")])
 
 
 def test_summary_names_request_reason_and_articles() -> None:

@@ -6,9 +6,11 @@ from shutil import copytree
 
 import pytest
 
+from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
 from agent.graph.nodes.decide import outcome_of
 from agent.graph.nodes.gate import verdict_of
+from agent.graph.parts import Part
 from agent.graph.state import TurnContext, TurnState
 from agent.grounding.claims import Claim
 from agent.grounding.verifier import BuiltInVerifier
@@ -42,7 +44,9 @@ def policies(tmp_path: Path, topics: str) -> PolicyEngine:
     return PolicyEngine(load_pack(folder))
 
 
-def decided(engine: PolicyEngine, probability: float, *, support: float = 1.0, evidence: Evidence | None = None) -> Outcome:
+def decided(
+    engine: PolicyEngine, probability: float, *, support: float = 1.0, evidence: Evidence | None = None, **known: object
+) -> Outcome:
     embedder = HashedWordsEmbedder()
     context = TurnContext(
         chat=FakeChatModel([]),
@@ -61,7 +65,7 @@ def decided(engine: PolicyEngine, probability: float, *, support: float = 1.0, e
         "evidence": evidence or Evidence(probability, (0,), sure=probability >= 0.86),
         "claims": (Claim(FACT, 0, FACT, support),),
     }
-    return outcome_of(state, context)
+    return outcome_of({**state, **known}, context)  # type: ignore[typeddict-item]
 
 
 def test_an_answer_as_sure_as_its_dial_asks_for_is_told_plainly(tmp_path: Path) -> None:
@@ -113,3 +117,30 @@ def test_a_hard_rule_wins_over_a_topic(tmp_path: Path) -> None:
     everything = "topics:\n  - {id: all_of_it, about: x, any: [{pattern: '.'}], dial: person}\notherwise: {dial: draft}\n"
     verdict = verdict_of(policies(tmp_path, everything), Facts("I want to talk to a human", "en", first_message=True))
     assert (verdict.action, verdict.rule) == (Action.HANDOFF, "asked_for_human")
+
+
+def test_a_partial_answer_says_what_is_missing(tmp_path: Path) -> None:
+    engine = policies(tmp_path, f"otherwise: {{{AT_1}}}")
+    parts = (Part("How much is a dog?", 0.995, 0), Part("Is there a *sauna*?", 0.1))
+    outcome = decided(engine, 0.995, parts=parts)
+    assert outcome.decision is Decision.ANSWER
+    assert outcome.answer == f"{FACT} [1]\n\n{engine.text('missing', 'en')}\n\n> Is there a *sauna*?"
+    assert "a part of the question is not answered" in outcome.reason
+
+
+def test_a_vague_request_is_asked_about_with_the_articles_that_may_be_meant(tmp_path: Path) -> None:
+    engine = policies(tmp_path, f"otherwise: {{{AT_1}}}")
+    vague = {
+        "messages": (message("1", text="something about animals"),),
+        "hits": (hit("pet-fees", FACT, "Pet fees"), hit("pet-rules", "No snakes.", "Pet rules")),
+        "claims": (),
+        "answerability": Answerability(0.1, 0.1, 0.1, 0.7),
+    }
+    outcome = decided(engine, 0.3, evidence=Evidence(0.3, (0, 1)), **vague)
+    assert outcome.decision is Decision.CLARIFY
+    assert "1. Pet fees\n2. Pet rules\n" in outcome.answer
+    assert outcome.answer.endswith(engine.text("clarify", "en"))
+    third = decided(engine, 0.3, evidence=Evidence(0.3, (0, 1)), **vague, asked_back=2)
+    assert third.decision is Decision.HANDOFF
+    assert third.summary is not None
+    assert "something about animals" in third.summary

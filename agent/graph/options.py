@@ -1,0 +1,29 @@
+"""Articles that a request may be about, told as a numbered list, and what a reply picks of it. Pure."""
+
+import re
+from collections.abc import Sequence
+
+_OPTION = re.compile(r"^([1-9])\. (.+?)\s*$", re.MULTILINE)
+_PLACES = {
+    **{word: n for n, words in enumerate(("1 one first", "2 two second", "3 three third"), 1) for word in words.split()},
+    **{f"{n}{end}": n for n, end in ((1, "st"), (2, "nd"), (3, "rd"))},
+}
+_PICK = re.compile(
+    r"\W*(?:(?:it's|it is|its|i mean|i meant|option|number|no|nr|the)\W+)*(\w+)(?:\W+(?:one|option|please|thanks|thank you))*\W*",
+    re.IGNORECASE,
+)
+
+
+def listed(lead: str, question: str, titles: Sequence[str]) -> str:
+    """The question to the customer, behind what it may be about."""
+    if not titles:
+        return question
+    lines = "\n".join(f"{n}. {title}" for n, title in enumerate(titles, 1))
+    return f"{lead}\n\n{lines}\n\n{question}"
+
+
+def chosen_option(question: str, reply: str) -> str | None:
+    """The title that a reply such as "2" or "the second one" picks of those that the question listed."""
+    known = {int(n): title for n, title in _OPTION.findall(question)}
+    picked = _PICK.fullmatch(reply)
+    return known.get(_PLACES.get(picked[1].lower(), 0)) if picked and len(known) > 1 else None

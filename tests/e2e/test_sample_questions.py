@@ -107,3 +107,32 @@ async def test_what_is_not_covered_is_never_made_up(answer: Answerer, asked: dic
         # A passage that is near is shown in its own words, and said to be no more than near.
         assert outcome.citations
         assert "closest that I found" in outcome.answer
+
+
+async def test_who_says_nothing_is_asked_twice_and_then_gets_a_person(answer: Answerer) -> None:
+    thread: list[Message] = []
+    decisions = []
+    for n, text in enumerate(("hello", "help", "it doesn't work")):
+        thread.append(Message(MessageId(f"c{n}"), Author.CUSTOMER, text, ""))
+        outcome = await answer(tuple(thread), None)
+        decisions.append(outcome.decision)
+        thread.append(Message(MessageId(f"a{n}"), Author.ASSISTANT, outcome.answer, ""))
+    assert decisions == [Decision.CLARIFY, Decision.CLARIFY, Decision.HANDOFF]
+    assert outcome.summary
+
+
+async def test_of_two_questions_the_one_that_no_article_answers_is_named(answer: Answerer) -> None:
+    open_one = "Do you also rent out hot-air balloons?"
+    outcome = await answer(question(f"{open_one} And how much do I get back if I cancel three days before check-in?"), None)
+    assert outcome.decision is Decision.ANSWER
+    assert outcome.answer.endswith(f"> {open_one}")
+    assert {c.doc_id for c in outcome.citations} & {"cancel-moderate", "cancel-overview"}
+
+
+async def test_two_questions_are_answered_from_two_articles(answer: Answerer) -> None:
+    asked = "How much does it cost to bring a dog? How much do I get back if I cancel three days before check-in?"
+    outcome = await answer(question(asked), None)
+    assert outcome.decision is Decision.ANSWER
+    cited = {c.doc_id for c in outcome.citations}
+    assert cited & {"pet-fees", "pet-rules"}
+    assert cited & {"cancel-moderate", "cancel-overview"}

@@ -102,6 +102,11 @@ class ModelProfile(_Data):
     serving: Serving | None = None
     weights: Weights | None = None
 
+    @property
+    def can_rephrase(self) -> bool:
+        """Whether its drafts say things in words of their own, and tell which of several sentences answers."""
+        return self.prompt_style == "chat"
+
     @model_validator(mode="after")
     def _coherent(self) -> "ModelProfile":
         if self.max_output_tokens >= self.context_tokens:

@@ -26,7 +26,7 @@ NEARLY_AS_GOOD = 0.85
 async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Keep the supported sentences of the draft, or quote the passages that answer."""
     context = runtime.context
-    trusted = context.profile.prompt_style == "chat"
+    trusted = context.profile.can_rephrase
     return {"claims": await context.in_thread(claims_of, context.verifier, context.embedder, state, trusted)}
 
 

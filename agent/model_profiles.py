@@ -102,6 +102,12 @@ class ModelProfile(_Data):
     serving: Serving | None = None
     weights: Weights | None = None
 
+    @property
+    def judges(self) -> bool:
+        """Whether it may be asked if a passage says what a sentence says: it follows rules, and answers without thoughts."""
+        thinks_freely = self.thinking and self.structured == "none"
+        return self.prompt_style == "chat" and not self.demonstration and not thinks_freely
+
     @model_validator(mode="after")
     def _coherent(self) -> "ModelProfile":
         if self.max_output_tokens >= self.context_tokens:

@@ -33,13 +33,17 @@ WORD_FOR_WORD = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a verifier found of one claim. `passage` is a place among those given, `quote` the span that it rests on."""
+    """What a verifier found of one claim. `passage` is a place among those given, `quote` the span that it rests on.
+
+    `is_open`: the rules neither find it word for word nor forbid it, so another verifier may be asked.
+    """
 
     supported: bool
     probability: float
     passage: int = 0
     quote: str = ""
     reason: str = ""
+    is_open: bool = False
 
 
 class Verifier(Protocol):
@@ -94,7 +98,7 @@ class BuiltInVerifier:
         if reason := forbidden(text, region, context, " ".join(sentences)):
             return Judgement(False, min(chance, 1 - WORD_FOR_WORD), region.passage, region.text, reason)
         supported = chance >= self._threshold
-        return Judgement(supported, chance, region.passage, region.text, "" if supported else strict.reason)
+        return Judgement(supported, chance, region.passage, region.text, "" if supported else strict.reason, is_open=True)
 
 
 def forbidden(text: str, region: Region, context: str, passage: str) -> str:

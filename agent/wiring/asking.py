@@ -16,6 +16,7 @@ from agent.settings import Settings
 from agent.turns import think
 from agent.types import Author, Message, MessageId, Outcome, RunId
 from agent.wiring import parts
+from agent.wiring.verifiers import second_verifiers
 
 
 @asynccontextmanager
@@ -41,7 +42,8 @@ async def open_answerer(settings: Settings) -> AsyncIterator[Answerer]:
             base_url = await stack.enter_async_context(_model(profile))
         parts.guard_egress(settings, base_url)
         chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
-        context = parts.build_context(chat, profile, knowledge, policies)
+        second = second_verifiers(settings, profile, policies, chat)
+        context = parts.build_context(chat, profile, knowledge, policies, second)
         graph = build_graph()
 
         async def answer(messages: tuple[Message, ...], language: str | None) -> Outcome:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from agent.cli import show
@@ -66,7 +66,8 @@ def _show_decisions(found: Decisions) -> None:
 
 
 def _show_topics(topics: Sequence[TopicFigures]) -> None:
-    table = Table("topic", "dial now", "judged", "wrong", "can bear", "told, wrong", "at most (95%)", box=None, pad_edge=False)
+    heads = ("topic", "dial now", "judged", "wrong", "can bear", "told, wrong", "at most (95%)")
+    table = Table(*(Column(head, overflow="fold") for head in heads), box=None, pad_edge=False)
     for one in topics:
         if not one.judged:
             continue

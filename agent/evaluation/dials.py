@@ -9,6 +9,8 @@ from policies.types import Dial, Send
 
 LEAST_JUDGED = 10
 """Fewer judged answers say nothing of a topic."""
+LEAST_TOLD = 10
+"""A promise that fewer answers would be told under says nothing: none of one is easily wrong."""
 SURE = 0.95
 MOST_PERCENT = 50
 """Dials promise no more than this; see `policies.topics`."""
@@ -103,7 +105,7 @@ def topic_figures(records: Sequence[Record], about: Mapping[str, str], dials: Ma
 
 
 def strictest(answers: Sequence[tuple[float, bool]], *, certain: bool = False) -> Borne | None:
-    """The smallest N for which `auto: at most N% wrong` keeps its word; None if no N does.
+    """The smallest N for which `auto: at most N% wrong` keeps its word, and tells enough; None if no N does.
 
     Args:
         answers: confidence and whether it is right.
@@ -112,7 +114,7 @@ def strictest(answers: Sequence[tuple[float, bool]], *, certain: bool = False) -
     for percent in range(1, MOST_PERCENT + 1):
         told = [right for confidence, right in answers if confidence >= 1 - percent / 100]
         wrong = len(told) - sum(told)
-        if not told or wrong / len(told) > percent / 100:
+        if len(told) < LEAST_TOLD or wrong / len(told) > percent / 100:
             continue
         needed = math.ceil(math.log(1 - SURE) / math.log(1 - percent / 100))
         borne = Borne(percent, len(told), wrong, upper_bound(wrong, len(told)), needed)

@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agent.evaluation.answers import figures, slowest_first, worst_first
 from agent.evaluation.changes import compare
-from agent.evaluation.dials import TopicFigures
+from agent.evaluation.dials import LEAST_TOLD, TopicFigures
 from agent.evaluation.grounding import Checked
 from agent.evaluation.grounding import Figures as GroundingFigures
 from agent.evaluation.plots import reliability_plot, risk_plot
@@ -59,6 +59,7 @@ def render_answers(
             figures=found,
             judged=is_judged(found),
             topics=topics,
+            least_told=LEAST_TOLD,
             comparison=None if before is None else compare(before, records),
             compared=[] if before is None else compared(figures(before), found),
             curve=risk_plot(found.curve, "judged answers") if found.curve else None,

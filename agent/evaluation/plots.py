@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agent.evaluation.curves import Bin, Point
 
-LEFT, RIGHT, TOP, BOTTOM = 38.0, 312.0, 12.0, 158.0
+LEFT, RIGHT, TOP, BOTTOM = 38.0, 312.0, 18.0, 158.0
 """Of a plot's field, in units of its picture."""
 TOPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Where a vertical axis may end."""
@@ -69,7 +69,7 @@ def reliability_plot(bins: Sequence[Bin]) -> Plot:
     for one in bins:
         y = _y(one.share)
         x, width = _x(one.low) + GAP, _x(one.high) - _x(one.low) - 2 * GAP
-        bars.append(Bar(round(x, 1), y, round(width, 1), round(BOTTOM - y, 1), one.count, round(max(TOP + 9, y - 4), 1)))
+        bars.append(Bar(round(x, 1), y, round(width, 1), round(BOTTOM - y, 1), one.count, round(y - 4, 1)))
     shown = "; ".join(f"of {one.count} that are {_percent(one.mean)} sure {_percent(one.share)} are right" for one in bins)
     return Plot(f"Reliability diagram: {shown or 'nothing to show'}.", _levels(1.0), bars=tuple(bars))
 

@@ -20,7 +20,7 @@ def test_the_upper_bound_is_that_of_clopper_and_pearson():
 
 
 def test_the_strictest_dial_is_the_smallest_share_that_holds():
-    # At N = 1..4 one sure answer is told, and it is wrong; from 10 on there are ten, of which one is wrong.
+    # Up to N = 9 one sure answer is told, and it is wrong; from 10 on there are ten, of which one is wrong.
     answers = [(0.97, False)] + [(0.90, True)] * 9 + [(0.6, False)] * 5
     borne = strictest(answers)
     assert borne is not None
@@ -45,6 +45,13 @@ def test_no_dial_is_borne_where_what_is_sure_is_wrong():
     assert strictest([]) is None
 
 
+def test_a_promise_that_hardly_any_answer_would_be_told_under_does_not_count():
+    answers = [(0.99, True)] * 9 + [(0.8, True), (0.7, False)]
+    borne = strictest(answers)
+    assert borne is not None
+    assert (borne.percent, borne.told, borne.wrong) == (20, 10, 0)
+
+
 def test_the_edge_of_a_dial_belongs_to_it():
     borne = strictest([(0.86, True)] * 10)
     assert borne is not None
@@ -53,7 +60,7 @@ def test_the_edge_of_a_dial_belongs_to_it():
 
 def test_an_answer_counts_for_each_topic_that_claims_it_and_for_otherwise_if_none_does():
     records = [
-        *(record(f"f{n}", made(confidence=0.95, topics=("fees",))) for n in range(9)),
+        *(record(f"f{n}", made(confidence=0.95, topics=("fees",))) for n in range(10)),
         record("both", made(confidence=0.5, cited="cats", topics=("fees", "claims"))),
         record("rest", made(confidence=0.9)),
     ]
@@ -62,7 +69,7 @@ def test_an_answer_counts_for_each_topic_that_claims_it_and_for_otherwise_if_non
         "fees",
         "What it costs",
         "auto: at most 14% wrong",
-        10,
+        11,
         1,
     )
     assert fees.advice == "auto: at most 5% wrong"

@@ -57,7 +57,7 @@ def grounding(
 
 @app.command()
 def answers(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON Lines; see above.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON Lines; see above.")],
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with plots and every sentence.")] = None,
     out: Annotated[
         Path | None,

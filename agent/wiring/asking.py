@@ -63,8 +63,14 @@ async def open_answerer(settings: Settings) -> AsyncIterator[Answerer]:
 
 @asynccontextmanager
 async def open_rehearsal(settings: Settings) -> AsyncIterator[Rehearsal]:
-    """The same, for figures: searches don't count as customers' ones. Raises as `open_answerer`."""
+    """The same, for figures: searches don't count as customers' ones.
+
+    Raises:
+        RerankerUnavailable: a reranker is named and can't be used; figures of searches without it would be of something else.
+        AgentError, KnowledgeError, PolicyError: as `open_answerer`.
+    """
     async with _open(settings, counts_searches=False) as (context, knowledge):
+        await context.in_thread(knowledge.check_reranker)
         graph = build_graph()
 
         async def go(messages: tuple[Message, ...], run_id: RunId) -> TurnState:

@@ -152,8 +152,10 @@ def test_another_policy_begins_anew_and_every_changed_answer_is_listed(data: Pat
     body = told(run(data, *command, "--json", "--against", str(tmp_path / "run-1.jsonl"), **other))
     (change,) = body["comparison"]["changes"]
     assert (change["id"], change["turn"]) == ("wifi", "changed")
-    assert "under Trips" not in change["before"]["answer"]
-    assert "under Trips" in change["after"]["answer"]
+    # What leaves a condition out is not sent: the article was quoted in its place.
+    before, after = ([one["is_quote"] for one in change[side]["sentences"]] for side in ("before", "after"))
+    assert (before, after) == ([True], [False])
+    assert change["before"]["answer"] != change["after"]["answer"]
     assert "Every changed answer" in page.read_text(encoding="utf-8")
     itself = run(data, *command, "--against", str(out), **other)
     assert itself.returncode == 1

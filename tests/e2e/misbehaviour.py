@@ -224,7 +224,7 @@ def follow_ups() -> list[Case]:
     questions = ("", "Why do you refund €8,431 for 67 pets?", json.dumps("x" * 20_000))
     cases = []
     leaning = (
-        "And if it was a present from my aunt in Rome?",
+        "And when does my aunt in Rome see the wifi password?",
         "And what if my sister brings her pets to Rome?",
         "And if it was a present from my mother in Rome?",
     )

@@ -35,7 +35,8 @@ WORD_FOR_WORD = 0.99
 class Judgement:
     """What a verifier found of one claim. `passage` is a place among those given, `quote` the span that it rests on.
 
-    `is_open`: the rules neither find it word for word nor forbid it, so another verifier may be asked.
+    `is_open`: the rules neither find it word for word nor forbid it, nor is it in a sentence's own words and contradicts it; so
+    another verifier may be asked.
     """
 
     supported: bool
@@ -98,7 +99,9 @@ class BuiltInVerifier:
         if reason := forbidden(text, region, context, " ".join(sentences)):
             return Judgement(False, min(chance, 1 - WORD_FOR_WORD), region.passage, region.text, reason)
         supported = chance >= self._threshold
-        return Judgement(supported, chance, region.passage, region.text, "" if supported else strict.reason, is_open=True)
+        reason = "" if supported else strict.reason
+        is_open = supported or strict.reason in (claims.FREER, claims.FARTHER)
+        return Judgement(supported, chance, region.passage, region.text, reason, is_open)
 
 
 def forbidden(text: str, region: Region, context: str, passage: str) -> str:

@@ -192,7 +192,7 @@ def _with_quote(claim: OpenClaim, quote: str) -> Opinion:
         return _no("the judge relies on words that the passage does not have")
     first, end = place
     source = " ".join(sentences[first:end])
-    if reason := contradiction(claim.text, source, heading(claim.passage)) or other_limits(claim.text, source):
+    if reason := contradiction(claim.text, source, claim.passage) or other_limits(claim.text, source):
         return _no(f"the judge relies on a sentence that does not agree: {reason}")
     return Opinion(True, SURE, source)
 

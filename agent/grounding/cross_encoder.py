@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from agent.grounding.passages import heading, passage_text
+from agent.grounding.passages import passage_text
 from agent.grounding.second import OpenClaim, Opinion, Review
 from agent.grounding.span import contradiction
 from agent.types import Usage
@@ -60,5 +60,5 @@ class CrossEncoderVerifier:
     def _opinion(self, claim: OpenClaim, probability: float) -> Opinion:
         if probability < self._threshold:
             return Opinion(False, probability, reason=NOT_CONFIRMED)
-        reason = contradiction(claim.text, claim.judgement.quote, heading(claim.passage))
+        reason = contradiction(claim.text, claim.judgement.quote, claim.passage)
         return Opinion(not reason, probability, reason=reason)

@@ -1,6 +1,7 @@
 import pytest
 
 from agent.grounding.span import contradiction, find_span, other_limits
+from tests.samples import passage
 
 SENTENCES = [
     "Dogs are welcome.",
@@ -39,6 +40,7 @@ SOURCE = "Guests can bring a cat only if the host agrees, and it costs €5 per 
         ("With the host's agreement only, guests can bring a cat in Lisbon.", ""),
         ("It costs €6 to bring a cat only if possible.", "number 6"),
         ("You can bring a cat only in Paris.", "name 'paris'"),
+        ("Porto: guests can bring a cat only if the host agrees.", "name 'porto'"),
         ("You can not bring a cat, only if the host agrees.", "negation differs"),
         ("You can bring a cat for €5.", "left out: only"),
         ("You can bring only a cat, and must pay €5.", "added: an obligation"),
@@ -46,5 +48,5 @@ SOURCE = "Guests can bring a cat only if the host agrees, and it costs €5 per 
     ],
 )
 def test_no_word_of_a_model_makes_up_for_a_contradiction(claim: str, reason: str) -> None:
-    found = contradiction(claim, SOURCE, "Cats") or other_limits(claim, SOURCE)
+    found = contradiction(claim, SOURCE, passage("cats", f"{SOURCE} Porto: none.", "Cats")) or other_limits(claim, SOURCE)
     assert found.startswith(reason) if reason else found == ""

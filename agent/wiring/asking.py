@@ -41,7 +41,7 @@ async def open_answerer(settings: Settings) -> AsyncIterator[Answerer]:
             base_url = await stack.enter_async_context(_model(profile))
         parts.guard_egress(settings, base_url)
         chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
-        context = parts.build_context(chat, profile, knowledge, policies)
+        context = parts.build_context(chat, profile, knowledge, policies, second_look=settings.second_look)
         graph = build_graph()
 
         async def answer(messages: tuple[Message, ...], language: str | None) -> Outcome:

@@ -23,6 +23,7 @@ from agent.settings import Settings
 from agent.telemetry import EGRESS_REFUSED, TURN_SECONDS, TURNS
 from agent.types import Author, Citation, Decision, Message, Outcome, PolicyTrace, Usage
 from knowledge.base import KnowledgeBase, KnowledgeSettings
+from knowledge.pair_reader import PairReader
 from knowledge.rerank_vllm import RerankerServer
 from knowledge.types import Audience, Hit, Passage, Trust
 from policies.engine import PolicyEngine
@@ -127,7 +128,13 @@ async def open_chat(settings: Settings, profile: ModelProfile, base_url: str) ->
 
 
 def build_context(
-    chat: ChatModel, profile: ModelProfile, knowledge: KnowledgeBase, policies: PolicyEngine, workers: int = 2
+    chat: ChatModel,
+    profile: ModelProfile,
+    knowledge: KnowledgeBase,
+    policies: PolicyEngine,
+    workers: int = 2,
+    *,
+    second_look: bool = False,
 ) -> TurnContext:
     """What the graph works with. Loads the embedding model and embeds the rules' examples: takes seconds."""
     return TurnContext(
@@ -135,12 +142,17 @@ def build_context(
         profile=profile,
         retriever=knowledge,
         embedder=knowledge.embedder,
-        verifier=BuiltInVerifier(knowledge.embedder),
+        verifier=built_in_verifier(knowledge, second_look),
         policies=policies,
         detect_language=LanguageDetector(policies.locales),
         examples=embed_examples(knowledge.embedder, policies.examples()),
         pool=ThreadPoolExecutor(max_workers=workers, thread_name_prefix="knowledge"),
     )
+
+
+def built_in_verifier(knowledge: KnowledgeBase, second_look: bool) -> BuiltInVerifier:
+    """`second_look`: as the setting; its encoder loads at first use."""
+    return BuiltInVerifier(knowledge.embedder, reader=PairReader() if second_look else None)
 
 
 def count_outcome(outcome: Outcome) -> None:

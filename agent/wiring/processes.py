@@ -83,7 +83,10 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
         redis = await stack.enter_async_context(redis_client(redis_url))
         saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES))
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
-        context = await asyncio.to_thread(parts.build_context, chat, profile, knowledge, policies, settings.worker_concurrency)
+        workers, second_look = settings.worker_concurrency, settings.second_look
+        context = await asyncio.to_thread(
+            parts.build_context, chat, profile, knowledge, policies, workers, second_look=second_look
+        )
         try:
             # Opens the index, which takes seconds, before the first question of /readyz or of a customer. If it can't
             # be reached now, /readyz tells and turns wait.

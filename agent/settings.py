@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     reranker_model: str | None = Field(None, description="model name to ask the reranker's server for")
     reranker_api_key: SecretStr | None = Field(None, description="bearer token of the reranker's server")
 
+    verifier_model: Path | None = Field(
+        None, description="folder of a cross-encoder that checks claims, for topics that list the verifier `cross_encoder`"
+    )
+    verifier_threshold: float = Field(
+        0.5, gt=0, lt=1, description="probability from which that cross-encoder's word counts as supported"
+    )
+
     second_look: bool = Field(
         False,
         description="read claims in free words beside all of their evidence, too: stops more errors, takes 1.4 times as long",

@@ -50,6 +50,11 @@ QUERY_REWRITES = Counter(
     "Follow-ups that the chat model was asked to put as one question (used: it found more; unused, ignored, failed: it didn't).",
     ["result"],
 )
+JUDGED_CLAIMS = Counter(
+    "innkeeper_judged_claims_total",
+    "Claims that the chat model was asked to judge (confirmed refused; invalid: no usable verdict; failed: no answer).",
+    ["result"],
+)
 DELIVERIES = Counter(
     "innkeeper_deliveries_total",
     "Webhooks in (accepted duplicate rejected unavailable) and replies out (delivered retried refused expired).",

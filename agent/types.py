@@ -136,12 +136,16 @@ class OutboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One call of a chat model. `messages` are (role, content); `schema` asks for JSON of that shape."""
+    """One call of a chat model. `messages` are (role, content); `schema` asks for JSON of that shape.
+
+    `temperature` takes the place of the profile's; a judgement must not depend on chance.
+    """
 
     messages: tuple[tuple[str, str], ...]
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
     schema: Mapping[str, object] | None = None
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

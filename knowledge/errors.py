@@ -8,6 +8,7 @@ KnowledgeError
   IndexMismatch        the index was built with another embedding model or version; refuse to start
   EmbeddingUnavailable the embedding model is missing or broken; refuse to start
   RerankerUnavailable  the reranker is missing, broken, away or wrong; searches go on without it
+  EntailmentUnavailable the model that checks claims is missing, broken or wrong; refuse to start
   DatasetUnreadable    a data set to measure on can't be read or understood
 """
 
@@ -71,6 +72,10 @@ class EmbeddingUnavailable(KnowledgeError):
 
 class RerankerUnavailable(KnowledgeError):
     """The reranker can't be loaded or reached, or its scores can't be trusted."""
+
+
+class EntailmentUnavailable(KnowledgeError):
+    """The cross-encoder that checks claims can't be loaded, or its scores can't be trusted."""
 
 
 class DatasetUnreadable(KnowledgeError):

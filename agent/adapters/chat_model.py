@@ -180,7 +180,7 @@ class OpenAIChatModel:
             "model": self._model,
             "messages": [{"role": role, "content": content} for role, content in prompt.messages],
             "max_tokens": min(prompt.max_tokens, profile.max_output_tokens),
-            "temperature": sampling.temperature,
+            "temperature": sampling.temperature if prompt.temperature is None else prompt.temperature,
             "top_p": sampling.top_p,
             "presence_penalty": sampling.presence_penalty,
             "extra_body": {"top_k": sampling.top_k, "min_p": sampling.min_p},

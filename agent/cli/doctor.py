@@ -10,8 +10,10 @@ from agent.cli import show
 from agent.errors import AgentError
 from agent.settings import Settings
 from agent.wiring import parts, probes
+from agent.wiring.verifiers import entailment_model
 from knowledge.errors import KnowledgeError
 from policies.errors import PolicyError
+from policies.types import Verifier
 
 LAST_REFUSALS = 10
 Check = Callable[[Settings], Awaitable[str]]
@@ -25,6 +27,7 @@ async def examine(settings: Settings) -> dict[str, Any]:
         "policies": _policies,
         "knowledge": _knowledge,
         "reranker": _reranker,
+        "verifiers": _verifiers,
         "redis": probes.redis,
         "model": probes.model,
         "helpdesks": _helpdesks,
@@ -93,6 +96,17 @@ async def _reranker(settings: Settings) -> str:
         return f"{name}; the probe with known answers passed"
     finally:
         knowledge.close()
+
+
+async def _verifiers(settings: Settings) -> str:
+    asked = parts.build_policies(settings).verifiers
+    told = f"topics.yaml asks for {', '.join(one for one in Verifier if one in asked)}"
+    model = entailment_model(settings)
+    if model is None:
+        return told
+    await asyncio.to_thread(model.check)
+    unused = "" if Verifier.CROSS_ENCODER in asked else ", but no topic lists cross_encoder, so it is not used"
+    return f"{told}; cross-encoder {model.name} passed the probe with known answers{unused}"
 
 
 async def _helpdesks(settings: Settings) -> str:

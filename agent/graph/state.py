@@ -11,6 +11,7 @@ from agent.graph.evidence import Evidence
 from agent.graph.parts import Part
 from agent.graph.prompting import Draft
 from agent.grounding.claims import Claim
+from agent.grounding.second import SecondVerifier
 from agent.grounding.verifier import Verifier
 from agent.model_profiles import ModelProfile
 from agent.ports import ChatModel, Embedder, Retriever
@@ -18,6 +19,7 @@ from agent.types import Message, Outcome, Usage
 from knowledge.types import Hit
 from policies.engine import PolicyEngine
 from policies.types import Facts, Verdict
+from policies.types import Verifier as VerifierName
 
 T = TypeVar("T")
 
@@ -44,7 +46,7 @@ class TurnState(TypedDict, total=False):
     draft: Draft | None  # draft: what the model wrote, None if it was not asked
     claims: tuple[Claim, ...]  # verify: the sentences that may be sent, each with its passage
     rules: tuple[str, ...]  # ids of the policy rules that applied
-    usage: Usage  # retrieve, and draft on top: what was spent at the model server
+    usage: Usage  # retrieve, then draft and verify on top: what was spent at the model server
     timings_ms: Annotated[Mapping[str, float], merge]
     outcome: Outcome
 
@@ -61,6 +63,7 @@ class TurnContext:
     policies: PolicyEngine
     detect_language: Callable[[str], str | None]
     examples: Mapping[str, Any] = field(default_factory=dict)  # rule id -> float32 [n, d], see `triage.embed_examples`
+    second: Mapping[VerifierName, SecondVerifier] = field(default_factory=dict)  # those that some topic lists
     pool: ThreadPoolExecutor | None = None  # bounded: embedding and searching use all cores by themselves
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:

@@ -37,6 +37,7 @@ _CONDITION = re.compile(
 _HEADING_CONDITION = re.compile(
     r"\b(if|unless|except|without|less than|more than|at least|within|only|after|before|during)\b", re.IGNORECASE
 )
+_EXAMPLE = re.compile(r"\bexample\b", re.IGNORECASE)
 _TURNS_ROUND = re.compile(
     r"\b(?:not|no|never|none|nobody|cannot|neither|nor|except\w*|exclu\w*|warning\w*|signs?|signals?|forbidden|"
     r"prohibited|refuse[ds]?|declined?|reject(?:s|ed)?|invalid|wrong|mistakes?|myths?|fraud\w*|scams?|fakes?)\b(?!-)|n['’]t\b",
@@ -124,7 +125,7 @@ def disagreement(claim: str, sentences: Sequence[str], at: int, context: str) ->
     if repeated := Counter(content(claim)) - Counter(content(f"{source} {context}")):
         return f"said more often than in the sentence: {min(repeated)!r}"
     checks: tuple[Callable[[str, str], str], ...] = (
-        *(_negation, voice, _limits, dropped_condition, dropped_name, _order, _neighbours),
+        *(negation, voice, limits, dropped_condition, dropped_name, _order, _neighbours),
     )
     for check in checks:
         if reason := check(claim, source):
@@ -145,19 +146,18 @@ def _surroundings(claim: str, sentences: Sequence[str], at: int, context: str) -
     for place, text in (("heading", heading), ("lead-in", lead_in), ("sentence before", before)):
         if dropped := dropped_condition(claim, text):
             return f"{dropped} ({place})"
-    if before and _negation(claim, source + " " + before) and _negation(claim, source):
+    if before and negation(claim, source + " " + before) and negation(claim, source):
         return "negation differs"
     if before and at > 1 and _LEANS.search(before) and (dropped := dropped_condition(claim, sentences[at - 2])):
         return f"{dropped} (sentence before)"
     if at + 1 < len(sentences) and _EXCEPTION_FOLLOWS.search(sentences[at + 1]):
         return "an exception follows"
-    if (
-        re.search(r"\bexample\b", context, re.IGNORECASE)
-        and quantities.quantities(source)
-        and " if " not in f" {source.lower()} "
-    ):
-        return "the numbers of an example"
-    return ""
+    return worked_example(source, context)
+
+
+def worked_example(source: str, context: str) -> str:
+    """Numbers under a heading "Example" are those of an invented case, also where an "if" stands beside them."""
+    return "the numbers of an example" if _EXAMPLE.search(context) and quantities.quantities(source) else ""
 
 
 def leans(claim: str) -> bool:
@@ -179,7 +179,8 @@ def negations(sentence: str) -> int:
     return len(_NEGATION.findall(sentence))
 
 
-def _negation(claim: str, source: str) -> str:
+def negation(claim: str, source: str) -> str:
+    """How a claim turns its source round; empty if both negate as often, and the same things."""
     if negations(claim) != negations(source):
         return "negation differs"
     return "" if _negated(claim) <= _negated(source) else "another thing is negated"
@@ -203,7 +204,8 @@ def voice(claim: str, source: str) -> str:
     return ""
 
 
-def _limits(claim: str, source: str) -> str:
+def limits(claim: str, source: str) -> str:
+    """A word that limits the source and is left out, or one that the claim adds; empty if there is none."""
     for name in _KEPT:
         if len(_GROUP[name].findall(claim)) < len(_GROUP[name].findall(source)):
             return f"left out: {name}"

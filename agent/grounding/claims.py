@@ -26,6 +26,10 @@ MIN_PRECISION = 1.0
 MIN_SIMILARITY = 0.70
 """Cosine. On the same figures 0.0 gives recall 0.33 for precision 0.92 and lets 0.08% more of the corrupted pass."""
 
+FREER = "words that the sentence does not have"
+FARTHER = "meaning too far from the sentence"
+"""Reasons that say only that these rules can't tell; any other one is a contradiction in the sentence's own words."""
+
 _YES_NO = re.compile(
     r"^\s*(yes|no|sure|of course|certainly|absolutely)\b(?=\s*[,.!:;–-]|\s+(?:you|the|it|we|they)\b)[\s,.!:;–-]*", re.IGNORECASE
 )
@@ -124,9 +128,9 @@ def check(claim: str, context: str, sentences: Sequence[str], similarities: Vect
 def _compare(claim: str, context: str, sentences: Sequence[str], at: int, words_found: float, similarity: float) -> Finding:
     support = min(words_found, similarity)
     if words_found < MIN_PRECISION:
-        return Finding(False, support, at, "words that the sentence does not have")
+        return Finding(False, support, at, FREER)
     if similarity < MIN_SIMILARITY:
-        return Finding(False, support, at, "meaning too far from the sentence")
+        return Finding(False, support, at, FARTHER)
     reason = disagreement(claim, sentences, at, context)
     return Finding(not reason, support, at, reason)
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from agent.grounding import claims
-from agent.grounding.agreement import leans, stands_under_its_opposite, voice
+from agent.grounding.agreement import leans, stands_under_its_opposite, voice, worked_example
 from agent.grounding.alignment import Alignment, align, word_rows
 from agent.grounding.features import claim_row
 from agent.grounding.forest import Forest
@@ -38,7 +38,8 @@ NOT_READ = "read beside the passages, they do not say it"
 class Judgement:
     """What a verifier found of one claim. `passage` is a place among those given, `quote` the span that it rests on.
 
-    `is_open`: the rules neither find it word for word nor forbid it, so another verifier may be asked.
+    `is_open`: the rules neither find it word for word nor forbid it, nor is it in a sentence's own words and contradicts it; so
+    another verifier may be asked.
     """
 
     supported: bool
@@ -115,7 +116,9 @@ class BuiltInVerifier:
         if reason := forbidden(text, region, context, " ".join(sentences)):
             return Judgement(False, min(chance, 1 - WORD_FOR_WORD), region.passage, region.text, reason)
         supported = chance >= self._threshold
-        return Judgement(supported, chance, region.passage, region.text, "" if supported else strict.reason, is_open=True)
+        reason = "" if supported else strict.reason
+        is_open = supported or strict.reason in (claims.FREER, claims.FARTHER)
+        return Judgement(supported, chance, region.passage, region.text, reason, is_open)
 
 
 def forbidden(text: str, region: Region, context: str, passage: str) -> str:
@@ -127,6 +130,8 @@ def forbidden(text: str, region: Region, context: str, passage: str) -> str:
         return f"stands under {opposite!r}"
     if leans(text):
         return "leans on a sentence before it"
+    if invented := worked_example(region.text, context):
+        return invented
     return added_sign(text, known) or added_address(text, known) or voice(text, region.text)
 
 

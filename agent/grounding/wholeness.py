@@ -11,7 +11,7 @@ from itertools import pairwise
 from agent.grounding.source import pairs_of
 from agent.grounding.wording import Kind, Word, read
 
-_SIGN = re.compile(r"(?<![\w)%€$£])\s*([<>≤≥≈~±−–-]|(?:less|greater|more) than)\s*(?=[€$£]?\d)", re.IGNORECASE)
+_SIGN = re.compile(r"(?<![\w)%€$£])[€$£]?\s*([<>≤≥≈~±−–-]|(?:less|greater|more) than)\s*(?=[€$£]?\d)", re.IGNORECASE)
 _ADDRESS = re.compile(r"\S*(?:@|://|www\.)\S*|\b[^\s.,;:!?()]+(?:[./][^\s.,;:!?()]+)+", re.IGNORECASE)
 _DECIMAL = re.compile(r"[\d.,/:%€$£-]+")
 _EDGES = ".,;:!?()[]<>\"'“”*_"

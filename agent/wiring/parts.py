@@ -1,6 +1,6 @@
 """The parts that every process needs, built from the settings."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,13 +8,14 @@ from pathlib import Path
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.adapters.language import LanguageDetector
 from agent.adapters.supervisor import live_services
-from agent.errors import ServiceFailed, SettingsInvalid
+from agent.errors import ServiceFailed
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
 from agent.graph.nodes.triage import embed_examples
 from agent.graph.prompting import Draft, DraftSentence
 from agent.graph.state import TurnContext
 from agent.grounding.claims import Claim
+from agent.grounding.second import SecondVerifier
 from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile, load_profile
 from agent.ports import ChatModel
@@ -22,6 +23,7 @@ from agent.privacy.egress import EgressGuard, install
 from agent.settings import Settings
 from agent.telemetry import EGRESS_REFUSED, TURN_SECONDS, TURNS
 from agent.types import Author, Citation, Decision, Message, Outcome, PolicyTrace, Usage
+from agent.wiring.verifiers import check_verifiers
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from knowledge.pair_reader import PairReader
 from knowledge.rerank_vllm import RerankerServer
@@ -32,7 +34,6 @@ from policies.types import Action, Facts, Verdict, Verifier
 
 DEFAULT_SERVED = "qwen3"
 DEFAULT_EMBEDDED = "smollm2"
-AVAILABLE = frozenset({Verifier.BUILT_IN})
 STATE_TYPES: tuple[type, ...] = (
     *(Message, Author, Outcome, Decision, Citation, PolicyTrace, Usage),
     *(Facts, Verdict, Action, Hit, Passage, Audience, Trust, Evidence, Answerability, Draft, DraftSentence, Claim),
@@ -62,14 +63,13 @@ def sources_path(settings: Settings) -> Path:
 
 
 def build_policies(settings: Settings) -> PolicyEngine:
-    """Raises `RulesInvalid`, and `SettingsInvalid` for a verifier that this house has not."""
+    """Raises `RulesInvalid`, and `SettingsInvalid` for a verifier that a topic lists and the settings don't provide."""
     policies = PolicyEngine(load_pack(settings.policy_dir or default_folder()))
-    if missing := [str(one) for one in Verifier if one in policies.verifiers - AVAILABLE]:
-        raise SettingsInvalid(f"topics.yaml asks for the verifier {', '.join(missing)}, which is not there yet; take it out")
+    check_verifiers(settings, pick_profile(settings), policies)
     return policies
 
 
-def build_knowledge(settings: Settings) -> KnowledgeBase:
+def build_knowledge(settings: Settings, *, counts_searches: bool = True) -> KnowledgeBase:
     """Opens nothing yet. Raises `RerankerUnavailable` for a URL that is none."""
     return KnowledgeBase(
         KnowledgeSettings(
@@ -78,6 +78,7 @@ def build_knowledge(settings: Settings) -> KnowledgeBase:
             chroma_url=settings.chroma_url,
             multilingual=settings.multilingual,
             reranker=reranker_of(settings),
+            counts_searches=counts_searches,
         )
     )
 
@@ -132,17 +133,29 @@ def build_context(
     profile: ModelProfile,
     knowledge: KnowledgeBase,
     policies: PolicyEngine,
+    second: Mapping[Verifier, SecondVerifier],
     workers: int = 2,
     *,
     second_look: bool = False,
 ) -> TurnContext:
-    """What the graph works with. Loads the embedding model and embeds the rules' examples: takes seconds."""
+    """What the graph works with. Loads the embedding model and embeds the rules' examples: takes seconds.
+
+    Args:
+        chat: the model that writes.
+        profile: its profile.
+        knowledge: where passages are found.
+        policies: the rules.
+        second: see `agent.wiring.verifiers.second_verifiers`.
+        workers: threads for embedding and searching.
+        second_look: as the setting.
+    """
     return TurnContext(
         chat=chat,
         profile=profile,
         retriever=knowledge,
         embedder=knowledge.embedder,
         verifier=built_in_verifier(knowledge, second_look),
+        second=second,
         policies=policies,
         detect_language=LanguageDetector(policies.locales),
         examples=embed_examples(knowledge.embedder, policies.examples()),

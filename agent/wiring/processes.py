@@ -20,6 +20,7 @@ from agent.types import ConversationId, Message, Outcome, RunId
 from agent.wiring import parts
 from agent.wiring.http import serve_app
 from agent.wiring.refresh import SourceRefresher
+from agent.wiring.verifiers import second_verifiers
 from knowledge.errors import KnowledgeError, RerankerUnavailable
 
 
@@ -83,9 +84,10 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
         redis = await stack.enter_async_context(redis_client(redis_url))
         saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES))
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
+        second = await asyncio.to_thread(second_verifiers, settings, profile, policies, chat)
         workers, second_look = settings.worker_concurrency, settings.second_look
         context = await asyncio.to_thread(
-            parts.build_context, chat, profile, knowledge, policies, workers, second_look=second_look
+            parts.build_context, chat, profile, knowledge, policies, second, workers, second_look=second_look
         )
         try:
             # Opens the index, which takes seconds, before the first question of /readyz or of a customer. If it can't

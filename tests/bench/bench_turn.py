@@ -72,7 +72,7 @@ async def measure(data_dir: Path, passages: int, turns: int) -> dict[str, list[f
     base.sync([SAMPLES / "help_centre"])
     fill(base, passages)
     print(f"{sum(base.counts().values())} passages")
-    context = parts.build_context(InstantModel(), load_profile("smollm2"), base, parts.build_policies(settings))
+    context = parts.build_context(InstantModel(), load_profile("smollm2"), base, parts.build_policies(settings), {})
     graph = build_graph()
     spent: dict[str, list[float]] = defaultdict(list)
     questions = [json.loads(line) for line in (SAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()][: turns + 5]

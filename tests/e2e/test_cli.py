@@ -1,10 +1,12 @@
 """The command line as programs and people meet it: JSON of a known shape, or one clear message."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from policies.load import default_folder
 from tests.e2e.product import run
 from tests.integration.knowledge.rerank_server import reranking
 
@@ -126,6 +128,17 @@ def test_doctor_asks_the_reranker_and_may_reach_it(tmp_path: Path) -> None:
     (check,) = [check for check in report["checks"] if check["name"] == "reranker"]
     assert check["ok"]
     assert check["detail"] == f"qwen3-reranker, at 127.0.0.1:{reranker.port}; the probe with known answers passed"
+
+
+def test_a_verifier_that_is_not_there_stops_the_start_and_is_told_by_doctor(tmp_path: Path) -> None:
+    folder = shutil.copytree(default_folder(), tmp_path / "policies")
+    (folder / "topics.yaml").write_text("otherwise: {dial: draft, verifiers: [built_in, cross_encoder]}\n")
+    pack = {"INNKEEPER_POLICY_DIR": str(folder)}
+    assert_fails(run(tmp_path, "up", **pack), 1, "cross_encoder", "INNKEEPER_VERIFIER_MODEL")
+    report = json.loads(run(tmp_path, "doctor", "--json", **pack).stdout)
+    (check,) = [check for check in report["checks"] if check["name"] == "verifiers"]
+    assert not check["ok"]
+    assert "INNKEEPER_VERIFIER_MODEL is not set" in check["detail"]
 
 
 def test_an_empty_knowledge_base_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
+from agent.graph.checking import check
 from agent.graph.evidence import Evidence
 from agent.graph.parts import unsaid
 from agent.graph.prompting import Draft
@@ -12,6 +13,7 @@ from agent.graph.state import TurnContext, TurnState
 from agent.grounding.claims import Claim, is_courtesy, without_yes_no
 from agent.grounding.verifier import Verifier
 from agent.ports import Embedder
+from agent.types import Usage
 from knowledge.terms import words
 from knowledge.types import Hit
 
@@ -27,7 +29,14 @@ async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Keep the supported sentences of the draft, or quote the passages that answer."""
     context = runtime.context
     trusted = context.profile.can_rephrase
-    return {"claims": await context.in_thread(claims_of, context.verifier, context.embedder, state, trusted)}
+    texts = said_in(state.get("draft"))
+    if not context.second or not texts:
+        return {"claims": await context.in_thread(claims_of, context.verifier, context.embedder, state, trusted)}
+    spent = state.get("usage", Usage())
+    passages = [state["hits"][i].passage for i in checked_against(state, trusted)]
+    checked = await check(context, state["facts"], spent, question_of(state), texts, passages)
+    claims = await context.in_thread(claims_of, checked, context.embedder, state, trusted)
+    return {"claims": claims, "usage": spent + checked.usage, "timings_ms": checked.timings_ms}
 
 
 def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Claim, ...]:
@@ -44,10 +53,10 @@ def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted:
             point, which no check of support can tell. Where we aren't sure, the passage is quoted as it stands.)
     """
     hits, evidence, asked = state["hits"], state["evidence"], state["asked"]
-    question = asked[-1] if state.get("parts") else asked[0]
+    question = question_of(state)
     own = of_document(hits, evidence.best)
     quotes = document_quotes(embedder, asked, [hits[i].passage for i in own])
-    order = evidence.ranking if trusted else of_document(hits, evidence.best)
+    order = checked_against(state, trusted)
     claims, dropped = supported_claims(verifier, embedder, question, state.get("draft"), hits, order)
     if not trusted and (dropped or not evidence.sure or not in_own_words(claims) or not says_nearest(claims, quotes)):
         claims = ()
@@ -62,6 +71,25 @@ def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted:
         other = of_document(hits, second)
         claims += as_claims(document_quotes(embedder, asked, [hits[i].passage for i in other], most=1), other)
     return claims
+
+
+def question_of(state: TurnState) -> str:
+    """What the sentences of the draft must be near to."""
+    return state["asked"][-1] if state.get("parts") else state["asked"][0]
+
+
+def checked_against(state: TurnState, trusted: bool) -> Sequence[int]:
+    """Indexes of the hits that a draft may rest on, best first; see `claims_of`."""
+    evidence = state["evidence"]
+    return evidence.ranking if trusted else of_document(state["hits"], evidence.best)
+
+
+def said_in(draft: Draft | None) -> list[str]:
+    """The sentences of a draft that need a source, each once."""
+    if draft is None or draft.answerable is False:
+        return []
+    said = [without_yes_no(sentence.text) for sentence in draft.sentences if not is_courtesy(sentence.text)]
+    return [text for text in dict.fromkeys(said) if text]
 
 
 def runner_up(hits: Sequence[Hit], evidence: Evidence) -> int | None:
@@ -100,10 +128,7 @@ def supported_claims(
 
     They are checked against the passages in `order`, best first, and must be near to the question.
     """
-    if draft is None or draft.answerable is False:
-        return (), 0
-    said = [without_yes_no(sentence.text) for sentence in draft.sentences if not is_courtesy(sentence.text)]
-    texts = [text for text in dict.fromkeys(said) if text]
+    texts = said_in(draft)
     if not texts:
         return (), 0
     near = embedder.embed([question, *texts])

@@ -57,7 +57,7 @@ async def test_a_turn_asks_a_real_model_once_and_ends_well(llama: str, tmp_path:
     knowledge.sync([folder])
     before = asked()
     async with parts.open_chat(settings, profile, llama) as chat:
-        context = parts.build_context(chat, profile, knowledge, parts.build_policies(settings))
+        context = parts.build_context(chat, profile, knowledge, parts.build_policies(settings), {})
         outcome = await think(build_graph(), context, TALK, RunId("r"), "t")
     knowledge.close()
     assert asked() == before + 1

@@ -7,7 +7,9 @@ import pytest
 
 from agent.grounding.second_look import pair_of
 from agent.grounding.source import source_of_texts
+from agent.grounding.verifier import BuiltInVerifier
 from agent.grounding.wording import read
+from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.pair_input import Marked, Reading
 from knowledge.pair_reader import PairReader, additions
@@ -80,3 +82,13 @@ def test_what_is_trained_in_torch_is_what_runs(reader: PairReader) -> None:
         with torch.no_grad():
             _, logit = model(batch)
         assert reading.logit == pytest.approx(float(logit[0]), abs=0.5)
+
+
+def test_the_verifier_weighs_what_is_read(reader: PairReader) -> None:
+    embedder = SentenceTransformerEmbedder()
+    texts = ["You get all of your money back if you cancel at least 5 days before arrival."]
+    source = source_of_texts([texts])
+    claim = "Cancel 5 days or more before you arrive and your money comes back in full."
+    alone, read_too = (BuiltInVerifier(embedder, reader=one).judge("", [claim], source, [""])[0] for one in (None, reader))
+    assert alone.is_open
+    assert read_too.probability != alone.probability

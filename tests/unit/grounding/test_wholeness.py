@@ -21,6 +21,7 @@ REMOVING = "Removing hair, stains or smells that go beyond usual cleaning can co
         ("You get 5% of the price back.", "You get 5% of the nightly price back.", "Wifi", "phrase: 'nightly'"),
         ("The fee is > €12.", "The fee is €12.", "Pets", "sign added: '>'"),
         ("The fee is -€12.", "The fee is €12.", "Pets", "sign added: '-'"),
+        ("The fee is €-12.", "The fee is €12.", "Pets", "sign added: '-'"),
         ("Write to billing@stays.example.", "Write to billing@marlowe-stays.example.", "Mail", "billing@stays.example"),
         ("Open trips.change.booking/pets.", "Open Trips > Change booking > Pets.", "Trips", "trips.change.booking/pets"),
     ],

@@ -17,6 +17,7 @@ from agent.types import (
     Prompt,
     RunId,
 )
+from knowledge.pair_input import Marked, Reading
 from knowledge.types import Audience, Hit, Passage, Query, Vectors
 
 
@@ -57,6 +58,14 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, d], L2-normalised."""
+        ...
+
+
+class PairReader(Protocol):
+    """Reads claims beside their evidence. Blocking: call it in a thread."""
+
+    def read(self, pairs: Sequence[Marked]) -> list[Reading]:
+        """One reading a pair, in order. Raises `EmbeddingUnavailable`."""
         ...
 
 

@@ -53,7 +53,7 @@ class OnnxEncoder:
         self._recipe = recipe
         self._threads = threads or os.cpu_count() or 1
         own = load_file(recipe.folder / "model.safetensors")
-        weights = {name.removeprefix(recipe.prefix): _plain(value) for name, value in own.items()}
+        weights = {name.removeprefix(recipe.prefix): plain(value) for name, value in own.items()}
         self._words = weights["embeddings.word_embeddings.weight"]
         # Every token is of the first segment, so that the two tables can be added up once.
         positions = weights["embeddings.position_embeddings.weight"][recipe.first_position :]
@@ -61,7 +61,7 @@ class OnnxEncoder:
         self._tokenizer = Tokenizer.from_file(str(recipe.folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(recipe.max_tokens)
-        self._session = _session(_Graph(recipe, weights).model())
+        self._session = session(Graph(recipe, weights).model())
 
     @property
     def is_mean(self) -> bool:
@@ -108,11 +108,13 @@ def _unit(vector: Vectors) -> Vectors:
     return unit
 
 
-def _plain(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def plain(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Weights in full precision."""
     return value.astype(np.float32) if value.dtype == np.float16 else value
 
 
-def _session(model: "onnx.ModelProto") -> "onnxruntime.InferenceSession":
+def session(model: "onnx.ModelProto") -> "onnxruntime.InferenceSession":
+    """A graph ready to run, one run a thread."""
     # Before the library is loaded: without it, it sends what it calls usage to its maker, also when it is used from here
     # alone, without `agent.privacy`.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -136,7 +138,7 @@ def rounded(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.
     return np.round(matrix / scale).astype(np.int8), scale.astype(np.float32)
 
 
-class _Graph:
+class Graph:
     """An encoder as a graph of onnxruntime's fused operators. Source: onnxruntime, "Contrib Operators"."""
 
     def __init__(self, recipe: Recipe, weights: Weights) -> None:
@@ -144,30 +146,45 @@ class _Graph:
         self._weights = weights
         self._nodes: list[onnx.NodeProto] = []
         self._constants: Weights = {}
+        self._further: dict[str, list[int | str]] = {}
+        """Inputs beside the tokens, by name: their shapes."""
 
     def model(self) -> "onnx.ModelProto":
+        """The whole graph."""
         from onnx import TensorProto, helper, numpy_helper
 
         width = self._weights["embeddings.LayerNorm.weight"].shape[0]
         epsilon = self._recipe.epsilon
         last = self._node("LayerNormalization", ["tokens", *self._norm("embeddings.LayerNorm")], domain="", epsilon=epsilon)
         for layer in range(self._recipe.layers):
-            last = self._layer(last, f"encoder.layer.{layer}.")
+            last = self._layer(self._before(last, layer), layer)
         shape = ["texts", "tokens", width]
         graph = helper.make_graph(
             self._nodes,
             "encoder",
-            [helper.make_tensor_value_info("tokens", TensorProto.FLOAT, shape)],
+            [
+                helper.make_tensor_value_info("tokens", TensorProto.FLOAT, shape),
+                *(helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in self._further.items()),
+            ],
             [helper.make_tensor_value_info(last, TensorProto.FLOAT, shape)],
             [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in self._constants.items()],
         )
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_MICROSOFT, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
-    def _layer(self, given: str, layer: str) -> str:
+    def _before(self, given: str, number: int) -> str:
+        """What a layer is given: what the one before it gave."""
+        return given
+
+    def _looks(self, number: int) -> list[str]:
+        """What a layer's attention is given beside queries, keys and values: nothing."""
+        return []
+
+    def _layer(self, given: str, number: int) -> str:
+        layer = f"encoder.layer.{number}."
         whole = self._node("DynamicQuantizeLinear", [given], outputs=3, domain="")
         parts = [self._shared_dense(whole, f"{layer}attention.self.{part}") for part in ("query", "key", "value")]
-        attended = self._node("MultiHeadAttention", parts, num_heads=self._recipe.heads)
+        attended = self._node("MultiHeadAttention", [*parts, *self._looks(number)], num_heads=self._recipe.heads)
         attended = self._dense(attended, f"{layer}attention.output.dense")
         attended = self._added(attended, given, f"{layer}attention.output.LayerNorm")
         wide = self._node("Gelu", [self._dense(attended, f"{layer}intermediate.dense")])

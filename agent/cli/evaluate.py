@@ -93,7 +93,6 @@ def _grounding(file: Path, page: Path | None, json: bool) -> None:
     from agent.cli.commands import _settings
     from agent.evaluation import grounding as evaluation
     from agent.evaluation.page import render_grounding
-    from agent.grounding.verifier import BuiltInVerifier
     from agent.wiring import parts
 
     check_place(page)
@@ -103,7 +102,7 @@ def _grounding(file: Path, page: Path | None, json: bool) -> None:
     knowledge = parts.build_knowledge(settings)
     try:
         with show.progress("checking") as step:
-            checked = list(evaluation.check(BuiltInVerifier(knowledge.embedder), cases, step))
+            checked = list(evaluation.check(parts.built_in_verifier(knowledge, settings.second_look), cases, step))
     finally:
         knowledge.close()
     figures = evaluation.figures(checked)

@@ -2,12 +2,13 @@
 
 The built-in verifier needs no model that writes. What its rules find supported word for word is; for everything freer two
 forests of small trees judge by words, order, what limits and turns round, and likeness. They are trained and measured by
-`python -m tests.bench.train_grounding`, which says on what.
+`python -m tests.bench.train_grounding`, which says on what. Given a reader, it looks twice at what neither rules nor words
+settle (`agent.grounding.second_look`).
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Protocol
@@ -20,15 +21,17 @@ from agent.grounding.alignment import Alignment, align, word_rows
 from agent.grounding.features import claim_row
 from agent.grounding.forest import Forest
 from agent.grounding.passages import heading
+from agent.grounding.second_look import SecondLook
 from agent.grounding.source import Region, Source, source_of
 from agent.grounding.wholeness import added_address, added_sign
 from agent.grounding.wording import read
-from agent.ports import Embedder
+from agent.ports import Embedder, PairReader
 from knowledge import quantities
 from knowledge.types import Passage, Vectors
 
 WORD_FOR_WORD = 0.99
 """The probability of a claim that the rules find in the passage's own words."""
+NOT_READ = "read beside the passages, they do not say it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,14 @@ class Verifier(Protocol):
 
 
 class BuiltInVerifier:
-    """Rules first, then the forests. `threshold`: from which probability a claim counts as supported."""
+    """Rules first, then the forests, then a second look if there is a reader.
 
-    def __init__(self, embedder: Embedder, threshold: float | None = None) -> None:
+    `threshold`: from which probability a claim counts as supported.
+    """
+
+    def __init__(self, embedder: Embedder, threshold: float | None = None, reader: PairReader | None = None) -> None:
         self._embedder = embedder
+        self._second_look = SecondLook(reader) if reader is not None else None
         self._weights = weights()
         self._threshold = self._weights.threshold if threshold is None else threshold
 
@@ -78,10 +85,20 @@ class BuiltInVerifier:
         near = Likeness(self._embedder, question, texts, source, regions)
         aligned = [aligned_claim(text, question, source, region, near) for text, region in zip(texts, regions, strict=True)]
         chances = self._weights.chances(texts, aligned, [near.to_question(text) for text in texts])
-        return [
+        judged = [
             self._judged(text, one, float(chance), contexts, near)
             for text, one, chance in zip(texts, aligned, chances, strict=True)
         ]
+        asked = [(text, region) for text, region, one in zip(texts, regions, judged, strict=True) if one.is_open and region]
+        if self._second_look is None or not asked:
+            return judged
+        first = [one.probability for one in judged if one.is_open]
+        again = iter(self._second_look.chances(question, asked, source, contexts, first))
+        return [self._looked_again(one, next(again)) if one.is_open else one for one in judged]
+
+    def _looked_again(self, first: Judgement, chance: float) -> Judgement:
+        supported = chance >= self._threshold
+        return replace(first, supported=supported, probability=chance, reason="" if supported else first.reason or NOT_READ)
 
     def _judged(
         self, text: str, aligned: Alignment | None, chance: float, contexts: Sequence[str], near: "Likeness"

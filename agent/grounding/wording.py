@@ -94,6 +94,11 @@ def read(text: str) -> tuple[Word, ...]:
     return tuple(_word(match[0].replace("’", "'"), text[: match.start()].rstrip()[-1:]) for match in _WORD.finditer(text))
 
 
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where each of those words stands, in characters."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
 def _word(raw: str, before: str) -> Word:
     text = raw.lower()
     kind = _kind(text)

@@ -105,7 +105,7 @@ async def _open(settings: Settings, *, counts_searches: bool = True) -> AsyncIte
         parts.guard_egress(settings, base_url)
         chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
         second = second_verifiers(settings, profile, policies, chat)
-        yield parts.build_context(chat, profile, knowledge, policies, second), knowledge
+        yield parts.build_context(chat, profile, knowledge, policies, second, second_look=settings.second_look), knowledge
 
 
 def question(text: str) -> tuple[Message, ...]:

@@ -25,6 +25,7 @@ from agent.telemetry import EGRESS_REFUSED, TURN_SECONDS, TURNS
 from agent.types import Author, Citation, Decision, Message, Outcome, PolicyTrace, Usage
 from agent.wiring.verifiers import check_verifiers
 from knowledge.base import KnowledgeBase, KnowledgeSettings
+from knowledge.pair_reader import PairReader
 from knowledge.rerank_vllm import RerankerServer
 from knowledge.types import Audience, Hit, Passage, Trust
 from policies.engine import PolicyEngine
@@ -134,6 +135,8 @@ def build_context(
     policies: PolicyEngine,
     second: Mapping[Verifier, SecondVerifier],
     workers: int = 2,
+    *,
+    second_look: bool = False,
 ) -> TurnContext:
     """What the graph works with. Loads the embedding model and embeds the rules' examples: takes seconds.
 
@@ -144,19 +147,25 @@ def build_context(
         policies: the rules.
         second: see `agent.wiring.verifiers.second_verifiers`.
         workers: threads for embedding and searching.
+        second_look: as the setting.
     """
     return TurnContext(
         chat=chat,
         profile=profile,
         retriever=knowledge,
         embedder=knowledge.embedder,
-        verifier=BuiltInVerifier(knowledge.embedder),
+        verifier=built_in_verifier(knowledge, second_look),
         second=second,
         policies=policies,
         detect_language=LanguageDetector(policies.locales),
         examples=embed_examples(knowledge.embedder, policies.examples()),
         pool=ThreadPoolExecutor(max_workers=workers, thread_name_prefix="knowledge"),
     )
+
+
+def built_in_verifier(knowledge: KnowledgeBase, second_look: bool) -> BuiltInVerifier:
+    """`second_look`: as the setting; its encoder loads at first use."""
+    return BuiltInVerifier(knowledge.embedder, reader=PairReader() if second_look else None)
 
 
 def count_outcome(outcome: Outcome) -> None:

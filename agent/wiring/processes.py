@@ -85,8 +85,10 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
         saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES))
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
         second = await asyncio.to_thread(second_verifiers, settings, profile, policies, chat)
-        workers = settings.worker_concurrency
-        context = await asyncio.to_thread(parts.build_context, chat, profile, knowledge, policies, second, workers)
+        workers, second_look = settings.worker_concurrency, settings.second_look
+        context = await asyncio.to_thread(
+            parts.build_context, chat, profile, knowledge, policies, second, workers, second_look=second_look
+        )
         try:
             # Opens the index, which takes seconds, before the first question of /readyz or of a customer. If it can't
             # be reached now, /readyz tells and turns wait.

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from agent.grounding.claims import is_courtesy, is_unknowing
-from agent.grounding.passages import passage_sentences
+from agent.grounding.evidence import evidence
+from agent.grounding.passages import heading, passage_sentences
 from agent.grounding.source import Source, source_of, source_of_texts
+from agent.grounding.wording import Kind, read
 from knowledge.chunk import split
 from knowledge.sentences import split_sentences
 from knowledge.sources.files import read_sources
@@ -22,6 +25,8 @@ from tests.bench.grounding.corruptions import capital, corrupted, promises
 SAMPLES = Path(__file__).parents[3] / "knowledge" / "samples"
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 NOT_ONE_WORD = ("promise", "invented", "article", "relation")
+NEAREST = 4
+SURELY_KNOWN = 0.8
 SOME_WRONG = "some of it is not supported"
 """Kind of a claim in a reply that people judged unsupported as a whole: it may itself be true."""
 
@@ -39,6 +44,8 @@ class Row:
     source: Source
     question: str = ""
     original: str = ""
+    contexts: tuple[str, ...] = ()
+    """Title and headings of each passage of the source, if they are known."""
 
 
 def claims(reply: str) -> list[str]:
@@ -70,6 +77,43 @@ def people_s_targets(data: Path, embedder: Embedder, dice: random.Random, most: 
         yield Row(claim=other, supported=False, kind="article", **{**common, "original": ""})
 
 
+def agents_turns(data: Path, dice: random.Random) -> Iterator[Row]:
+    """mtrag_un: what agents said earlier in those conversations, where the nearest passages have its words; and corrupted."""
+    passages = lines(data / "mtrag_un" / "corpus.jsonl")
+    tasks = lines(data / "mtrag_un_decisions" / "tasks.jsonl")
+    targets = {sentence for task in tasks for sentence in claims(task["target"])}
+    told = {
+        (task["group"], sentence)
+        for task in tasks
+        for turn in task["conversation"]
+        if turn["role"] == "agent"
+        for sentence in claims(turn["text"])
+        if sentence not in targets and 5 <= len(sentence.split()) <= 45
+    }
+    finder = TfidfVectorizer(sublinear_tf=True, stop_words="english")
+    index = finder.fit_transform([f"{p['title']} {p['text']}" for p in passages])
+    for group, sentence in sorted(told):
+        near = np.argsort(-(index @ finder.transform([sentence]).T).toarray()[:, 0], kind="stable")[:NEAREST]
+        source = source_of_texts([split_sentences(passages[n]["text"], "en") for n in near])
+        if share_known(sentence, source) < SURELY_KNOWN:
+            continue
+        common = {"corpus": "turns", "group": group, "item": f"{group}:{sentence}", "source": source, "original": sentence}
+        yield Row(claim=sentence, supported=True, kind="true", **common)
+        for kind, wrong in corrupted(sentence, source, dice, 1):
+            yield Row(claim=wrong, supported=False, kind=kind, **common)
+
+
+def share_known(text: str, source: Source) -> float:
+    """The share of a claim's facts that its evidence has; 0 if a number or name is nowhere."""
+    words = read(text)
+    facts = [word for word in words if word.is_fact]
+    if not facts or any(w.kind in (Kind.NUMBER, Kind.NAME) and w.stem not in source.stems for w in facts):
+        return 0.0
+    found = evidence(words, source, source.region(words))
+    stems = {word.stem for word in read(found.text)}
+    return sum(word.stem in stems for word in facts) / len(facts)
+
+
 def begin(data: Path, dice: random.Random) -> Iterator[Row]:
     """BEGIN: replies of dialogue models that people judged, and the supported ones corrupted."""
     for reply in lines(data / "begin" / "data.jsonl"):
@@ -86,23 +130,18 @@ def begin(data: Path, dice: random.Random) -> Iterator[Row]:
                     yield Row(claim=wrong, supported=False, kind=way, original=sentence, **common)
 
 
-def faithful(data: Path) -> Iterator[Row]:
-    """mtrag_faithful: replies of large models and of people, with votes from 1 to 4."""
+def faithful(data: Path, dice: random.Random | None = None) -> Iterator[Row]:
+    """mtrag_faithful: replies of large models and of people, with votes from 1 to 4; with dice, the good ones corrupted."""
     for reply in lines(data / "mtrag_faithful" / "data.jsonl"):
         source = source_of_texts([split_sentences(p, "en") for p in reply["passages"]])
         vote = float(np.median([int(v) for v in reply["faithfulness_votes"]]))
         for sentence in claims(reply["answer"]):
-            yield Row(
-                corpus="faithful",
-                group=f"faithful:{reply['group'].split('<')[0]}",
-                item=reply["id"],
-                claim=sentence,
-                supported=vote > 2,
-                kind="true" if vote > 2 else SOME_WRONG,
-                source=source,
-                question=reply["conversation"][-1]["text"],
-                original=sentence,
-            )
+            common = {"corpus": "faithful", "group": f"faithful:{reply['group'].split('<')[0]}", "item": reply["id"]}
+            common |= {"source": source, "question": reply["conversation"][-1]["text"], "original": sentence}
+            yield Row(claim=sentence, supported=vote > 2, kind="true" if vote > 2 else SOME_WRONG, **common)
+            if dice and vote > 2 and share_known(sentence, source) > SURELY_KNOWN:
+                for kind, wrong in corrupted(sentence, source, dice, 1):
+                    yield Row(claim=wrong, supported=False, kind=kind, **common)
 
 
 def help_centre() -> dict[str, list[Passage]]:
@@ -120,6 +159,7 @@ def articles(embedder: Embedder, dice: random.Random, most: int = 1) -> Iterator
         own = [p for p in centre[passage.doc_id] if p is not passage][:2]
         source = source_of([passage, *own])
         common = {"corpus": "articles", "group": passage.doc_id, "item": passage.passage_id, "source": source}
+        common["contexts"] = tuple(heading(p) for p in (passage, *own))
         ways = rewritten(sentence)
         chosen = [ways[name] for name in dice.sample(sorted(ways), min(2, len(ways)))]
         for text in chosen:
@@ -139,21 +179,25 @@ def replies(part: str) -> Iterator[Row]:
     centre = help_centre()
     for reply in lines(SAMPLES / "replies.jsonl"):
         if reply["part"] == part:
-            source = source_of([p for doc_id in reply["doc_ids"] for p in centre[doc_id]])
-            yield from _reply_rows(f"replies_{part}", reply["doc_ids"][0], reply, source)
+            passages = [p for doc_id in reply["doc_ids"] for p in centre[doc_id]]
+            yield from _reply_rows(f"replies_{part}", reply["doc_ids"][0], reply, passages)
 
 
-def paraphrases(data: Path) -> Iterator[Row]:
+def paraphrases(data: Path, more: Sequence[Path] = ()) -> Iterator[Row]:
     """Replies written for passages of public sets, freely, and corrupted by hand: `paraphrases.jsonl` beside this file."""
+    items = [item for path in (Path(__file__).with_name("paraphrases.jsonl"), *more) for item in lines(path)]
     texts = {
-        (name, row["id"]): f"{row['title']}\n\n{row['text']}"
-        for name in ("tau_banking", "mtrag_un")
+        (name, row["id"]): _document(row)
+        for name in sorted({item["set"] for item in items})
         for row in lines(data / name / "corpus.jsonl")
     }
-    for reply in lines(Path(__file__).with_name("paraphrases.jsonl")):
-        passages = [texts[reply["set"], passage_id] for passage_id in reply["passages"]]
-        source = source_of_texts([split_sentences(passage, "en") for passage in passages])
-        yield from _reply_rows("paraphrases", f"{reply['set']}:{reply['passages'][0]}", reply, source)
+    for reply in items:
+        passages = [p for passage_id in reply["passages"] for p in split(texts[reply["set"], passage_id])]
+        yield from _reply_rows("paraphrases", f"{reply['set']}:{reply['passages'][0]}", reply, passages)
+
+
+def _document(row: dict[str, Any]) -> Document:
+    return Document(doc_id=row["id"], title=row["title"], text=row["text"], audience=Audience.PUBLIC, source=row["id"])
 
 
 def test_articles() -> set[str]:
@@ -161,8 +205,9 @@ def test_articles() -> set[str]:
     return {doc_id for reply in lines(SAMPLES / "replies.jsonl") if reply["part"] == "test" for doc_id in reply["doc_ids"]}
 
 
-def _reply_rows(corpus: str, group: str, reply: dict[str, Any], source: Source) -> Iterator[Row]:
-    common = {"corpus": corpus, "group": group, "source": source, "question": reply["question"]}
+def _reply_rows(corpus: str, group: str, reply: dict[str, Any], passages: Sequence[Passage]) -> Iterator[Row]:
+    common = {"corpus": corpus, "group": group, "source": source_of(passages), "question": reply["question"]}
+    common["contexts"] = tuple(heading(p) for p in passages)
     true = split_sentences(reply["reply"], "en")
     for sentence in claims(reply["reply"]):
         yield Row(claim=sentence, supported=True, kind="true", item=reply["id"], original=sentence, **common)

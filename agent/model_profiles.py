@@ -103,10 +103,15 @@ class ModelProfile(_Data):
     weights: Weights | None = None
 
     @property
+    def can_rephrase(self) -> bool:
+        """Whether its drafts say things in words of their own, and tell which of several sentences answers."""
+        return self.prompt_style == "chat"
+
+    @property
     def judges(self) -> bool:
         """Whether it may be asked if a passage says what a sentence says: it follows rules, and answers without thoughts."""
         thinks_freely = self.thinking and self.structured == "none"
-        return self.prompt_style == "chat" and not self.demonstration and not thinks_freely
+        return self.can_rephrase and not self.demonstration and not thinks_freely
 
     @model_validator(mode="after")
     def _coherent(self) -> "ModelProfile":

@@ -5,7 +5,18 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.types import Completion, Conversation, ConversationId, Message, OutboxEntry, OutboxId, Outcome, Prompt, RunId
+from agent.types import (
+    Completion,
+    Conversation,
+    ConversationId,
+    Decision,
+    Message,
+    OutboxEntry,
+    OutboxId,
+    Outcome,
+    Prompt,
+    RunId,
+)
 from knowledge.types import Audience, Hit, Passage, Query, Vectors
 
 
@@ -134,6 +145,27 @@ class ShadowRecords(Protocol):
     def all(self) -> AsyncIterator[ShadowRecord]:
         """Oldest first."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTurn:
+    """A turn of the past: what the customer could see, and what became of it.
+
+    Attributes:
+        run_id: of the turn.
+        at: when it was answered, ISO 8601 in UTC.
+        messages: oldest first; the customer has the last word.
+        answer: what the customer read, or would have read.
+        outcome: all of it, if it is on record.
+        decision: as far as it is on record without the outcome.
+    """
+
+    run_id: RunId
+    at: str
+    messages: tuple[Message, ...]
+    answer: str
+    outcome: Outcome | None = None
+    decision: Decision | None = None
 
 
 class TurnQueue(Protocol):

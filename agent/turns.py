@@ -182,6 +182,18 @@ async def think(
     language: str | None = None,
 ) -> Outcome:
     """One pass of the graph over the messages that the customer may see."""
+    return (await walk(graph, context, messages, run_id, thread_id, language))["outcome"]
+
+
+async def walk(
+    graph: TurnGraph,
+    context: TurnContext,
+    messages: Sequence[Message],
+    run_id: RunId,
+    thread_id: str,
+    language: str | None = None,
+) -> TurnState:
+    """The same, and all that the turn knew at its end."""
     given: TurnState = {"run_id": run_id, "messages": tuple(messages), "language_hint": language}
     # A checkpoint brings back what the conversation's turn before has left; a node that this turn passes by doesn't
     # overwrite it, and an old claim must not answer a new question.
@@ -189,9 +201,9 @@ async def think(
     config = RunnableConfig(configurable={"thread_id": thread_id})
     # A crashed turn is done again from its start, so only what waits for a person is written down.
     durability: Literal["exit"] | None = "exit" if graph.checkpointer else None
-    state = await graph.ainvoke(given, config, context=context, durability=durability)
-    outcome: Outcome = state["outcome"]
-    return replace(outcome, timings_ms=dict(state["timings_ms"]))
+    state: TurnState = await graph.ainvoke(given, config, context=context, durability=durability)  # type: ignore[assignment]
+    state["outcome"] = replace(state["outcome"], timings_ms=dict(state["timings_ms"]))
+    return state
 
 
 def run_id_of(conversation: Conversation) -> RunId:

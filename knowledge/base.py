@@ -1,5 +1,6 @@
 """The knowledge room's front door: one object that ingests and finds. It only puts the parts together."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,6 +51,7 @@ class KnowledgeSettings:
         threads: threads of the embedding model, for the whole process; the library's choice if None.
         multilingual: also embed with multilingual-e5-small, which finds passages for questions in other languages.
         reranker: folder of a cross-encoder, or where one is served; searches are not reranked if None.
+        counts_searches: whether what is found goes into the record of usage; not for questions that no customer asks.
     """
 
     data_dir: Path
@@ -58,6 +60,7 @@ class KnowledgeSettings:
     threads: int | None = None
     multilingual: bool = False
     reranker: Path | RerankerServer | None = None
+    counts_searches: bool = True
 
 
 class KnowledgeBase:
@@ -82,6 +85,7 @@ class KnowledgeBase:
         self._syncer = Syncer(settings.data_dir, self._index, self._lexical, self.embedder)
         self.usage = UsageRecord(settings.data_dir / "usage.sqlite3")
         foreign = FOREIGN_WORDS_WEIGHT if settings.multilingual else WORDS_WEIGHT
+        self._counts_searches = settings.counts_searches
         self._rerank = rerank or RerankStep(_reranker(settings))
         self._retriever = HybridRetriever(
             self._index, self._lexical, self.embedder, self._syncer.mend_lexical, foreign, self._rerank
@@ -90,7 +94,8 @@ class KnowledgeBase:
     def search(self, query: Query) -> list[Hit]:
         """See `HybridRetriever.search`. What is found is counted, by passage and day; the question is not kept."""
         hits = self._retriever.search(query)
-        self.usage.found([hit.passage.passage_id for hit in hits])
+        if self._counts_searches:
+            self.usage.found([hit.passage.passage_id for hit in hits])
         return hits
 
     def around(self, passage: Passage, audiences: frozenset[Audience]) -> list[Passage]:
@@ -161,6 +166,11 @@ class KnowledgeBase:
         """Every document with its source, audience and passage ids, in the order of their ids, as they are now."""
         self._index.generation()
         return sorted(self._index.catalogue(), key=lambda copy: (copy.doc_id, copy.partition.name))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of which passages there are and who may see them. Another text has another passage id."""
+        named = (f"{copy.partition.name}\t{copy.doc_id}\t{' '.join(map(str, copy.passage_ids))}" for copy in self.documents())
+        return hashlib.sha256("\n".join(sorted(named)).encode("utf-8", "surrogatepass")).hexdigest()
 
     def everything(self) -> Iterator[tuple[Passage, Vectors]]:
         """Every passage with its vector, float32 [d], page by page. What is removed meanwhile may lack."""

@@ -107,6 +107,17 @@ class PolicyEngine:
         """What each topic is about, by id in the order of the file; for reports."""
         return {topic.id: topic.about for topic, _ in self._topics}
 
+    @property
+    def dials(self) -> Mapping[str, Dial]:
+        """How far answers may go by topic id in the order of the file, and `otherwise`; for reports."""
+        return {**{topic.id: topic.dial for topic, _ in self._topics}, "otherwise": self._pack.topics.otherwise.dial}
+
+    @property
+    def approved(self) -> frozenset[str]:
+        """Every text that may be said without a source, in every language."""
+        texts = (self._pack.disclosure.text, *self._pack.escalation.texts.values())
+        return frozenset(self._fill(text) for one in texts for text in one.values())
+
     def examples(self) -> Mapping[str, tuple[str, ...]]:
         """Texts to embed once, by key. `Facts.similarity` has these very keys.
 

@@ -190,6 +190,36 @@ def shadow(json: Annotated[bool, typer.Option("--json", help="Print JSON, one li
 
 @app.command()
 @reports_errors
+def replay(
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="7d, 12h, 2w or a date; everything if not given.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the newest.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with every changed answer.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="RUN.jsonl", help="Keep a run file, so that a stopped replay goes on.")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN.jsonl", help="Compare with the run file of an earlier replay, not with what was sent."),
+    ] = None,
+    policies: Annotated[Path | None, typer.Option(metavar="DIR", help="Try this policy folder.")] = None,
+    knowledge: Annotated[Path | None, typer.Option(metavar="DIR", help="Try the knowledge base of this data folder.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; an earlier run of --out is kept.")] = False,
+    json: Json = False,
+) -> None:
+    """Run recorded tickets again on the current model, knowledge base and policies, and show what would differ.
+
+    Recorded are the conversations in Redis, and what was decided in shadow mode. Nothing is sent and nothing is written
+    into conversations. Another model is tried by INNKEEPER_LLM_BASE_URL, _MODEL and _PROFILE. Exit code 1 if any failed.
+    """
+    from agent.cli.evaluate import check_place
+    from agent.cli.replay import Options, run_replay
+
+    check_place(report)
+    run_replay(_settings("ERROR"), Options(since, limit, report, out, against, policies, knowledge, fresh, json))
+
+
+@app.command()
+@reports_errors
 def doctor(json: Json = False) -> None:
     """Check every dependency and say what to do; show what may be reached, and what was refused."""
     from agent.cli.doctor import examine, show_findings

@@ -55,6 +55,40 @@ def grounding(
     reports_errors(_grounding)(file, report, json)
 
 
+@app.command()
+def answers(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON Lines; see above.")],
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with plots and every sentence.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN.jsonl", help="The run file; `evaluations/` in the data folder, named after FILE, if not given."
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="RUN.jsonl", help="Compare with the run file of an earlier run.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask so many, spread evenly; all if not given.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The data folder, in place of INNKEEPER_DATA_DIR.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; an earlier run is kept under another name.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Ask your own questions through the whole graph, and judge what would be sent; says which dial each topic can bear.
+
+    A line is {"id": "…", "question": "…", "doc_ids": ["…"], "facts": ["…"], "decision": "answer"}, or has
+    "conversation": [{"author": "customer", "text": "…"}, …] in place of `question`. `decision` is answer, draft, clarify,
+    handoff or refuse. An answer is right if it cites one of `doc_ids` and has all `facts`, word for word.
+
+    The configured model and knowledge base are asked, as by `innkeeper ask`; nothing is sent. Each outcome is written to
+    the run file at once: begun again after a stop, it goes on; cases that failed are tried again. Exit code 1 if any failed.
+    """
+    from agent.cli.answers import run_answers
+    from agent.cli.commands import reports_errors
+
+    check_place(report)
+    reports_errors(run_answers)(files, report, out, against, limit, data, fresh, json)
+
+
 def _grounding(file: Path, page: Path | None, json: bool) -> None:
     from agent.cli.commands import _settings
     from agent.evaluation import grounding as evaluation
@@ -62,7 +96,7 @@ def _grounding(file: Path, page: Path | None, json: bool) -> None:
     from agent.grounding.verifier import BuiltInVerifier
     from agent.wiring import parts
 
-    _check_place(page)
+    check_place(page)
     cases = evaluation.load(file)
     settings = _settings()
     parts.guard_egress(settings)
@@ -74,7 +108,7 @@ def _grounding(file: Path, page: Path | None, json: bool) -> None:
         knowledge.close()
     figures = evaluation.figures(checked)
     if page is not None:
-        _put(page, render_grounding(file.stem, figures, checked))
+        put(page, render_grounding(file.stem, figures, checked))
     if json:
         show.as_json({**asdict(figures), "cases": [_case_body(one) for one in checked]})
     else:
@@ -109,7 +143,7 @@ def _retrieval(folder: Path, page: Path | None, data: Path | None, most: int | N
     from knowledge.evaluation.page import render
     from knowledge.measure import load_dataset
 
-    _check_place(page)
+    check_place(page)
     dataset = load_dataset(folder)
     asked = _spread(dataset.judged, most)
     if not asked:
@@ -131,7 +165,7 @@ def _retrieval(folder: Path, page: Path | None, data: Path | None, most: int | N
             # Figures of two orders are of none.
             raise AgentError(f"{state.passed_over} searches went on without the reranker; measure again: {state.reason}")
     if page is not None:
-        _put(page, render(figures, answered, dataset))
+        put(page, render(figures, answered, dataset))
     show.as_json(asdict(figures)) if json else _show(figures, page)
 
 
@@ -141,13 +175,14 @@ def _spread(query_ids: tuple[str, ...], most: int | None) -> tuple[str, ...]:
     return tuple(query_ids[n * len(query_ids) // most] for n in range(most))
 
 
-def _check_place(page: Path | None) -> None:
+def check_place(page: Path | None) -> None:
     """Before any work, not after it."""
     if page is not None and not page.absolute().parent.is_dir():
         raise typer.BadParameter(f"{page.absolute().parent} is no folder", param_hint="--report")
 
 
-def _put(path: Path, page: str) -> None:
+def put(path: Path, page: str) -> None:
+    """Write a page. Raises `AgentError` with what to do."""
     try:
         path.write_text(page, encoding="utf-8", errors="replace")
     except OSError as error:

@@ -4,37 +4,97 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from agent.evaluation.curves import Point
-from agent.evaluation.grounding import Checked, Figures
+from agent.evaluation.answers import figures, slowest_first, worst_first
+from agent.evaluation.changes import compare
+from agent.evaluation.dials import LEAST_TOLD, TopicFigures
+from agent.evaluation.grounding import Checked
+from agent.evaluation.grounding import Figures as GroundingFigures
+from agent.evaluation.plots import reliability_plot, risk_plot
+from agent.evaluation.records import Record, missing_facts
+from agent.evaluation.runs import Header, pick
+from agent.evaluation.words import compared, is_judged, percent, seconds
 
 SHOWN = 40
-LEFT, TOP, WIDTH, HEIGHT = 34.0, 8.0, 276.0, 150.0
-"""Of a plot's field, in units of its picture."""
+SLOWEST = 10
+OPEN = 3
+"""So many cases of a list are unfolded at first."""
 
 
-def render_grounding(name: str, figures: Figures, checked: Sequence[Checked]) -> str:
+def render_grounding(name: str, figures: GroundingFigures, checked: Sequence[Checked]) -> str:
     """The page of `innkeeper eval grounding`: figures, plots, and the replies that a person should look at first."""
+    return (
+        _environment()
+        .get_template("grounding.html")
+        .render(
+            name=name,
+            figures=figures,
+            shown=sorted(checked, key=_first_to_read)[:SHOWN],
+            curve=risk_plot(figures.curve, "replies") if len(figures.curve) else None,
+            reliability=reliability_plot(figures.bins),
+            open=OPEN,
+        )
+    )
+
+
+def render_answers(
+    title: str,
+    header: Header,
+    records: Sequence[Record],
+    topics: Sequence[TopicFigures],
+    earlier: Sequence[Record] | None = None,
+) -> str:
+    """The page of `innkeeper eval answers` and `innkeeper replay`.
+
+    Figures and plots, what differs from an earlier run, the worst and the slowest cases with their evidence, and every
+    sentence that would be sent beside its source.
+    """
+    found = figures(records)
+    before = None if earlier is None else pick(earlier, [one.id for one in records])
+    return (
+        _environment()
+        .get_template("answers.html")
+        .render(
+            title=title,
+            header=header,
+            figures=found,
+            judged=is_judged(found),
+            topics=topics,
+            least_told=LEAST_TOLD,
+            comparison=None if before is None else compare(before, records),
+            compared=[] if before is None else compared(figures(before), found),
+            curve=risk_plot(found.curve, "judged answers") if found.curve else None,
+            reliability=reliability_plot(found.bins),
+            worst=worst_first(records)[:SHOWN],
+            slowest=slowest_first(records)[:SLOWEST],
+            spoken=[one for one in records if one.made and one.made.sentences],
+            records=records,
+            open=OPEN,
+        )
+    )
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("agent.evaluation", ""),
-        autoescape=True,  # replies and passages are other people's text
+        autoescape=True,  # questions, replies and passages are other people's text
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = sorted(checked, key=_first_to_read)[:SHOWN]
-    return environment.get_template("grounding.html").render(
-        name=name,
-        figures=figures,
-        shown=shown,
-        curve=polyline(figures.curve),
-        worst=max((point.risk for point in figures.curve), default=0.0),
-    )
+    environment.filters["percent"] = percent
+    environment.filters["seconds"] = seconds
+    environment.filters["lacking"] = _lacking
+    environment.globals["count"] = _count
+    return environment
 
 
-def polyline(points: Sequence[Point]) -> str:
-    """Risk over coverage as the points of an SVG polyline; the highest risk touches the top."""
-    most = max((point.risk for point in points), default=0.0) or 1.0
-    return " ".join(f"{LEFT + WIDTH * point.coverage:.1f},{TOP + HEIGHT * (1 - point.risk / most):.1f}" for point in points)
+def _lacking(record: Record) -> list[str]:
+    return missing_facts(record.expected, record.made) if record.made else []
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    """`1 reply`, `2 replies`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def _first_to_read(one: Checked) -> tuple[int, float]:

@@ -37,6 +37,7 @@ _CONDITION = re.compile(
 _HEADING_CONDITION = re.compile(
     r"\b(if|unless|except|without|less than|more than|at least|within|only|after|before|during)\b", re.IGNORECASE
 )
+_EXAMPLE = re.compile(r"\bexample\b", re.IGNORECASE)
 _TURNS_ROUND = re.compile(
     r"\b(?:not|no|never|none|nobody|cannot|neither|nor|except\w*|exclu\w*|warning\w*|signs?|signals?|forbidden|"
     r"prohibited|refuse[ds]?|declined?|reject(?:s|ed)?|invalid|wrong|mistakes?|myths?|fraud\w*|scams?|fakes?)\b(?!-)|n['’]t\b",
@@ -151,13 +152,12 @@ def _surroundings(claim: str, sentences: Sequence[str], at: int, context: str) -
         return f"{dropped} (sentence before)"
     if at + 1 < len(sentences) and _EXCEPTION_FOLLOWS.search(sentences[at + 1]):
         return "an exception follows"
-    if (
-        re.search(r"\bexample\b", context, re.IGNORECASE)
-        and quantities.quantities(source)
-        and " if " not in f" {source.lower()} "
-    ):
-        return "the numbers of an example"
-    return ""
+    return worked_example(source, context)
+
+
+def worked_example(source: str, context: str) -> str:
+    """Numbers under a heading "Example" are those of an invented case, also where an "if" stands beside them."""
+    return "the numbers of an example" if _EXAMPLE.search(context) and quantities.quantities(source) else ""
 
 
 def leans(claim: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from agent.grounding import claims
-from agent.grounding.agreement import leans, stands_under_its_opposite, voice
+from agent.grounding.agreement import leans, stands_under_its_opposite, voice, worked_example
 from agent.grounding.alignment import Alignment, align, word_rows
 from agent.grounding.features import claim_row
 from agent.grounding.forest import Forest
@@ -113,6 +113,8 @@ def forbidden(text: str, region: Region, context: str, passage: str) -> str:
         return f"stands under {opposite!r}"
     if leans(text):
         return "leans on a sentence before it"
+    if invented := worked_example(region.text, context):
+        return invented
     return added_sign(text, known) or added_address(text, known) or voice(text, region.text)
 
 

@@ -1,8 +1,9 @@
-"""One turn without a channel, for `innkeeper ask`: no Redis, and a model started for the occasion if none runs."""
+"""Turns without a channel, for `innkeeper ask` and for figures: no Redis, and a model started for the occasion if none runs."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,13 +11,37 @@ from agent.adapters.embedded_model import embedded_model
 from agent.adapters.supervisor import Supervisor
 from agent.errors import KnowledgeEmpty
 from agent.graph.build import build_graph
+from agent.graph.state import TurnContext, TurnState
 from agent.model_profiles import ModelProfile
 from agent.ports import Answerer
 from agent.settings import Settings
-from agent.turns import think
+from agent.turns import think, walk
 from agent.types import Author, Message, MessageId, Outcome, RunId
 from agent.wiring import parts
 from agent.wiring.verifiers import second_verifiers
+from knowledge.base import KnowledgeBase
+from policies.engine import PolicyEngine
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Turns that no customer sees, and what decides how they end.
+
+    Attributes:
+        walk: a turn; all that it knew at its end. Raises as `Answerer`.
+        policies: by which it is decided.
+        profile: of the model that writes.
+        model: the name that the server knows it by.
+        knowledge: fingerprint of the knowledge base.
+        parts: what else finds and reads passages, in words: the embedding model, the reranker.
+    """
+
+    walk: Callable[[tuple[Message, ...], RunId], Awaitable[TurnState]]
+    policies: PolicyEngine
+    profile: ModelProfile
+    model: str
+    knowledge: str
+    parts: str
 
 
 @asynccontextmanager
@@ -27,9 +52,46 @@ async def open_answerer(settings: Settings) -> AsyncIterator[Answerer]:
         KnowledgeEmpty: nothing has been ingested.
         AgentError, KnowledgeError, PolicyError: a part can't be built.
     """
+    async with _open(settings) as (context, _):
+        graph = build_graph()
+
+        async def answer(messages: tuple[Message, ...], language: str | None) -> Outcome:
+            return await think(graph, context, messages, RunId("ask"), "ask", language)
+
+        yield answer
+
+
+@asynccontextmanager
+async def open_rehearsal(settings: Settings) -> AsyncIterator[Rehearsal]:
+    """The same, for figures: searches don't count as customers' ones.
+
+    Raises:
+        RerankerUnavailable: a reranker is named and can't be used; figures of searches without it would be of something else.
+        AgentError, KnowledgeError, PolicyError: as `open_answerer`.
+    """
+    async with _open(settings, counts_searches=False) as (context, knowledge):
+        await context.in_thread(knowledge.check_reranker)
+        graph = build_graph()
+
+        async def go(messages: tuple[Message, ...], run_id: RunId) -> TurnState:
+            return await walk(graph, context, messages, run_id, "rehearsal")
+
+        model = settings.llm_model or context.profile.model
+        reranker = settings.reranker_model or settings.reranker
+        described = [f"embedding {settings.embedding_model or 'packaged'}", f"reranker {reranker or 'none'}"]
+        if settings.verifier_model is not None:
+            described.append(f"verifier {settings.verifier_model} from {settings.verifier_threshold:g}")
+        if settings.multilingual:
+            described.append("multilingual")
+        named = ", ".join(described)
+        yield Rehearsal(go, context.policies, context.profile, model, await context.in_thread(knowledge.fingerprint), named)
+
+
+@asynccontextmanager
+async def _open(settings: Settings, *, counts_searches: bool = True) -> AsyncIterator[tuple[TurnContext, KnowledgeBase]]:
     profile = parts.pick_profile(settings)
     policies = parts.build_policies(settings)
-    knowledge = parts.build_knowledge(settings)
+    knowledge = parts.build_knowledge(settings, counts_searches=counts_searches)
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
         if not any(knowledge.counts().values()):
@@ -43,13 +105,7 @@ async def open_answerer(settings: Settings) -> AsyncIterator[Answerer]:
         parts.guard_egress(settings, base_url)
         chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
         second = second_verifiers(settings, profile, policies, chat)
-        context = parts.build_context(chat, profile, knowledge, policies, second)
-        graph = build_graph()
-
-        async def answer(messages: tuple[Message, ...], language: str | None) -> Outcome:
-            return await think(graph, context, messages, RunId("ask"), "ask", language)
-
-        yield answer
+        yield parts.build_context(chat, profile, knowledge, policies, second), knowledge
 
 
 def question(text: str) -> tuple[Message, ...]:

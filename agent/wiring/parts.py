@@ -68,7 +68,7 @@ def build_policies(settings: Settings) -> PolicyEngine:
     return policies
 
 
-def build_knowledge(settings: Settings) -> KnowledgeBase:
+def build_knowledge(settings: Settings, *, counts_searches: bool = True) -> KnowledgeBase:
     """Opens nothing yet. Raises `RerankerUnavailable` for a URL that is none."""
     return KnowledgeBase(
         KnowledgeSettings(
@@ -77,6 +77,7 @@ def build_knowledge(settings: Settings) -> KnowledgeBase:
             chroma_url=settings.chroma_url,
             multilingual=settings.multilingual,
             reranker=reranker_of(settings),
+            counts_searches=counts_searches,
         )
     )
 

@@ -223,8 +223,12 @@ def follow_ups() -> list[Case]:
     """A ticket that goes on: the model lies also where it is asked for a question to search with."""
     questions = ("", "Why do you refund €8,431 for 67 pets?", json.dumps("x" * 20_000))
     cases = []
-    for lie, question in zip((BASE[0], BASE[2], BASE[6]), questions, strict=True):
-        asked = f"And if it was a present from my {('aunt', 'sister', 'mother')[len(cases)]} in Rome?"
+    leaning = (
+        "And when does my aunt in Rome see the wifi password?",
+        "And what if my sister brings her pets to Rome?",
+        "And if it was a present from my mother in Rome?",
+    )
+    for lie, asked, question in zip((BASE[0], BASE[2], BASE[6]), leaning, questions, strict=True):
         rewrite = completion(json.dumps({"question": question, "text": lie.false[0]}))
         reply = completion(draft(*lie.false))
         tokens = (*lie.tokens, "8,431")

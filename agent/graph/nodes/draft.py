@@ -19,10 +19,14 @@ DRAFT_PASSAGES = 4
 async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Ask the model. A nonsense answer counts as no draft: a quote may still do.
 
+    A demonstration model is asked only where its draft may count (see `verify`): elsewhere the passage is quoted.
+
     Raises:
         ModelUnavailable: the server can't be used now; the turn is tried again later.
     """
     context = runtime.context
+    if not (context.profile.can_rephrase or state["evidence"].sure):
+        return {"draft": None}
     chosen = await context.in_thread(choose, context.embedder, context.profile, state)
     guidelines = context.policies.guidelines(state["facts"])
     prompt = draft_prompt(context.profile, context.policies.company, [g.then for g in guidelines], chosen, state["messages"])
@@ -42,7 +46,7 @@ def choose(embedder: Embedder, profile: ModelProfile, state: TurnState) -> list[
     """
     hits, ranking = state["hits"], state["evidence"].ranking
     passages = [hits[i].passage for i in ranking][:DRAFT_PASSAGES]
-    if profile.prompt_style == "chat" or not passages:
+    if profile.can_rephrase or not passages:
         return passages
     own = [hit.passage for hit in hits if hit.passage.doc_id == passages[0].doc_id]
     quotes = document_quotes(embedder, state["asked"], own)

@@ -28,7 +28,7 @@ NEARLY_AS_GOOD = 0.85
 async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Keep the supported sentences of the draft, or quote the passages that answer."""
     context = runtime.context
-    trusted = context.profile.prompt_style == "chat"
+    trusted = context.profile.can_rephrase
     texts = said_in(state.get("draft"))
     if not context.second or not texts:
         return {"claims": await context.in_thread(claims_of, context.verifier, context.embedder, state, trusted)}
@@ -47,8 +47,10 @@ def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted:
         embedder: the embedding model.
         state: of the turn, with its draft.
         trusted: whether the model can rephrase, and tell which of several sentences answers. Of one that can't, a
-            draft counts only if all of it is supported, in the passage's own words, and says the sentence that is
-            nearest to the question. (SmolLM2 made "The insurer costs 5.5%" of "The insurance costs 5.5%": one stem.)
+            draft counts only if all of it is supported, in the passage's own words, says the sentence that is nearest
+            to the question, and the passage surely answers. (SmolLM2 made "The insurer costs 5.5%" of "The insurance
+            costs 5.5%": one stem. And it answers whatever it is asked with what the passage says: true, and beside the
+            point, which no check of support can tell. Where we aren't sure, the passage is quoted as it stands.)
     """
     hits, evidence, asked = state["hits"], state["evidence"], state["asked"]
     question = question_of(state)
@@ -56,7 +58,7 @@ def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted:
     quotes = document_quotes(embedder, asked, [hits[i].passage for i in own])
     order = checked_against(state, trusted)
     claims, dropped = supported_claims(verifier, embedder, question, state.get("draft"), hits, order)
-    if not trusted and (dropped or not in_own_words(claims) or not says_nearest(claims, quotes)):
+    if not trusted and (dropped or not evidence.sure or not in_own_words(claims) or not says_nearest(claims, quotes)):
         claims = ()
     if not claims:
         claims = as_claims(quotes, own)

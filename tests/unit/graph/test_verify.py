@@ -1,7 +1,13 @@
+import pytest
+
 from agent.graph.evidence import Evidence
-from agent.graph.nodes.verify import in_own_words, runner_up, says_nearest
+from agent.graph.nodes.verify import claims_of, in_own_words, runner_up, says_nearest
+from agent.graph.prompting import Draft, DraftSentence
 from agent.graph.quoting import Quote
+from agent.graph.state import TurnState
 from agent.grounding.claims import Claim
+from agent.grounding.verifier import BuiltInVerifier
+from tests.fakes import HashedWordsEmbedder
 from tests.samples import hit
 
 
@@ -29,3 +35,28 @@ def test_a_second_article_is_quoted_only_if_nearly_as_good_and_the_best_is_not_s
     assert runner_up(far, Evidence(0.5, (0, 1))) is None
     assert runner_up(near, Evidence(0.95, (0, 1), sure=True)) is None
     assert runner_up(near[:1], Evidence(0.5, (0,))) is None
+
+
+def drafted(sure: bool) -> TurnState:
+    said = "The longest stay you can book in one home is 180 nights."
+    found = hit("stays", f"{said}\n\nLong stays have other rules.", score=0.6)
+    return {
+        "hits": (found,),
+        "evidence": Evidence(0.9 if sure else 0.8, (0,), sure=sure),
+        "asked": ("What is the longest stay that I can book?",),
+        "draft": Draft(None, (DraftSentence(said),)),
+    }
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_a_weak_model_s_draft_counts_only_where_the_passage_surely_answers(sure: bool):
+    embedder = HashedWordsEmbedder()
+    claims = claims_of(BuiltInVerifier(embedder), embedder, drafted(sure), trusted=False)
+    assert all(claim.is_quote != sure for claim in claims)
+    assert claims[0].text.startswith("The longest stay")
+
+
+def test_a_good_model_s_draft_counts_where_the_passage_may_answer():
+    embedder = HashedWordsEmbedder()
+    [claim] = claims_of(BuiltInVerifier(embedder), embedder, drafted(sure=False), trusted=True)
+    assert not claim.is_quote

@@ -113,6 +113,18 @@ def test_a_heading_or_lead_in_that_turns_its_text_round_supports_nothing(
     assert reason(claim, *sentences, context=context)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "If you cancel three days before check-in, you get €300 for the nights back.",
+        "Five nights cost €600.",
+    ],
+)
+def test_the_numbers_of_an_example_are_nobody_elses(source: str) -> None:
+    assert reason(source, "The nights are counted.", source, context="Moderate policy – Example") == "the numbers of an example"
+    assert not reason(source, "The nights are counted.", source, context="Moderate policy – Refund")
+
+
 def test_bold_heading_of_a_small_section_counts_as_a_heading() -> None:
     text = "Pets are fine.\n\n**What is not allowed**\n\n- Snakes are fine."
     sentences = passage_sentences(passage("pets", text))

@@ -13,7 +13,7 @@ from agent.grounding.names import names
 from agent.grounding.passages import heading
 from agent.grounding.source import LONGEST
 from knowledge import quantities
-from knowledge.terms import words
+from knowledge.terms import FUNCTION_WORDS, words
 from knowledge.types import Passage
 
 SHORTEST = 3
@@ -67,9 +67,8 @@ def other_limits(claim: str, source: str) -> str:
 def _opening_names(claim: str, text: str) -> set[str]:
     """Words with a capital that the text never writes without one, lower case: also the name that a claim begins with."""
     written = set(_WORD.findall(text))
-    return {
-        word.lower() for word in _WORD.findall(claim) if word[0].isupper() and word in written and word.lower() not in written
-    }
+    capitals = {word for word in _WORD.findall(claim) if word[0].isupper() and word in written}
+    return {word.lower() for word in capitals if word.lower() not in written} - FUNCTION_WORDS
 
 
 def _tokens(text: str) -> list[str]:

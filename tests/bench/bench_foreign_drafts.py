@@ -133,7 +133,7 @@ async def opened(settings: Settings) -> AsyncIterator[TurnContext]:
         service = embedded_model(profile)
         await supervisor.start(service)
         async with parts.open_chat(settings, profile, service.url) as chat:
-            yield parts.build_context(chat, profile, knowledge, parts.build_policies(settings))
+            yield parts.build_context(chat, profile, knowledge, parts.build_policies(settings), {})
     knowledge.close()
 
 

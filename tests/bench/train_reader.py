@@ -1,7 +1,7 @@
 """Trains and measures the second look at claims: `python -m tests.bench.train_reader [DATA] [--write]`.
 
 DATA as for `tests.bench.train_grounding`, from whose rows and forests this starts; to the rows come what agents said
-earlier in the conversations of `mtrag_un`, and faithful replies made wrong. The reader learns from two thirds of the
+earlier in the conversations of `mtrag_un`, faithful replies made wrong, and `paraphrases_more.jsonl`. The reader learns from two thirds of the
 conversations, passages and articles and is measured on the rest, beside forests that have not seen it either: of replies
 with one thing made wrong the share that is stopped, by the forests alone and with the second look. With `--write` it goes
 on for an epoch with everything but the test part and writes `knowledge/pair_reader.npz` and
@@ -43,7 +43,7 @@ LEAST = 0.05
 def further(data: Path) -> list[Row]:
     """What only the reader learns from."""
     corrupted = [row for row in sets.faithful(data, random.Random(12)) if not row.supported and row.kind != sets.SOME_WRONG]
-    return [*corrupted, *sets.agents_turns(data, random.Random(13))]
+    return [*corrupted, *sets.agents_turns(data, random.Random(13)), *sets.paraphrases(data, sets.MORE)]
 
 
 def fit_mix(first: np.ndarray, logits: np.ndarray, rows: Sequence[Row]) -> Mix:

@@ -174,18 +174,23 @@ def articles(embedder: Embedder, dice: random.Random, most: int = 1) -> Iterator
             yield Row(claim=other, supported=False, kind="article", **common)
 
 
+PARAPHRASES = Path(__file__).with_name("paraphrases.jsonl")
+MORE = Path(__file__).with_name("paraphrases_more.jsonl")
+"""Replies that the reader was trained on as well, and the forests not yet."""
+
+
 def replies(part: str) -> Iterator[Row]:
-    """Replies written for the sample articles, and their corruptions. `part` is `dev` or `test`."""
+    """Replies written for the sample articles, and their corruptions. `part` is `dev`, `test` or `fresh`."""
     centre = help_centre()
-    for reply in lines(SAMPLES / "replies.jsonl"):
-        if reply["part"] == part:
+    for reply in lines(SAMPLES / ("replies_fresh.jsonl" if part == "fresh" else "replies.jsonl")):
+        if reply.get("part", "fresh") == part:
             passages = [p for doc_id in reply["doc_ids"] for p in centre[doc_id]]
             yield from _reply_rows(f"replies_{part}", reply["doc_ids"][0], reply, passages)
 
 
-def paraphrases(data: Path, more: Sequence[Path] = ()) -> Iterator[Row]:
-    """Replies written for passages of public sets, freely, and corrupted by hand: `paraphrases.jsonl` beside this file."""
-    items = [item for path in (Path(__file__).with_name("paraphrases.jsonl"), *more) for item in lines(path)]
+def paraphrases(data: Path, path: Path = PARAPHRASES) -> Iterator[Row]:
+    """Replies written for passages of public sets, freely, and corrupted by hand."""
+    items = list(lines(path))
     texts = {
         (name, row["id"]): _document(row)
         for name in sorted({item["set"] for item in items})

@@ -1,10 +1,10 @@
 """Trains and measures the second look at claims: `python -m tests.bench.train_reader [DATA] [--write]`.
 
 DATA as for `tests.bench.train_grounding`, from whose rows and forests this starts; to the rows come what agents said
-earlier in the conversations of `mtrag_un`, faithful replies made wrong, and `paraphrases_more.jsonl`. The reader learns from two thirds of the
-conversations, passages and articles and is measured on the rest, beside forests that have not seen it either: of replies
-with one thing made wrong the share that is stopped, by the forests alone and with the second look. With `--write` it goes
-on for an epoch with everything but the test part and writes `knowledge/pair_reader.npz` and
+earlier in the conversations of `mtrag_un`, faithful replies made wrong, and `paraphrases_more.jsonl`. The reader learns from
+two thirds of the conversations, passages and articles and is measured on the rest, beside forests that have not seen it
+either: of replies with one thing made wrong the share that is stopped, by the forests alone and with the second look. With
+`--write` it goes on for an epoch with everything but the test part and writes `knowledge/pair_reader.npz` and
 `agent/grounding/second_look.json`. About an hour and a half on one core.
 """
 

@@ -48,9 +48,9 @@ class Comparison:
     added: tuple[str, ...]
     gone: tuple[str, ...]
 
-    def count(self, turn: Turn) -> int:
-        """How many changed that way."""
-        return sum(one.turn is turn for one in self.changes)
+    def count(self, turn: Turn | str) -> int:
+        """How many changed that way; a page names it by its value."""
+        return sum(one.turn == turn for one in self.changes)
 
 
 def compare(before: Sequence[Record], after: Sequence[Record]) -> Comparison:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from agent.evaluation.records import SPOKEN, Cited, Made, Sentence, Spent
+from agent.graph.parts import missing
 from agent.graph.state import TurnState
 from agent.surface import citation_bodies
 from knowledge.types import Hit, Passage
@@ -11,6 +12,7 @@ from policies.engine import PolicyEngine
 
 _NUMBER = re.compile(r"\s*\[\d{1,3}\]")
 _BOLD = re.compile(r"\*\*(.+)\*\*")
+_OPTION = re.compile(r"\d\. (.+)")
 
 
 def made_of(state: TurnState, policies: PolicyEngine, seconds: float) -> Made:
@@ -26,12 +28,13 @@ def made_of(state: TurnState, policies: PolicyEngine, seconds: float) -> Made:
     passages = [hit.passage for hit in state.get("hits", ())]
     of_rules = len(state.get("rules", ()))  # what stands behind them in the trace are topics, and the disclosure
     evidence = state.get("evidence")
+    told = [*(s.text for s in sentences), *(clean(f"> {question}") for question in missing(state.get("parts", ())))]
     return Made(
         decision=outcome.decision,
         answer=clean(outcome.answer),
         citations=tuple(Cited.model_validate(body) for body in citation_bodies(outcome.citations)),
         sentences=sentences,
-        untraced=untraced(clean(outcome.answer), [s.text for s in sentences], policies.approved, passages),
+        untraced=untraced(clean(outcome.answer), told, policies.approved, passages),
         confidence=outcome.confidence,
         named=evidence is None or evidence.named,
         reason=outcome.reason,
@@ -71,7 +74,7 @@ def sentences_of(state: TurnState) -> tuple[Sentence, ...]:
 
 
 def untraced(answer: str, sentences: Sequence[str], approved: Collection[str], passages: Sequence[Passage]) -> tuple[str, ...]:
-    """Lines of an answer that are none of these sentences, no approved text and no heading of these passages.
+    """Lines of an answer that are none of these sentences, no approved text and no heading or listed title of these passages.
 
     It reads the finished text alone and shares nothing with what put it together, so that what slipped in shows.
     """
@@ -81,8 +84,8 @@ def untraced(answer: str, sentences: Sequence[str], approved: Collection[str], p
     headings = {part for passage in passages for part in _headings(passage)}
     found = []
     for line in _NUMBER.sub("\n", rest).splitlines():
-        bold = _BOLD.fullmatch(line.strip())
-        if line.strip() and not (bold and bold[1] in headings):
+        named = _BOLD.fullmatch(line.strip()) or _OPTION.fullmatch(line.strip())
+        if line.strip() and not (named and named[1] in headings):
             found.append(line.strip())
     return tuple(found)
 

@@ -49,6 +49,7 @@ def test_changes_are_listed_worst_first_with_what_can_not_be_compared_apart():
     assert [(one.id, one.turn) for one in found.changes] == [("w", Turn.WORSE), ("b", Turn.BETTER), ("c", Turn.CHANGED)]
     assert (found.same, found.added, found.gone) == (1, ("new",), ("gone",))
     assert (found.changes[0].is_decision, found.changes[2].is_decision) == (True, False)
+    assert [found.count(turn) for turn in ("worse", "better", "changed")] == [1, 1, 1]
 
 
 def test_both_are_judged_by_what_is_expected_now():

@@ -5,6 +5,8 @@ from dataclasses import replace
 from agent.evaluation.tracing import clean, made_of, untraced
 from agent.graph import compose
 from agent.graph.evidence import Evidence
+from agent.graph.options import listed
+from agent.graph.parts import Part
 from agent.graph.state import TurnState
 from agent.grounding.claims import Claim
 from agent.types import Decision, Outcome, PolicyTrace
@@ -57,6 +59,22 @@ def test_a_hand_off_has_no_sentences_and_its_approved_text_needs_none():
     assert (made.sentences, made.untraced) == ((), ())
     ended["outcome"] = replace(ended["outcome"], answer=FACT)
     assert made_of(ended, POLICIES, 1).untraced == (FACT,)
+
+
+def test_articles_to_choose_from_are_titles_of_what_was_found():
+    asked = state(decision=Decision.CLARIFY)
+    question = listed(POLICIES.text("which", "en"), POLICIES.text("clarify", "en"), ("Wifi", "Pet fees"))
+    asked["outcome"] = replace(asked["outcome"], answer=question)
+    assert made_of(asked, POLICIES, 1).untraced == ()
+    asked["outcome"] = replace(asked["outcome"], answer=question.replace("Wifi", "Free stays"))
+    assert made_of(asked, POLICIES, 1).untraced == ("1. Free stays",)
+
+
+def test_an_open_question_is_told_in_the_customer_s_own_words():
+    answer = state(f"\n\n{POLICIES.text('missing', 'en')}\n\n> Is there a pool?")
+    assert made_of(answer, POLICIES, 1).untraced == ("> Is there a pool?",)
+    answer["parts"] = (Part("Is there a\npool?", 0.1), Part("How much is a dog?", 0.9, 0))
+    assert made_of(answer, POLICIES, 1).untraced == ()
 
 
 def test_a_topic_that_has_a_rule_s_name_is_told_apart():

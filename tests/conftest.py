@@ -1,9 +1,14 @@
-"""Servers that several kinds of tests use. The environment is that of our processes, before any library is imported."""
+"""Servers that several kinds of tests use, and logging as each test found it.
 
+The environment is that of our processes, before any library is imported.
+"""
+
+import logging
 import signal
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from agent.privacy.environment import lock_down
 from tests.servers import RedisServer, valkey
@@ -12,6 +17,20 @@ lock_down()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has what it starts in the background ignore Ctrl-C, and so would every process that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command that runs in the test's own process sets up logging; the next test must not inherit its level."""
+    root, is_set_up, setup = logging.getLogger(), structlog.is_configured(), structlog.get_config()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    root.handlers[:] = [handler for handler in root.handlers if handler in handlers]
+    if is_set_up:
+        structlog.configure(**setup)
+    else:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from tests.e2e.product import ModelServer, Product, http, message, product, smal
 pytestmark = pytest.mark.slow
 
 DOG = "Can I bring my dog?"
+REFUND = "How much do I get back if I cancel three days before check-in?"
+"""What an article surely answers, so that the model is asked for a draft."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def readiness(house: Product) -> tuple[int, str]:
 
 
 def test_tickets_wait_for_the_model_and_are_answered_when_it_is_back(house: Product, dead_model: ModelServer) -> None:
-    house.say("waits", DOG)
+    house.say("waits", REFUND)
     until(lambda: readiness(house) == (200, "degraded"), 15)
     until(lambda: "turn_waits" in house.log("worker").read_text(), 30)
     time.sleep(2)
@@ -55,13 +57,13 @@ def test_tickets_that_waited_too_long_go_to_a_person(house: Product, dead_model:
     house.stop("worker")
     house.start("worker", INNKEEPER_MODEL_DOWN_HANDOFF_S="2")
     try:
-        house.say("late", DOG)
+        house.say("late", REFUND)
         (outcome,) = house.outcomes("late")
     finally:
         house.stop("worker")
         house.start("worker")
     assert outcome["type"] == "agent.handoff.requested"
-    assert DOG in outcome["data"]["summary"]
+    assert REFUND in outcome["data"]["summary"]
 
 
 def test_what_needs_no_model_is_done_without_it(house: Product, dead_model: ModelServer) -> None:

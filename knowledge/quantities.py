@@ -27,6 +27,8 @@ UNITS = {
     "working day": "working day", "business day": "working day",
     "guest": "guest", "people": "guest", "person": "guest", "pet": "pet", "dog": "pet", "kg": "kg", "km": "km", "mb": "mb",
 }  # fmt: skip
+MEASURES = frozenset({*UNITS.values(), "clock"})
+"""Units that can't stand for each other; the stem of any other word ("gift" in "5 gift cards") may be told otherwise."""
 _UNIT = "|".join(sorted((re.escape(u) for u in UNITS if u.isalpha() or " " in u), key=len, reverse=True))
 _WORD = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 
@@ -40,7 +42,7 @@ HALF_HOUR = re.compile(r"\bhalf an hour\b", re.IGNORECASE)
 _BOUNDS_BEFORE = {
     "min": "at least|minimum(?: is| of)?|no less than|not less than|no fewer than",
     "max": "at most|up to|maximum(?: is| of)?|no more than|not more than|within(?: the(?: first| last)?)?|limited to",
-    "more": "more than|over|above|longer than|older than|exceeds?",
+    "more": "more than|in excess of|over|above|longer than|older than|exceeds?",
     "less": "less than|fewer than|under|below|shorter than|younger than",
     "about": "about|around|approximately|roughly|almost|nearly",
     "from": "from|since|starting at",
@@ -48,6 +50,8 @@ _BOUNDS_BEFORE = {
     "after": "after",
     "before": "before",
 }
+_LOWER = frozenset({"min", "more", "from", "after"})
+_UPPER = frozenset({"max", "less", "until", "before"})
 _BEFORE = re.compile(
     "(?:" + "|".join(rf"(?P<{name}>\b(?:{words}))" for name, words in _BOUNDS_BEFORE.items()) + r")\s*(?:[:(]\s*)?$",
     re.IGNORECASE,
@@ -108,6 +112,34 @@ def unsupported(claim: str, source: str) -> list[Quantity]:
     """The numbers of a claim that the source does not have."""
     known = quantities(source)
     return [q for q in quantities(claim) if not any(q.agrees(k) for k in known)]
+
+
+def unfounded(claim: str, source: str) -> list[Quantity]:
+    """The numbers of a claim that no number of the source can be: other values, other units of measure, opposite bounds.
+
+    More is let through than `unsupported` lets: "at most 5 cards" may be the "up to 5 gift cards" of the source, or its
+    "5 cards", and "one" is no number ("one that fits", "one click") unless the source counts the same thing otherwise.
+    """
+    known = quantities(source)
+    text, read = readings(claim)
+    wrong = []
+    for found in read:
+        one = found.quantity
+        if _is_article(text[found.start : found.end]) and not any(one.unit and one.unit == k.unit for k in known):
+            continue
+        if not any(_may_be(one, k) for k in known):
+            wrong.append(one)
+    return wrong
+
+
+def _is_article(text: str) -> bool:
+    return bool(re.match(r"\s*one\b(?!-)", text, re.IGNORECASE)) and not any(scale in text.lower() for scale in _SCALES)
+
+
+def _may_be(one: Quantity, other: Quantity) -> bool:
+    differs = one.unit != other.unit and one.unit in MEASURES and other.unit in MEASURES
+    opposite = any(one.bound in side and other.bound in far for side, far in ((_LOWER, _UPPER), (_UPPER, _LOWER)))
+    return abs(one.value - other.value) < 1e-9 and not differs and not opposite
 
 
 def _bound(text: str, match: re.Match[str]) -> str:

@@ -44,8 +44,9 @@ _TURNS_ROUND = re.compile(
     re.IGNORECASE,
 )
 """A heading or a lead-in with one of these says of the text below it that it does not hold, or is no advice. What stands
-there means the opposite without it, so only a quote with its heading will do. "Non-refundable" is a name, and what
-stands under "If it does not work" is held to that condition instead."""
+there means the opposite without it, so only a quote with its heading will do. "Non-refundable" is a name, what stands
+under "If it does not work" or "Arrival: if it does not work" is held to that condition instead, and "by mistake" says how."""
+_NO_TURN = re.compile(r"^\s*if\b.*|[:,–]\s*if\b.*|\bby mistake\b", re.IGNORECASE)
 _LEANS = re.compile(
     r"^(otherwise|in (that|this|the (first|second|third|other|same)) case|then|this|that|these|those|they|it|he|she|also|"
     r"however|but|instead|after (that|this)|before that|in addition|and|or|so|here|there|both|neither|all of (them|these))\b",
@@ -56,12 +57,12 @@ _EXCEPTION_FOLLOWS = re.compile(
     r"(only|does not|doesn['’]t|do not|don['’]t|is not|isn['’]t|are not|aren['’]t|no longer|never)\b)",
     re.IGNORECASE,
 )
-_PROMISE = re.compile(
+PROMISE = re.compile(
     r"\b(we|us|our (?:team|support|staff))\b\W+(?:\w+\W+)?(will|ll|have|has|shall|are going|promise|guarantee)\b"
     r"|\bwe['’](ll|ve)\b",
     re.IGNORECASE,
 )
-_OURSELVES = re.compile(r"\b(we|our|ours|us)\b|\bwe['’]", re.IGNORECASE)
+OURSELVES = re.compile(r"\b(we|our|ours|us)\b|\bwe['’]", re.IGNORECASE)
 
 _GROUPS: dict[str, str] = {
     "a condition": r"if|when|whenever|once|provided|as long as|in case|where|for",
@@ -141,7 +142,7 @@ def _surroundings(claim: str, sentences: Sequence[str], at: int, context: str) -
     heading = " ".join(part for part in context.split(" – ")[1:] if _HEADING_CONDITION.search(part))
     lead_in = next((s for s in reversed(sentences[:at]) if s.rstrip().endswith(":")), "")
     before = sentences[at - 1] if at and _LEANS.search(source) else ""
-    if turned := next((text for text in (*context.split(" – "), lead_in) if _turns_round(text)), ""):
+    if turned := next((text for text in (*context.split(" – "), lead_in) if turns_round(text)), ""):
         return f"stands under {turned!r}"
     for place, text in (("heading", heading), ("lead-in", lead_in), ("sentence before", before)):
         if dropped := dropped_condition(claim, text):
@@ -160,18 +161,14 @@ def worked_example(source: str, context: str) -> str:
     return "the numbers of an example" if _EXAMPLE.search(context) and quantities.quantities(source) else ""
 
 
-def leans(claim: str) -> bool:
+def begins_with_pointer(claim: str) -> bool:
     """True if a claim begins with a word that stands for something said before: "it", "this", "otherwise"."""
     return bool(_LEANS.match(claim))
 
 
-def stands_under_its_opposite(context: str) -> str:
-    """The first heading that says of the text below it that it does not hold; empty if there is none."""
-    return next((text for text in context.split(" – ") if _turns_round(text)), "")
-
-
-def _turns_round(text: str) -> bool:
-    return bool(_TURNS_ROUND.search(text)) and not re.match(r"\s*if\b", text, re.IGNORECASE)
+def turns_round(text: str) -> bool:
+    """True if a heading or a lead-in says of the text below it that it does not hold."""
+    return bool(_TURNS_ROUND.search(_NO_TURN.sub(" ", text)))
 
 
 def negations(sentence: str) -> int:
@@ -183,10 +180,10 @@ def negation(claim: str, source: str) -> str:
     """How a claim turns its source round; empty if both negate as often, and the same things."""
     if negations(claim) != negations(source):
         return "negation differs"
-    return "" if _negated(claim) <= _negated(source) else "another thing is negated"
+    return "" if negated(claim) <= negated(source) else "another thing is negated"
 
 
-def _negated(sentence: str) -> set[str]:
+def negated(sentence: str) -> set[str]:
     """The first content word after each negation."""
     heads = (content(sentence[m.end() :].split(";")[0].split(",")[0]) for m in _NEGATION.finditer(sentence))
     return {terms[0] for terms in heads if terms}
@@ -197,9 +194,9 @@ def voice(claim: str, source: str) -> str:
 
     Only the company's own words may speak for it, and a promise must be one there.
     """
-    if _OURSELVES.search(claim) and not _OURSELVES.search(source):
+    if OURSELVES.search(claim) and not OURSELVES.search(source):
         return "speaks for the company"
-    if _PROMISE.search(claim) and not _PROMISE.search(source):
+    if PROMISE.search(claim) and not PROMISE.search(source):
         return "a promise"
     return ""
 

@@ -29,19 +29,29 @@ MIN_SIMILARITY = 0.70
 FREER = "words that the sentence does not have"
 FARTHER = "meaning too far from the sentence"
 """Reasons that say only that these rules can't tell; any other one is a contradiction in the sentence's own words."""
+NO_CLAIM = "no claim, or nothing to compare it with"
 
 _YES_NO = re.compile(
     r"^\s*(yes|no|sure|of course|certainly|absolutely)\b(?=\s*[,.!:;–-]|\s+(?:you|the|it|we|they)\b)[\s,.!:;–-]*", re.IGNORECASE
 )
-_FIRST_PERSON = re.compile(r"\b(I|I['’](?:m|ll|ve|d)|me|my|mine|myself)\b|\bi['’](?:m|ll|ve|d)\b")
-_OPENING = re.compile(r"^\s*(please )?(note|keep in mind|be aware) that\s+", re.IGNORECASE)
-_LEANS = re.compile(r"\s*(otherwise|in (that|this) case|then|after that|before that|instead)\b", re.IGNORECASE)
-_COURTESY = re.compile(
-    r"^(hi|hello|hey|dear|thanks?|thank you|you're welcome|i hope (this|that) helps|let me know if|feel free to|"
-    r"please let (me|us) know|have a (nice|great|good)|best regards|kind regards|i'm happy to help|happy to help|"
-    r"i understand|sorry to hear)\b[^0-9€$£%]*$",
+_FIRST_PERSON = re.compile(r"\b(I(?!-\d)|I['’](?:m|ll|ve|d)|me|my|mine|myself)\b|\bi['’](?:m|ll|ve|d)\b")
+_ASIDE = re.compile(
+    r"^\s*(?:(?:just|please|do) )?(?:note|keep in mind|be aware|remember) that\s+|^\s*unfortunately,?\s+"
+    r"|^\s*i['’]m afraid,?(?: that)?\s+|,\s*i['’]m afraid\b(?:,(?=\s))?",
     re.IGNORECASE,
 )
+_LEANS = re.compile(r"\s*(otherwise|in (that|this) case|then|after that|before that|instead)\b", re.IGNORECASE)
+_COURTESY = re.compile(
+    r"^(?:hi|hello|hey|dear|thanks?|thank you|you're welcome|i hope (?:this|that) helps|let me know if|feel free to|"
+    r"please let (?:me|us) know|have a (?:nice|great|good)|best regards|kind regards|i'm happy to help|happy to help|"
+    r"i understand|sorry to hear)\b[^0-9€$£%]*$"
+    r"|^(?:i['’]m |we['’]re |i am |we are )?(?:(?:so|very|really|truly) )?sorry(?:,? (?:(?:to hear|about) (?:that|this|it)|"
+    r"that must (?:be|have been) (?:an? )?\w+|for (?:that|this|the (?:inconvenience|trouble|delay|wait))))?[.!]*$"
+    r"|^(?:i |we )?hope (?:(?:this|that) (?:helps|answers your question|puts your mind at ease)|"
+    r"(?:you['’]re|you are|it['’]s) (?:safe|well|okay|ok|nothing serious))[.!]*$",
+    re.IGNORECASE,
+)
+"""The open-ended ones are dropped from what is sent, whatever else they say; the others may say nothing else."""
 
 
 _UNKNOWING = re.compile(
@@ -95,16 +105,17 @@ def without_yes_no(sentence: str) -> str:
 
 
 def bare(sentence: str) -> str:
-    """The sentence without what says nothing by itself: a leading yes or no, "please note that"."""
-    rest = _OPENING.sub("", without_yes_no(sentence))
+    """The sentence without what says nothing by itself: a leading yes or no, "please note that", "I'm afraid"."""
+    rest = _ASIDE.sub("", without_yes_no(sentence))
     return rest[:1].upper() + rest[1:]
 
 
-def is_claim(sentence: str) -> bool:
-    """False for a question, for what the model says of itself, and for what leans on a sentence before or after it."""
-    if sentence.rstrip().endswith(":"):
+def is_claim(sentence: str, known: str = "") -> bool:
+    """False for a question, a lead-in, and for what the model says of itself. "Download my data" may be a label in `known`."""
+    if sentence.rstrip().endswith(":") or "?" in sentence:
         return False
-    return "?" not in sentence and not _FIRST_PERSON.search(sentence) and not _LEANS.match(sentence) and bool(content(sentence))
+    of_itself = (sentence[match.start() :].split()[:2] for match in _FIRST_PERSON.finditer(sentence))
+    return all(" ".join(two).strip(".,;:!)'\"") in known for two in of_itself) and bool(content(sentence))
 
 
 def check(claim: str, context: str, sentences: Sequence[str], similarities: Vectors) -> Finding:
@@ -116,9 +127,11 @@ def check(claim: str, context: str, sentences: Sequence[str], similarities: Vect
         sentences: the sentences of the passage.
         similarities: cosine similarity of the claim to each of them, float32 [n].
     """
-    claim = _OPENING.sub("", claim)
+    claim = _ASIDE.sub("", claim)
     if not sentences or not is_claim(claim):
-        return Finding(False, 0.0, 0, "no claim, or nothing to compare it with")
+        return Finding(False, 0.0, 0, NO_CLAIM)
+    if _LEANS.match(claim):
+        return Finding(False, 0.0, 0, FREER)
     shares = [share(claim, f"{sentence} {context}") for sentence in sentences]
     order = np.argsort([-(s + float(near)) for s, near in zip(shares, similarities, strict=True)], kind="stable")
     findings = [_compare(claim, context, sentences, int(at), shares[int(at)], float(similarities[int(at)])) for at in order]

@@ -16,17 +16,15 @@ from typing import Protocol
 import numpy as np
 
 from agent.grounding import claims
-from agent.grounding.agreement import leans, stands_under_its_opposite, voice, worked_example
 from agent.grounding.alignment import Alignment, align, word_rows
 from agent.grounding.features import claim_row
 from agent.grounding.forest import Forest
 from agent.grounding.passages import heading
 from agent.grounding.second_look import SecondLook
 from agent.grounding.source import Region, Source, source_of
-from agent.grounding.wholeness import added_address, added_sign
+from agent.grounding.vetoes import LEANS, forbidden, leans
 from agent.grounding.wording import read
 from agent.ports import Embedder, PairReader
-from knowledge import quantities
 from knowledge.types import Passage, Vectors
 
 WORD_FOR_WORD = 0.99
@@ -90,11 +88,12 @@ class BuiltInVerifier:
             for text, one, chance in zip(texts, aligned, chances, strict=True)
         ]
         asked = [(text, region) for text, region, one in zip(texts, regions, judged, strict=True) if one.is_open and region]
-        if self._second_look is None or not asked:
-            return judged
-        first = [one.probability for one in judged if one.is_open]
-        again = iter(self._second_look.chances(question, asked, source, contexts, first))
-        return [self._looked_again(one, next(again)) if one.is_open else one for one in judged]
+        if self._second_look is not None and asked:
+            first = [one.probability for one in judged if one.is_open]
+            again = iter(self._second_look.chances(question, asked, source, contexts, first))
+            judged = [self._looked_again(one, next(again)) if one.is_open else one for one in judged]
+        titles = [context.split(" – ")[0] for context in contexts]
+        return leaning(texts, judged, titles, bool(aligned) and _speaks_of(aligned[0]))
 
     def _looked_again(self, first: Judgement, chance: float) -> Judgement:
         supported = chance >= self._threshold
@@ -103,9 +102,12 @@ class BuiltInVerifier:
     def _judged(
         self, text: str, aligned: Alignment | None, chance: float, contexts: Sequence[str], near: "Likeness"
     ) -> Judgement:
-        if aligned is None or not claims.is_claim(text):
-            return Judgement(False, 0.0, reason="no claim, or nothing to compare it with")
+        if aligned is None:
+            return Judgement(False, 0.0, reason=claims.NO_CLAIM)
         region, source = aligned.region, aligned.source
+        everything = ". ".join((*contexts, *(sentence.text for sentence in source.sentences)))
+        if not claims.is_claim(text, everything):
+            return Judgement(False, 0.0, reason=claims.NO_CLAIM)
         context = contexts[region.passage]
         passage = [(n, s.text) for n, s in enumerate(source.sentences) if s.passage == region.passage]
         sentences = [sentence for _, sentence in passage]
@@ -113,7 +115,7 @@ class BuiltInVerifier:
         strict = claims.check(text, context, sentences, likeness)
         if strict.supported:
             return Judgement(True, max(chance, WORD_FOR_WORD), region.passage, sentences[strict.sentence])
-        if reason := forbidden(text, region, context, " ".join(sentences)):
+        if reason := forbidden(text, region, context, " ".join(sentences), everything):
             return Judgement(False, min(chance, 1 - WORD_FOR_WORD), region.passage, region.text, reason)
         supported = chance >= self._threshold
         reason = "" if supported else strict.reason
@@ -121,18 +123,51 @@ class BuiltInVerifier:
         return Judgement(supported, chance, region.passage, region.text, reason, is_open)
 
 
-def forbidden(text: str, region: Region, context: str, passage: str) -> str:
-    """What no likeness makes up for, in words; empty if there is nothing: numbers, signs, addresses, promises, opposites."""
-    known = f"{context}. {passage}"
-    if wrong := quantities.unsupported(text, known):
-        return f"number {wrong[0].value:g} is not in the passage"
-    if opposite := stands_under_its_opposite(context):
-        return f"stands under {opposite!r}"
-    if leans(text):
-        return "leans on a sentence before it"
-    if invented := worked_example(region.text, context):
-        return invented
-    return added_sign(text, known) or added_address(text, known) or voice(text, region.text)
+def leaning(
+    texts: Sequence[str], judged: Sequence[Judgement], titles: Sequence[str], of_question: bool = False
+) -> list[Judgement]:
+    """Judgements in which a sentence that begins with "it" or "this" stands no surer than the one before it.
+
+    Both must rest on one article: "it" is then most likely what that sentence was about. The first sentence of a reply may
+    lean on the question, if it is in a passage's own words or the passage speaks there of what the question names.
+
+    Args:
+        texts: the sentences, in order.
+        judged: what was found of each by itself.
+        titles: of the passages.
+        of_question: what the first sentence rests on names something of the question that the sentence does not.
+    """
+    found: list[Judgement] = []
+    for text, one in zip(texts, judged, strict=True):
+        alone = not leans(text) or (of_question and not found)
+        found.append(one if alone else _led(one, found[-1] if found else None, titles))
+    return found
+
+
+def _speaks_of(aligned: Alignment | None) -> bool:
+    """True if the first sentence of the region names something that was asked about and that the claim does not name."""
+    if aligned is None:
+        return False
+    told = {word.stem for word in aligned.claim}
+    first = aligned.source.sentences[aligned.region.first]
+    return any(word.is_fact and word.stem in aligned.question - told for word in first.words)
+
+
+def _led(one: Judgement, before: Judgement | None, titles: Sequence[str]) -> Judgement:
+    if not one.supported and not one.is_open:
+        return one
+    alone = replace(one, supported=False, probability=min(one.probability, 1 - WORD_FOR_WORD), reason=LEANS, is_open=False)
+    in_own_words = one.supported and not one.is_open
+    if before is None:
+        return one if in_own_words else alone
+    together = one.passage == before.passage or titles[one.passage] == titles[before.passage] != ""
+    if in_own_words:
+        return alone if before.supported and not together else one
+    if not together or not (before.supported or before.is_open):
+        return alone
+    supported = one.supported and before.supported
+    reason = "" if supported else one.reason or LEANS
+    return replace(one, supported=supported, probability=min(one.probability, before.probability), reason=reason)
 
 
 class Likeness:

@@ -10,8 +10,9 @@ from agent.graph.parts import unsaid
 from agent.graph.prompting import Draft
 from agent.graph.quoting import Quote, document_quotes
 from agent.graph.state import TurnContext, TurnState
-from agent.grounding.claims import Claim, is_courtesy, without_yes_no
+from agent.grounding.claims import Claim, bare, is_courtesy, without_yes_no
 from agent.grounding.verifier import Verifier
+from agent.grounding.vetoes import leans
 from agent.ports import Embedder
 from agent.types import Usage
 from knowledge.terms import words
@@ -133,9 +134,11 @@ def supported_claims(
         return (), 0
     near = embedder.embed([question, *texts])
     judged = verifier.verify(question, texts, [hits[i].passage for i in order])
-    kept = tuple(
-        Claim(text=text, hit=order[one.passage], quote=one.quote, support=one.probability)
-        for text, one, vector in zip(texts, judged, near[1:], strict=True)
-        if one.supported and float(vector @ near[0]) >= RELEVANT
-    )
-    return kept, len(texts) - len(kept)
+    kept: list[Claim] = []
+    gap = False
+    for text, one, vector in zip(texts, judged, near[1:], strict=True):
+        # What begins with "it" isn't sent without the sentence that says what it is.
+        gap = not one.supported or float(vector @ near[0]) < RELEVANT or (gap and leans(bare(text)))
+        if not gap:
+            kept.append(Claim(text=text, hit=order[one.passage], quote=one.quote, support=one.probability))
+    return tuple(kept), len(texts) - len(kept)

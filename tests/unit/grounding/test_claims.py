@@ -1,6 +1,6 @@
 import pytest
 
-from agent.grounding.claims import check, is_claim, is_courtesy, without_yes_no
+from agent.grounding.claims import bare, check, is_claim, is_courtesy, without_yes_no
 from agent.grounding.passages import passage_sentences
 from tests.fakes import HashedWordsEmbedder
 from tests.samples import passage
@@ -181,3 +181,46 @@ def test_courtesy_needs_no_source_but_a_promise_does() -> None:
     assert not is_courtesy("Thanks, we will refund you.")
     assert not is_courtesy("Hi, it costs 5 euros.")
     assert not is_courtesy("Your booking is cancelled.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm so sorry.",
+        "Sorry about that!",
+        "I hope that answers your question.",
+        "I hope you're safe.",
+        "I'm very sorry to hear this.",
+    ],
+)
+def test_words_of_sympathy_are_courtesy(text: str) -> None:
+    assert is_courtesy(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I'm sorry, pets aren't allowed.", "I hope your refund arrives.", "I'm sorry that the fee stays."],
+)
+def test_sympathy_that_says_more_is_none(text: str) -> None:
+    assert not is_courtesy(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("I'm afraid pets aren't allowed.", "Pets aren't allowed."),
+        ("Pets aren't allowed, I'm afraid.", "Pets aren't allowed."),
+        ("Unfortunately, pets aren't allowed.", "Pets aren't allowed."),
+        ("Just note that pets aren't allowed.", "Pets aren't allowed."),
+        ("No, I'm afraid: pets stay at home.", "I'm afraid: pets stay at home."),
+    ],
+)
+def test_asides_are_left_out(said: str, left: str) -> None:
+    assert bare(said) == left
+
+
+def test_a_road_and_a_label_are_not_the_model() -> None:
+    assert is_claim("Take I-90 West to the exit.")
+    assert is_claim("Choose Download my data.", "Open Privacy. Choose Download my data.")
+    assert not is_claim("Choose Download my data.")
+    assert not is_claim("I can download my data.", "Download my data")

@@ -1,6 +1,6 @@
 import pytest
 
-from knowledge.quantities import Quantity, quantities, unsupported
+from knowledge.quantities import Quantity, quantities, unfounded, unsupported
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,34 @@ def test_other_number_unit_or_bound_is_unsupported(claim: str) -> None:
 
 def test_same_numbers_in_other_spelling_are_supported() -> None:
     assert not unsupported("minimum of five days, 1200 euros", "at least 5 days and €1,200")
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("a maximum of 16 channels", "16 channels"),
+        ("up to 5 cards", "up to 5 gift cards"),
+        ("donations in excess of $75.00", "donations of more than $75"),
+        ("one that fits", "two homes"),
+        ("one click", "Select Sync now"),
+        ("one night", "per night"),
+    ],
+)
+def test_what_a_number_of_the_source_may_be_is_not_unfounded(claim: str, source: str) -> None:
+    assert unfounded(claim, source) == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("6 days", "5 days"),
+        ("5 hours", "5 days"),
+        ("5%", "€5"),
+        ("at least 5 days", "up to 5 days"),
+        ("before 18:00", "after 18:00"),
+        ("one pet", "up to 2 pets"),
+        ("one thousand euro", "one euro"),
+    ],
+)
+def test_another_value_measure_or_side_is_unfounded(claim: str, source: str) -> None:
+    assert len(unfounded(claim, source)) == 1

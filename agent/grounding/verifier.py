@@ -92,7 +92,7 @@ class BuiltInVerifier:
             first = [one.probability for one in judged if one.is_open]
             again = iter(self._second_look.chances(question, asked, source, contexts, first))
             judged = [self._looked_again(one, next(again)) if one.is_open else one for one in judged]
-        titles = [context.split(" – ")[0] for context in contexts]
+        titles = [title_of(context) for context in contexts]
         return leaning(texts, judged, titles, bool(aligned) and _speaks_of(aligned[0]))
 
     def _looked_again(self, first: Judgement, chance: float) -> Judgement:
@@ -105,22 +105,33 @@ class BuiltInVerifier:
         if aligned is None:
             return Judgement(False, 0.0, reason=claims.NO_CLAIM)
         region, source = aligned.region, aligned.source
-        everything = ". ".join((*contexts, *(sentence.text for sentence in source.sentences)))
-        if not claims.is_claim(text, everything):
-            return Judgement(False, 0.0, reason=claims.NO_CLAIM)
         context = contexts[region.passage]
+        article = whole_article(source, contexts, context)
+        if not claims.is_claim(text, article):
+            return Judgement(False, 0.0, reason=claims.NO_CLAIM)
         passage = [(n, s.text) for n, s in enumerate(source.sentences) if s.passage == region.passage]
         sentences = [sentence for _, sentence in passage]
         likeness = near.within(text, region, passage)
         strict = claims.check(text, context, sentences, likeness)
         if strict.supported:
             return Judgement(True, max(chance, WORD_FOR_WORD), region.passage, sentences[strict.sentence])
-        if reason := forbidden(text, region, context, " ".join(sentences), everything):
+        if reason := forbidden(text, region, context, " ".join(sentences), article):
             return Judgement(False, min(chance, 1 - WORD_FOR_WORD), region.passage, region.text, reason)
         supported = chance >= self._threshold
         reason = "" if supported else strict.reason
         is_open = supported or strict.reason in (claims.FREER, claims.FARTHER)
         return Judgement(supported, chance, region.passage, region.text, reason, is_open)
+
+
+def title_of(context: str) -> str:
+    """The title in front of a passage's headings."""
+    return context.split(" – ")[0]
+
+
+def whole_article(source: Source, contexts: Sequence[str], context: str) -> str:
+    """The text of all given passages of one article, with their headings."""
+    own = [place for place, other in enumerate(contexts) if title_of(other) == title_of(context)]
+    return ". ".join((*(contexts[n] for n in own), *(s.text for s in source.sentences if s.passage in own)))
 
 
 def leaning(

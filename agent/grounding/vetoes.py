@@ -32,7 +32,7 @@ _SENTENCE = re.compile(
 _PLEDGE = re.compile(r"\b(promise|guarantee)", re.IGNORECASE)
 
 
-def forbidden(claim: str, region: Region, context: str, passage: str, everything: str) -> str:
+def forbidden(claim: str, region: Region, context: str, passage: str, article: str) -> str:
     """The first thing that forbids a claim, in words; empty if there is none.
 
     Args:
@@ -40,16 +40,16 @@ def forbidden(claim: str, region: Region, context: str, passage: str, everything
         region: the sentences that it most likely rests on.
         context: title and headings above them.
         passage: all sentences of that passage.
-        everything: all passages with their headings.
+        article: all passages of its article that are given, with their headings.
     """
-    if wrong := quantities.unfounded(claim, everything):
-        return f"number {wrong[0].value:g} is not in the passages"
+    if wrong := quantities.unfounded(claim, article):
+        return f"number {wrong[0].value:g} is not in the article"
     if opposite := _under_its_opposite(claim, region, context):
         return f"stands under {opposite!r}"
     if invented := worked_example(region.text, context):
         return invented
     known = f"{context}. {passage}"
-    return added_sign(claim, known) or added_address(claim, known) or _voice(claim, region, everything)
+    return added_sign(claim, known) or added_address(claim, known) or _voice(claim, region, article)
 
 
 def leans(claim: str) -> bool:
@@ -72,15 +72,15 @@ def _under_its_opposite(claim: str, region: Region, context: str) -> str:
     return ""
 
 
-def _voice(claim: str, region: Region, everything: str) -> str:
+def _voice(claim: str, region: Region, article: str) -> str:
     """A promise, or words in the company's name, that the passages have not.
 
     What they say that we do, or that is done and not by whom, the claim may say that we do or will do.
     """
-    done = {stem(match[1].lower()) for match in _WE_DO.finditer(everything)}
+    done = {stem(match[1].lower()) for match in _WE_DO.finditer(article)}
     told = {stem(match[1].lower()) for match in _WE_DO.finditer(claim)}
     new = {verb for verb in told - done if verb not in _passive(region)}
-    speaks = new or (_WE_TOO.search(claim) and not OURSELVES.search(everything))
+    speaks = new or (_WE_TOO.search(claim) and not OURSELVES.search(article))
     if speaks and OURSELVES.search(claim) and not OURSELVES.search(region.text):
         return "speaks for the company"
     if PROMISE.search(claim) and not PROMISE.search(region.text) and (new or not told or _PLEDGE.search(claim)):

@@ -57,6 +57,13 @@ def test_a_number_may_stand_in_another_passage() -> None:
     assert reason("The fee comes back within 48 hours.", HOST, elsewhere="Refunds take 48 hours.") == ""
 
 
+def test_but_not_in_another_article() -> None:
+    refunds, other = passage("refunds", HOST), passage("deposits", "A deposit is held for 48 hours.", "Deposits")
+    claim = "Hosts refund the cleaning fee to you within 48 hours."
+    (found,) = BuiltInVerifier(HashedWordsEmbedder(), 0.0).verify("", [claim], [refunds, other])
+    assert "number 48" in found.reason
+
+
 @pytest.mark.parametrize(
     ("claim", "text", "context"),
     [

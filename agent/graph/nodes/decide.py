@@ -53,7 +53,7 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
         reason = "questions like this go to a person" if topic.dial.kind is Send.PERSON else "not sure enough to answer"
         return _handoff(state, context, "handoff", reason, topic=topic)
     drafted = topic.dial.kind is Send.DRAFT or (not sure and topic.unsure is Unsure.DRAFT)
-    reason = "supported by the cited passages"
+    reason = "supported by the cited passages" if sure else "the closest that was found: true, and perhaps not the answer"
     if drafted:
         sends = topic.dial.kind is Send.AUTO
         reason = "not sure enough to send: a person decides" if sends else "a person approves answers first"

@@ -72,6 +72,7 @@ def test_an_answer_as_sure_as_its_dial_asks_for_is_told_plainly(tmp_path: Path) 
     outcome = decided(policies(tmp_path, f"otherwise: {{{AT_1}}}"), 0.995)
     assert (outcome.decision, outcome.answer) == (Decision.ANSWER, f"{FACT} [1]")
     assert outcome.confidence == pytest.approx(0.995)
+    assert outcome.reason == "supported by the cited passages"
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,7 @@ def test_a_less_sure_one_goes_where_the_topic_says(tmp_path: Path, unsure: str, 
     assert outcome.decision is decision
     assert (engine.text("closest", "en") in outcome.answer) is (unsure != "person")
     assert (outcome.summary is not None) is (unsure == "person")
+    assert "supported" not in outcome.reason
 
 
 def test_a_draft_is_what_becomes_of_an_unsure_answer_if_nothing_is_said(tmp_path: Path) -> None:

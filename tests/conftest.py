@@ -3,8 +3,11 @@
 The environment is that of our processes, before any library is imported.
 """
 
+import json
 import logging
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -45,3 +48,16 @@ def redis_url(redis_server: RedisServer) -> str:
     """An empty database."""
     redis_server.flush()
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def llama() -> Iterator[str]:
+    """The address of the packaged model on one thread, one for the whole session."""
+    command = (sys.executable, "-m", "agent.adapters.local_model", "--profile", "smollm2", "--threads", "1")
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0

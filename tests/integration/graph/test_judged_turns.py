@@ -1,9 +1,6 @@
 """Whole turns with a judge behind a real HTTP client: one more call at most, and nothing on its word alone."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import copytree
@@ -187,18 +184,6 @@ async def test_no_topic_that_lists_it_no_call(policies: PolicyEngine, embedder) 
     outcome = await turn(server, policies, embedder, (message("1", text="Where do I find towels and linen?"),))
     assert server.judged == 0
     assert outcome.usage.llm_calls == 1
-
-
-@pytest.fixture(scope="module")
-def llama() -> Iterator[str]:
-    command = (sys.executable, "-m", "agent.adapters.local_model", "--profile", "smollm2", "--threads", "1")
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout
-            yield json.loads(process.stdout.readline())["url"]
-        finally:
-            process.terminate()
-        assert process.wait(30) == 0
 
 
 async def test_a_real_weak_model_as_the_judge_is_asked_once_and_can_not_lift_what_is_forbidden(

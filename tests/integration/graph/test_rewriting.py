@@ -1,9 +1,5 @@
 """A follow-up put as one question by a real model on a real llama.cpp server, and searched with in a real knowledge base."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,18 +24,6 @@ TALK = (
     message("3", text="and the other one, for three of them?"),
 )
 RESULTS = ("used", "unused", "ignored", "failed")
-
-
-@pytest.fixture(scope="module")
-def llama() -> Iterator[str]:
-    command = (sys.executable, "-m", "agent.adapters.local_model", "--profile", "smollm2", "--threads", "1")
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout
-            yield json.loads(process.stdout.readline())["url"]
-        finally:
-            process.terminate()
-        assert process.wait(30) == 0
 
 
 def asked() -> float:

@@ -128,7 +128,7 @@ def search(
     json: Json = False,
 ) -> None:
     """Retrieval alone: the passages that a question finds."""
-    from agent.wiring import parts
+    from agent.wiring import shelf
 
     if not query.strip():
         raise typer.BadParameter("the query is empty")
@@ -136,8 +136,8 @@ def search(
     if not all(one.strip() for one in languages):
         raise typer.BadParameter("the language is empty", param_hint="--language")
     settings = _settings()
-    parts.guard_egress(settings)
-    knowledge = parts.build_knowledge(settings)
+    shelf.guard_egress(settings)
+    knowledge = shelf.build_knowledge(settings)
     audiences = frozenset(Audience) if internal else frozenset({Audience.PUBLIC})
     try:
         found = knowledge.search(Query(query, audiences, k, languages=languages))

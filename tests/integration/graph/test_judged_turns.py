@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from shutil import copytree
 
 import pytest
@@ -18,7 +17,6 @@ from agent.model_profiles import ModelProfile, load_profile
 from agent.ports import ChatModel
 from agent.turns import think
 from agent.types import Author, Outcome, RunId, Usage
-from knowledge.embed import SentenceTransformerEmbedder
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from policies.types import Facts, Verifier
@@ -53,13 +51,8 @@ TALK = (
 
 
 @pytest.fixture(scope="module")
-def embedder() -> SentenceTransformerEmbedder:
-    return SentenceTransformerEmbedder(threads=1)
-
-
-@pytest.fixture
-def policies(tmp_path: Path) -> PolicyEngine:
-    folder = copytree(default_folder(), tmp_path / "policies")
+def policies(tmp_path_factory: pytest.TempPathFactory) -> PolicyEngine:
+    folder = copytree(default_folder(), tmp_path_factory.mktemp("pack") / "policies")
     topic = (
         "{id: cars, about: x, articles: [garage], dial: {auto: at most 14% wrong}, unsure: closest, verifiers: [built_in, judge]}"
     )

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from agent.cli import show
 from agent.errors import AgentError
-from knowledge.evaluation.run import Figures
 
 if TYPE_CHECKING:
     from agent.evaluation.grounding import Checked
     from agent.evaluation.grounding import Figures as GroundingFigures
+    from knowledge.evaluation.run import Figures
 
 app = typer.Typer(help="Measure on a data set.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -188,7 +188,7 @@ def put(path: Path, page: str) -> None:
         raise AgentError(f"the report can't be written to {path}: {error.strerror}; name another file") from error
 
 
-def _show(figures: Figures, page: Path | None) -> None:
+def _show(figures: "Figures", page: Path | None) -> None:
     table = Table("nDCG@10", "recall@5", "recall@20", "recall@50", "MRR@10", "p50", "p95", box=None, pad_edge=False)
     quality = (figures.ndcg_10, figures.recall_5, figures.recall_20, figures.recall_50, figures.mrr)
     table.add_row(*(f"{value:.3f}" for value in quality), *(f"{ms:.0f} ms" for ms in (figures.p50_ms, figures.p95_ms)))

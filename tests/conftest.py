@@ -1,17 +1,28 @@
-"""Servers that several kinds of tests use, and logging as each test found it.
+"""Servers, models and the ingested samples that several kinds of tests use, and logging as each test found it.
 
 The environment is that of our processes, before any library is imported.
 """
 
+import json
 import logging
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 
 from agent.privacy.environment import lock_down
 from tests.servers import RedisServer, valkey
+
+if TYPE_CHECKING:
+    from knowledge.embed import SentenceTransformerEmbedder
+
+KEPT = ("chroma", "lexical")
 
 lock_down()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -45,3 +56,46 @@ def redis_url(redis_server: RedisServer) -> str:
     """An empty database."""
     redis_server.flush()
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def embedder() -> "SentenceTransformerEmbedder":
+    """The packaged encoder, one for the whole session; it loads at first use."""
+    from knowledge.embed import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(threads=1)
+
+
+@pytest.fixture(scope="session")
+def knowledge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder that holds nothing but the sample help centre. Copy it.
+
+    It is kept from one session to the next, as pytest's cache: ingesting again changes only what has changed.
+    """
+    from tests.e2e.product import run
+
+    cache = getattr(request.config, "cache", None)
+    folder = cache.mkdir("e2e-knowledge") if cache else tmp_path_factory.mktemp("knowledge")
+    ingested = run(folder, "ingest", "--samples", timeout_s=600)
+    if ingested.returncode != 0:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        ingested = run(folder, "ingest", "--samples", timeout_s=600)
+    assert ingested.returncode == 0, ingested.stderr
+    for left in folder.iterdir():
+        if left.name not in KEPT and left.is_dir():
+            shutil.rmtree(left)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def llama() -> Iterator[str]:
+    """The address of the packaged model on one thread, one for the whole session."""
+    command = (sys.executable, "-m", "agent.adapters.local_model", "--profile", "smollm2", "--threads", "1")
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0

@@ -128,16 +128,16 @@ def search(
     json: Json = False,
 ) -> None:
     """Retrieval alone: the passages that a question finds."""
-    from agent.wiring import parts
-
     if not query.strip():
         raise typer.BadParameter("the query is empty")
     languages = frozenset(language or ())
     if not all(one.strip() for one in languages):
         raise typer.BadParameter("the language is empty", param_hint="--language")
     settings = _settings()
-    parts.guard_egress(settings)
-    knowledge = parts.build_knowledge(settings)
+    from agent.wiring import shelf
+
+    shelf.guard_egress(settings)
+    knowledge = shelf.build_knowledge(settings)
     audiences = frozenset(Audience) if internal else frozenset({Audience.PUBLIC})
     try:
         found = knowledge.search(Query(query, audiences, k, languages=languages))
@@ -163,13 +163,12 @@ def ask(
     json: Json = False,
 ) -> None:
     """One turn through the whole graph, as an anonymous customer. Needs no running services."""
-    from agent.surface import answer_body
-    from agent.wiring.asking import open_answerer
-    from agent.wiring.asking import question as one_message
-
     if not question.strip():
         raise typer.BadParameter("the question is empty")
     settings = _settings("WARNING")
+    from agent.surface import answer_body
+    from agent.wiring.asking import open_answerer
+    from agent.wiring.asking import question as one_message
 
     async def run() -> None:
         async with open_answerer(settings) as answer:
@@ -222,9 +221,10 @@ def replay(
 @reports_errors
 def doctor(json: Json = False) -> None:
     """Check every dependency and say what to do; show what may be reached, and what was refused."""
+    settings = _settings("ERROR")
     from agent.cli.doctor import examine, show_findings
 
-    report = asyncio.run(examine(_settings("ERROR")))
+    report = asyncio.run(examine(settings))
     show.as_json(report) if json else show_findings(report)
     if not report["ok"]:
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ from typing import Any
 from agent.cli import show
 from agent.errors import AgentError
 from agent.settings import Settings
-from agent.wiring import parts, probes
+from agent.wiring import probes, rules, shelf
 from agent.wiring.verifiers import entailment_model
 from knowledge.errors import KnowledgeError
 from policies.errors import PolicyError
@@ -21,7 +21,7 @@ Check = Callable[[Settings], Awaitable[str]]
 
 async def examine(settings: Settings) -> dict[str, Any]:
     """Every check with its result: `{"ok", "checks": [{"name", "ok", "detail"}], "egress": {"allowed", "refused"}}`."""
-    guard = parts.guard_egress(settings, parts.model_url(settings))
+    guard = shelf.guard_egress(settings, shelf.model_url(settings))
     checks: dict[str, Check] = {
         "data folder": _data_folder,
         "policies": _policies,
@@ -69,12 +69,12 @@ async def _data_folder(settings: Settings) -> str:
 
 
 async def _policies(settings: Settings) -> str:
-    stamp = parts.build_policies(settings).stamp
+    stamp = rules.build_policies(settings).stamp
     return f"version {stamp.version}, sha256 {stamp.sha256[:12]}, from {settings.policy_dir or 'the pack that ships'}"
 
 
 async def _knowledge(settings: Settings) -> str:
-    knowledge = parts.build_knowledge(settings)
+    knowledge = shelf.build_knowledge(settings)
     try:
         await asyncio.to_thread(knowledge.check)
         counts = await asyncio.to_thread(knowledge.counts)
@@ -87,7 +87,7 @@ async def _knowledge(settings: Settings) -> str:
 
 
 async def _reranker(settings: Settings) -> str:
-    knowledge = parts.build_knowledge(settings)
+    knowledge = shelf.build_knowledge(settings)
     try:
         name = knowledge.reranker_state.name
         if not name:
@@ -99,7 +99,7 @@ async def _reranker(settings: Settings) -> str:
 
 
 async def _verifiers(settings: Settings) -> str:
-    asked = parts.build_policies(settings).verifiers
+    asked = rules.build_policies(settings).verifiers
     told = f"topics.yaml asks for {', '.join(one for one in Verifier if one in asked)}"
     model = entailment_model(settings)
     if model is None:
@@ -117,7 +117,7 @@ async def _helpdesks(settings: Settings) -> str:
 
 def _refusals(settings: Settings) -> list[dict[str, Any]]:
     try:
-        lines = parts.refusals_path(settings).read_text(encoding="utf-8").splitlines()
+        lines = shelf.refusals_path(settings).read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines[-LAST_REFUSALS:]]
     except (OSError, ValueError):
         return []

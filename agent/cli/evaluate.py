@@ -11,11 +11,11 @@ from rich.table import Table
 
 from agent.cli import show
 from agent.errors import AgentError
-from knowledge.evaluation.run import Figures
 
 if TYPE_CHECKING:
     from agent.evaluation.grounding import Checked
     from agent.evaluation.grounding import Figures as GroundingFigures
+    from knowledge.evaluation.run import Figures
 
 app = typer.Typer(help="Measure on a data set.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -93,13 +93,13 @@ def _grounding(file: Path, page: Path | None, json: bool) -> None:
     from agent.cli.commands import _settings
     from agent.evaluation import grounding as evaluation
     from agent.evaluation.page import render_grounding
-    from agent.wiring import parts
+    from agent.wiring import parts, shelf
 
     check_place(page)
     cases = evaluation.load(file)
     settings = _settings()
-    parts.guard_egress(settings)
-    knowledge = parts.build_knowledge(settings)
+    shelf.guard_egress(settings)
+    knowledge = shelf.build_knowledge(settings)
     try:
         with show.progress("checking") as step:
             checked = list(evaluation.check(parts.built_in_verifier(knowledge, settings.second_look), cases, step))
@@ -137,7 +137,7 @@ def _show_grounding(file: Path, figures: "GroundingFigures", page: Path | None) 
 
 def _retrieval(folder: Path, page: Path | None, data: Path | None, most: int | None, json: bool) -> None:
     from agent.cli.commands import _settings
-    from agent.wiring import parts
+    from agent.wiring import shelf
     from knowledge.evaluation import run
     from knowledge.evaluation.page import render
     from knowledge.measure import load_dataset
@@ -148,11 +148,11 @@ def _retrieval(folder: Path, page: Path | None, data: Path | None, most: int | N
     if not asked:
         raise AgentError(f"{folder}: no query has a relevant document, so there is nothing to measure; see qrels.tsv")
     settings = _settings()
-    parts.guard_egress(settings)
+    shelf.guard_egress(settings)
     with ExitStack() as stack:
         home = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="innkeeper-eval-")))
         # Embedded whatever the settings say: the company's own index is not for trying things.
-        knowledge = parts.build_knowledge(settings.model_copy(update={"data_dir": home / dataset.name, "chroma_url": None}))
+        knowledge = shelf.build_knowledge(settings.model_copy(update={"data_dir": home / dataset.name, "chroma_url": None}))
         stack.callback(knowledge.close)
         knowledge.check_reranker()
         with show.progress("ingesting") as step:
@@ -188,7 +188,7 @@ def put(path: Path, page: str) -> None:
         raise AgentError(f"the report can't be written to {path}: {error.strerror}; name another file") from error
 
 
-def _show(figures: Figures, page: Path | None) -> None:
+def _show(figures: "Figures", page: Path | None) -> None:
     table = Table("nDCG@10", "recall@5", "recall@20", "recall@50", "MRR@10", "p50", "p95", box=None, pad_edge=False)
     quality = (figures.ndcg_10, figures.recall_5, figures.recall_20, figures.recall_50, figures.mrr)
     table.add_row(*(f"{value:.3f}" for value in quality), *(f"{ms:.0f} ms" for ms in (figures.p50_ms, figures.p95_ms)))

@@ -10,7 +10,7 @@ import httpx
 from agent.cli import show
 from agent.errors import ServiceFailed
 from agent.settings import Settings
-from agent.wiring import parts
+from agent.wiring import shelf
 from agent.wiring.up import House, check_folder, run_house
 from knowledge.sync import SyncOptions
 
@@ -45,8 +45,8 @@ def _fill(settings: Settings, demo: bool) -> None:
     """The sample help centre for the demo; a word about an empty knowledge base otherwise."""
     from agent.cli.commands import sample_folder
 
-    parts.guard_egress(settings)
-    knowledge = parts.build_knowledge(settings)
+    shelf.guard_egress(settings)
+    knowledge = shelf.build_knowledge(settings)
     try:
         if demo:
             show.err.print("· ingesting the sample help centre (takes a minute the first time)")

@@ -8,7 +8,7 @@ import typer
 
 from agent.cli import show
 from agent.settings import Settings
-from agent.wiring import parts
+from agent.wiring import shelf
 from knowledge.base import KnowledgeBase
 from knowledge.sources.kinds import BaseSource, WebsiteSource
 from knowledge.sources.listing import EXAMPLE
@@ -57,9 +57,9 @@ def run(settings: Settings, request: Request) -> None:
         sources = tuple(_website(word, request.audience) for word in request.given if "://" in word)
     else:
         sources = _listed(settings, request)
-    guard = parts.guard_egress(settings)
+    guard = shelf.guard_egress(settings)
     guard.allow(*(url for source in sources for url in source.reaches))
-    knowledge = parts.build_knowledge(settings)
+    knowledge = shelf.build_knowledge(settings)
     try:
         with show.progress("ingesting") as step:
             report = _sync(knowledge, sources, request, SyncOptions(step, request.allow_mass_removal, rebuild=request.rebuild))
@@ -94,7 +94,7 @@ def _sync(knowledge: KnowledgeBase, sources: tuple[BaseSource, ...], request: Re
 
 def _listed(settings: Settings, request: Request) -> tuple[BaseSource, ...]:
     """The sources of the list that are asked for; none to forget one."""
-    path = parts.sources_path(settings)
+    path = shelf.sources_path(settings)
     if settings.sources is None and not path.exists():
         if request.forget is not None:
             return ()

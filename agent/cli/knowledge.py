@@ -36,12 +36,12 @@ def health(
 
 def _health(page: Path | None, stale_days: int, unused_days: int, json: bool) -> None:
     from agent.cli.commands import _settings
-    from agent.wiring import parts
+    from agent.wiring import shelf
     from knowledge.health.run import Limits, examine
 
     settings = _settings()
-    parts.guard_egress(settings)
-    knowledge = parts.build_knowledge(settings)
+    shelf.guard_egress(settings)
+    knowledge = shelf.build_knowledge(settings)
     try:
         with show.progress("looking at the knowledge base") as step:
             found = examine(knowledge, Limits(stale_days, unused_days), on_progress=step)

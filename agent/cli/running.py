@@ -16,6 +16,7 @@ from agent.errors import AgentError
 from agent.evaluation.answers import Figures, figures
 from agent.evaluation.asking import MOST_FAILURES, Question, ask
 from agent.evaluation.changes import Comparison, compare
+from agent.evaluation.code import code_fingerprint
 from agent.evaluation.dials import TopicFigures, topic_figures
 from agent.evaluation.records import Record
 from agent.evaluation.runs import Header, RunFile, pick
@@ -144,6 +145,7 @@ def header_of(rehearsal: Rehearsal, kind: str, cases: str) -> Header:
     return Header(
         kind=kind,
         innkeeper=version("innkeeper"),
+        code=code_fingerprint()[:12],
         model=rehearsal.model,
         profile=f"{profile.name} {hashlib.sha256(profile.model_dump_json().encode()).hexdigest()[:12]}",
         policy=f"{stamp.version} {stamp.sha256[:12]}",

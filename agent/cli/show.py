@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -12,8 +13,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from agent.surface import AnswerBody
-from knowledge.sources.kinds import BaseSource
 from knowledge.types import Hit, SourceResult, SyncReport
+
+if TYPE_CHECKING:
+    from knowledge.sources.kinds import BaseSource
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -69,7 +72,7 @@ def sync_report(report: SyncReport) -> None:
         err.print(f"{failure.source}: {failure.reason}", markup=False)
 
 
-def source_results(results: Iterable[SourceResult], sources: Sequence[BaseSource]) -> None:
+def source_results(results: Iterable[SourceResult], sources: "Sequence[BaseSource]") -> None:
     """A row for each source of the list, and for what was removed because it isn't listed any more."""
     listed = {source.name: source for source in sources}
     # Names and addresses break into lines rather than end in dots: two sources may begin alike.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from agent.evaluation.answers import figures, slowest_first, worst_first
 from agent.evaluation.changes import compare
@@ -13,6 +13,7 @@ from agent.evaluation.plots import reliability_plot, risk_plot
 from agent.evaluation.records import Record, missing_facts
 from agent.evaluation.runs import Header, pick
 from agent.evaluation.words import compared, is_judged, percent, seconds
+from knowledge.pages import page_environment
 
 SHOWN = 40
 SLOWEST = 10
@@ -74,13 +75,7 @@ def render_answers(
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("agent.evaluation", ""),
-        autoescape=True,  # questions, replies and passages are other people's text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("agent.evaluation")
     environment.filters["percent"] = percent
     environment.filters["seconds"] = seconds
     environment.filters["lacking"] = _lacking

@@ -22,6 +22,7 @@ FORMAT = 1
 WORDS = {
     "kind": "the command",
     "innkeeper": "the version of Innkeeper",
+    "code": "Innkeeper's code",
     "model": "the model",
     "profile": "the model profile",
     "policy": "the policy",
@@ -38,6 +39,7 @@ class Header(BaseModel):
     Attributes:
         kind: `answers` or `replay`.
         innkeeper: version.
+        code: fingerprint of the code; `unknown` in a run of before it was noted.
         model: the name that the model server knows it by.
         profile: fingerprint of the model profile, after its name.
         policy: version and SHA-256 of the policy folder.
@@ -58,6 +60,7 @@ class Header(BaseModel):
     parts: str
     cases: str
     began: str
+    code: str = "unknown"
     format: int = FORMAT
 
     def differences(self, other: "Header") -> list[str]:

@@ -17,7 +17,7 @@ from agent.ports import Answerer
 from agent.settings import Settings
 from agent.turns import think, walk
 from agent.types import Author, Message, MessageId, Outcome, RunId
-from agent.wiring import parts
+from agent.wiring import parts, rules, shelf
 from agent.wiring.verifiers import second_verifiers
 from knowledge.base import KnowledgeBase
 from policies.engine import PolicyEngine
@@ -89,9 +89,9 @@ async def open_rehearsal(settings: Settings) -> AsyncIterator[Rehearsal]:
 
 @asynccontextmanager
 async def _open(settings: Settings, *, counts_searches: bool = True) -> AsyncIterator[tuple[TurnContext, KnowledgeBase]]:
-    profile = parts.pick_profile(settings)
-    policies = parts.build_policies(settings)
-    knowledge = parts.build_knowledge(settings, counts_searches=counts_searches)
+    profile = rules.pick_profile(settings)
+    policies = rules.build_policies(settings)
+    knowledge = shelf.build_knowledge(settings, counts_searches=counts_searches)
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
         if not any(knowledge.counts().values()):
@@ -99,10 +99,10 @@ async def _open(settings: Settings, *, counts_searches: bool = True) -> AsyncIte
                 f"the knowledge base in {settings.data_dir} is empty. Fill it first: `innkeeper ingest PATH`, "
                 "or `innkeeper ingest --samples` for the sample help centre."
             )
-        base_url = parts.model_url(settings)
+        base_url = shelf.model_url(settings)
         if base_url is None:
             base_url = await stack.enter_async_context(_model(profile))
-        parts.guard_egress(settings, base_url)
+        shelf.guard_egress(settings, base_url)
         chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
         second = second_verifiers(settings, profile, policies, chat)
         yield parts.build_context(chat, profile, knowledge, policies, second, second_look=settings.second_look), knowledge

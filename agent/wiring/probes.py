@@ -3,13 +3,13 @@
 from agent.adapters.redis_store import is_ready, redis_client
 from agent.errors import ModelUnavailable, QueueUnavailable
 from agent.settings import Settings
-from agent.wiring import parts
+from agent.wiring import rules, shelf
 
 
 async def redis(settings: Settings) -> str:
     """Raises `QueueUnavailable`, or `ServiceFailed` if there is none."""
-    url = parts.redis_url(settings)
-    parts.guard_egress(settings, url)
+    url = shelf.redis_url(settings)
+    shelf.guard_egress(settings, url)
     place = url.rpartition("@")[2].removeprefix("redis://")
     async with redis_client(url) as client:
         if not await is_ready(client):
@@ -21,10 +21,12 @@ async def redis(settings: Settings) -> str:
 
 async def model(settings: Settings) -> str:
     """Raises `ModelUnavailable`."""
-    profile = parts.pick_profile(settings)
-    url = parts.model_url(settings)
+    profile = rules.pick_profile(settings)
+    url = shelf.model_url(settings)
     if url is None:
         return f"profile {profile.name}; no server runs: `innkeeper up` or `ask` start the packaged one"
+    from agent.wiring import parts  # takes long to import, and where no server runs it isn't needed
+
     async with parts.open_chat(settings, profile, url) as chat:
         if not await chat.is_ready():
             raise ModelUnavailable(f"the model server at {url} does not answer; check it, and INNKEEPER_LLM_BASE_URL")

@@ -17,7 +17,7 @@ from agent.graph.build import build_graph
 from agent.settings import Settings
 from agent.turns import Turns, think
 from agent.types import ConversationId, Message, Outcome, RunId
-from agent.wiring import parts
+from agent.wiring import parts, rules, shelf
 from agent.wiring.http import serve_app
 from agent.wiring.refresh import SourceRefresher
 from agent.wiring.verifiers import second_verifiers
@@ -68,16 +68,16 @@ async def work(settings: Settings) -> None:
 @asynccontextmanager
 async def assemble(settings: Settings) -> AsyncIterator[Process]:
     """Build every part, and close them in reverse."""
-    profile = parts.pick_profile(settings)
-    policies = parts.build_policies(settings)
-    base_url = parts.model_url(settings)
+    profile = rules.pick_profile(settings)
+    policies = rules.build_policies(settings)
+    base_url = shelf.model_url(settings)
     if base_url is None:
         raise SettingsInvalid(
             "there is no model server: set INNKEEPER_LLM_BASE_URL (e.g. http://vllm:8000/v1), or start `innkeeper up`."
         )
-    redis_url = parts.redis_url(settings)
-    guard = parts.guard_egress(settings, base_url, redis_url)
-    knowledge = parts.build_knowledge(settings)
+    redis_url = shelf.redis_url(settings)
+    guard = shelf.guard_egress(settings, base_url, redis_url)
+    knowledge = shelf.build_knowledge(settings)
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
         chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
@@ -124,5 +124,5 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
         deps = ApiDeps(settings, conversations, queue, answer, turns, checks)
-        refresher = SourceRefresher(knowledge, parts.sources_path(settings), guard.allow)
+        refresher = SourceRefresher(knowledge, shelf.sources_path(settings), guard.allow)
         yield Process(settings, turns, conversations, RedisOutbox(redis), queue, deps, refresher)

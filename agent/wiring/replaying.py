@@ -6,7 +6,7 @@ from agent.adapters.redis_store import redis_client
 from agent.adapters.tickets import recorded_turns
 from agent.ports import RecordedTurn
 from agent.settings import Settings
-from agent.wiring import parts
+from agent.wiring import shelf
 
 
 async def turns_since(settings: Settings, since: dt.datetime | None) -> list[RecordedTurn]:
@@ -16,8 +16,8 @@ async def turns_since(settings: Settings, since: dt.datetime | None) -> list[Rec
         ServiceFailed: no Redis is configured, and no `innkeeper up` runs.
         QueueUnavailable: Redis can't be reached.
     """
-    url = parts.redis_url(settings)
-    parts.guard_egress(settings, url)
+    url = shelf.redis_url(settings)
+    shelf.guard_egress(settings, url)
     async with redis_client(url) as client:
         found = [turn async for turn in recorded_turns(client) if since is None or _at(turn) >= since]
     return sorted(found, key=lambda turn: (turn.at, turn.run_id))

@@ -6,7 +6,7 @@ from agent.adapters.redis_store import redis_client
 from agent.adapters.shadow import RedisShadowRecords
 from agent.ports import ShadowRecord
 from agent.settings import Settings
-from agent.wiring import parts
+from agent.wiring import shelf
 
 
 async def shadow_records(settings: Settings) -> AsyncIterator[ShadowRecord]:
@@ -16,8 +16,8 @@ async def shadow_records(settings: Settings) -> AsyncIterator[ShadowRecord]:
         ServiceFailed: no Redis is configured, and no `innkeeper up` runs.
         QueueUnavailable: Redis can't be reached.
     """
-    url = parts.redis_url(settings)
-    parts.guard_egress(settings, url)
+    url = shelf.redis_url(settings)
+    shelf.guard_egress(settings, url)
     async with redis_client(url) as client:
         async for record in RedisShadowRecords(client).all():
             yield record

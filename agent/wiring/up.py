@@ -18,7 +18,7 @@ from agent.adapters.supervisor import Service, Supervisor, check_folder, write_p
 from agent.errors import ServiceFailed
 from agent.model_profiles import ModelProfile
 from agent.settings import Settings
-from agent.wiring import parts
+from agent.wiring import rules
 from agent.wiring.http import listen
 
 __all__ = ["House", "check_folder", "demo_secret", "new_secret", "run_house"]
@@ -52,8 +52,8 @@ async def run_house(settings: Settings, *, demo: bool, say: Callable[[str], None
     Raises:
         ServiceFailed: something did not start; the message ends with its log.
     """
-    profile = parts.pick_profile(settings)
-    parts.build_policies(settings)  # a bad policy stops here, not in a child's log
+    profile = rules.pick_profile(settings)
+    rules.build_policies(settings)  # a bad policy stops here, not in a child's log
     async with AsyncExitStack() as stack:
         # Held from here to the end, so that no other program gets in between, and a service that is started again
         # finds the connections that came meanwhile.

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from knowledge.evaluation.run import CUTOFFS, Answered, Figures
 from knowledge.measure import Dataset
+from knowledge.pages import page_environment
 
 WORST = 25
 BARS = 10
@@ -13,13 +12,7 @@ BARS = 10
 
 def render(figures: Figures, answered: Sequence[Answered], dataset: Dataset) -> str:
     """The page: figures, plots, and the queries that found the least, with what they found and what they should have."""
-    environment = Environment(
-        loader=PackageLoader("knowledge.evaluation", ""),
-        autoescape=True,  # queries and titles are other people's text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("knowledge.evaluation")
     titles = {row.doc_id: row.title or row.text[:80] for row in dataset.documents}
     worst = sorted(answered, key=lambda one: (one.ndcg_10, one.reciprocal_rank, one.query_id))[:WORST]
     recalls = [(k, sum(one.recall[place] for one in answered) / len(answered)) for place, k in enumerate(CUTOFFS)]

@@ -4,24 +4,17 @@ import re
 from datetime import datetime
 from difflib import SequenceMatcher
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from knowledge.health.report import HEADINGS, Finding, HealthReport, Kind, Place, Severity, plural
+from knowledge.pages import page_environment
 
 _WORDS = re.compile(r"[^\s]*[\w%]+|\W")
 
 
 def render(report: HealthReport) -> str:
     """The page. It asks for nothing from anywhere, and says so to the browser by its content security policy."""
-    # autoescape=True: titles and quotes are other people's text.
-    environment = Environment(
-        loader=PackageLoader("knowledge.health", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("knowledge.health")
     environment.filters["link"] = link
     environment.filters["quotes"] = quotes
     environment.filters["plural"] = plural

@@ -37,7 +37,7 @@ from agent.graph.state import TurnContext, TurnState
 from agent.grounding.claims import Claim, is_courtesy
 from agent.privacy.environment import lock_down
 from agent.settings import Settings
-from agent.wiring import parts
+from agent.wiring import parts, rules, shelf
 from knowledge.types import Audience, Hit, Query
 from tests.bench.report_samples import SAMPLES, messages
 
@@ -126,14 +126,14 @@ async def draft_of(context: TurnContext, question: dict[str, Any], half: str, di
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[TurnContext]:
     """What the nodes work with, over the sample help centre and the packaged model."""
-    profile = parts.pick_profile(settings)
-    knowledge = parts.build_knowledge(settings)
+    profile = rules.pick_profile(settings)
+    knowledge = shelf.build_knowledge(settings)
     knowledge.sync([SAMPLES / "help_centre"])
     async with Supervisor(settings.data_dir) as supervisor:
         service = embedded_model(profile)
         await supervisor.start(service)
         async with parts.open_chat(settings, profile, service.url) as chat:
-            yield parts.build_context(chat, profile, knowledge, parts.build_policies(settings), {})
+            yield parts.build_context(chat, profile, knowledge, rules.build_policies(settings), {})
     knowledge.close()
 
 

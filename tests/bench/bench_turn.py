@@ -25,7 +25,7 @@ from agent.privacy.environment import lock_down
 from agent.settings import Settings
 from agent.turns import think
 from agent.types import Completion, Prompt, RunId, Usage
-from agent.wiring import parts
+from agent.wiring import parts, rules, shelf
 from knowledge.base import KnowledgeBase
 from knowledge.index import Entry
 from knowledge.types import Audience, Document, DocumentId, Passage, PassageId
@@ -68,11 +68,11 @@ def fill(base: KnowledgeBase, wanted: int) -> None:
 
 async def measure(data_dir: Path, passages: int, turns: int) -> dict[str, list[float]]:
     settings = Settings(data_dir=data_dir)
-    base = parts.build_knowledge(settings)
+    base = shelf.build_knowledge(settings)
     base.sync([SAMPLES / "help_centre"])
     fill(base, passages)
     print(f"{sum(base.counts().values())} passages")
-    context = parts.build_context(InstantModel(), load_profile("smollm2"), base, parts.build_policies(settings), {})
+    context = parts.build_context(InstantModel(), load_profile("smollm2"), base, rules.build_policies(settings), {})
     graph = build_graph()
     spent: dict[str, list[float]] = defaultdict(list)
     questions = [json.loads(line) for line in (SAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()][: turns + 5]

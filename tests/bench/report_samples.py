@@ -20,7 +20,7 @@ from agent.privacy.environment import lock_down
 from agent.settings import Settings
 from agent.telemetry import configure_logging
 from agent.types import Author, Message, MessageId, Outcome
-from agent.wiring import parts
+from agent.wiring import shelf
 from agent.wiring.asking import open_answerer
 
 SAMPLES = Path("knowledge/samples")
@@ -59,7 +59,7 @@ async def run(
     profile: str, data_dir: Path, lines: Sequence[str], limit: int
 ) -> tuple[list[Asked], list[tuple[dict[str, Any], Outcome]]]:
     settings = Settings(data_dir=data_dir, llm_profile=profile)
-    knowledge = parts.build_knowledge(settings)
+    knowledge = shelf.build_knowledge(settings)
     knowledge.sync([SAMPLES / "help_centre"])
     knowledge.close()
     asked: list[Asked] = []

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -26,18 +24,6 @@ ASK = Prompt(
     max_tokens=40,
 )
 ASK_JSON = Prompt((("user", "Is two more than one? Answer as JSON."),), max_tokens=40, schema=SCHEMA)
-
-
-@pytest.fixture(scope="module")
-def llama() -> Iterator[str]:
-    command = (sys.executable, "-m", "agent.adapters.local_model", "--profile", "smollm2", "--threads", "1")
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout
-            yield json.loads(process.stdout.readline())["url"]
-        finally:
-            process.terminate()
-        assert process.wait(30) == 0
 
 
 @pytest.fixture(params=["fake", pytest.param("llama", marks=pytest.mark.slow)])

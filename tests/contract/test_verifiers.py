@@ -5,7 +5,6 @@ The cross-encoder is a real one with weights set by hand; the judge says yes to 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from shutil import copytree
 
 import pytest
@@ -54,17 +53,19 @@ BOTH = (Verifier.CROSS_ENCODER, Verifier.JUDGE)
 
 
 @pytest.fixture(scope="module")
-def embedder() -> SentenceTransformerEmbedder:
-    return SentenceTransformerEmbedder(threads=1)
-
-
-@pytest.fixture(scope="module")
 def words(tmp_path_factory: pytest.TempPathFactory) -> EntailmentModel:
     return EntailmentModel(word_reranker(tmp_path_factory.mktemp("models") / "words", counted=1), threads=1)
 
 
-def policies(folder: Path, asked: Sequence[Verifier]) -> PolicyEngine:
-    copy = copytree(default_folder(), folder / "policies")
+@pytest.fixture(scope="module", params=[(), BOTH[:1], BOTH[1:], BOTH], ids=["built_in", "cross_encoder", "judge", "all"])
+def asked(request) -> Sequence[Verifier]:
+    """The verifiers that the topic lists beside the built-in one."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def policies(tmp_path_factory: pytest.TempPathFactory, asked: Sequence[Verifier]) -> PolicyEngine:
+    copy = copytree(default_folder(), tmp_path_factory.mktemp("pack") / "policies")
     listed = ", ".join((Verifier.BUILT_IN, *asked))
     (copy / "topics.yaml").write_text(
         f"otherwise: {{dial: {{auto: at most 5% wrong}}}}\ntopics:\n"
@@ -73,8 +74,10 @@ def policies(folder: Path, asked: Sequence[Verifier]) -> PolicyEngine:
     return PolicyEngine(load_pack(copy))
 
 
-@pytest.fixture(params=[(), BOTH[:1], BOTH[1:], BOTH], ids=["built_in", "cross_encoder", "judge", "all"])
-def context(request, tmp_path: Path, embedder: SentenceTransformerEmbedder, words: EntailmentModel) -> TurnContext:
+@pytest.fixture
+def context(
+    asked: Sequence[Verifier], policies: PolicyEngine, embedder: SentenceTransformerEmbedder, words: EntailmentModel
+) -> TurnContext:
     chat, profile = YesMan([""]), load_profile("qwen3")
     second = {Verifier.CROSS_ENCODER: CrossEncoderVerifier(words), Verifier.JUDGE: JudgeVerifier(chat, profile)}
     return TurnContext(
@@ -83,9 +86,9 @@ def context(request, tmp_path: Path, embedder: SentenceTransformerEmbedder, word
         InMemoryRetriever(embedder, PASSAGES),
         embedder,
         BuiltInVerifier(embedder),
-        policies(tmp_path, request.param),
+        policies,
         lambda text: "en",
-        second={name: second[name] for name in request.param},
+        second={name: second[name] for name in asked},
     )
 
 
@@ -146,7 +149,7 @@ async def test_a_judge_costs_one_call_at_most(context: TurnContext) -> None:
     assert ("judge" in found.timings_ms) is (Verifier.JUDGE in context.second)
 
 
-async def test_nobody_is_asked_whom_no_topic_lists(context: TurnContext, tmp_path: Path) -> None:
+async def test_nobody_is_asked_whom_no_topic_lists(context: TurnContext) -> None:
     elsewhere = [replace(one, doc_id=f"other-{one.doc_id}") for one in PASSAGES]
     (found,) = (await checked(context, FREE, passages=elsewhere)).judgements
     assert not found.supported

@@ -26,8 +26,8 @@ import json, socket, httpx
 from agent.errors import EgressRefused
 from agent.settings import load_settings
 from agent.telemetry import EGRESS_REFUSED
-from agent.wiring import parts
-parts.guard_egress(load_settings())
+from agent.wiring import shelf
+shelf.guard_egress(load_settings())
 stopped = []
 for url in ("http://192.0.2.1/collect", "http://telemetry.example/collect"):
     try:

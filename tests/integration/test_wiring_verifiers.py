@@ -12,7 +12,7 @@ from agent.graph.judging import JudgeVerifier
 from agent.grounding.cross_encoder import CrossEncoderVerifier
 from agent.model_profiles import load_profile
 from agent.settings import Settings
-from agent.wiring.parts import build_policies
+from agent.wiring.rules import build_policies
 from agent.wiring.verifiers import second_verifiers
 from knowledge.errors import EntailmentUnavailable
 from policies.load import default_folder

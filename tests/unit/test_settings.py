@@ -143,7 +143,7 @@ def test_a_reranker_is_a_folder_or_a_server(monkeypatch: pytest.MonkeyPatch, giv
 
 
 def test_a_reranker_is_taken_to_the_knowledge_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from agent.wiring.parts import reranker_of
+    from agent.wiring.shelf import reranker_of
     from knowledge.rerank_vllm import RerankerServer
 
     assert reranker_of(load_settings()) is None

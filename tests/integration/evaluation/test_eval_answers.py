@@ -162,6 +162,17 @@ def test_another_policy_begins_anew_and_every_changed_answer_is_listed(data: Pat
     assert "is this very run" in itself.stderr
 
 
+def test_a_run_of_other_code_is_refused(data: Path, house, tmp_path: Path):
+    _, settings = house
+    out = tmp_path / "run.jsonl"
+    command = ("eval", "answers", str(written(tmp_path / "mine.jsonl", CASES[3])), "--out", str(out), "--json")
+    code = told(run(data, *command, **settings))["header"]["code"]
+    out.write_text(out.read_text(encoding="utf-8").replace(code, "0123456789ab"), encoding="utf-8")
+    refused = run(data, *command, **settings)
+    assert refused.returncode == 1
+    assert f"was begun otherwise: Innkeeper's code (0123456789ab then, {code} now). Begin anew with --fresh" in refused.stderr
+
+
 def test_wrong_use_and_broken_files_are_told(data: Path, tmp_path: Path):
     file = written(tmp_path / "mine.jsonl", CASES[0])
     assert run(data, "eval", "answers").returncode == 2

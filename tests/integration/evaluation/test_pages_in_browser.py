@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from agent.evaluation.cases import Expected
@@ -40,7 +41,11 @@ ABOUT = {"fees": "What a guest pays, how, and when money comes back", "damage_an
 HOSTILE = "<img src=x onerror=alert(1)> <b>bold</b> & https://help.example/" + "verylongword" * 12
 TABLE = "| When you cancel | Refund of the nights |\n|---|---|\n| At least 14 days before check-in | 100% |\n| Later | 50% |"
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f"no browser at {CHROMIUM}")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f"no browser at {CHROMIUM}"),
+]
 
 
 def records() -> list[Record]:
@@ -101,22 +106,23 @@ def replay_page() -> str:
 PAGES = {"answers": answers_page, "grounding": grounding_page, "lone": lone_page, "replay": replay_page}
 
 
-@pytest.fixture(params=PAGES)
-def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    path = tmp_path / f"{request.param}.html"
+@pytest.fixture(scope="module", params=PAGES)
+def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"
     path.write_text(PAGES[request.param](), encoding="utf-8")
     return path
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
+    """One browser; each test has a page in a context of its own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
         yield browser
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Browser, file: Path) -> AsyncIterator[Page]:
     page = await browser.new_page()
     complaints: list[str] = []
@@ -126,6 +132,7 @@ async def page(browser: Browser, file: Path) -> AsyncIterator[Page]:
     page.on("request", lambda request: asked_for.append(request.url))
     await page.goto(file.as_uri())
     yield page
+    await page.context.close()
     assert complaints == []
     assert asked_for == [file.as_uri()]
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -21,10 +22,9 @@ Judged = Mapping[str, list[Answerability]]
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+def judged(tmp_path_factory: pytest.TempPathFactory, knowledge: Path) -> Judged:
     """What is made of the sample questions, by kind."""
-    base = KnowledgeBase(KnowledgeSettings(tmp_path_factory.mktemp("knowledge")))
-    base.sync([SAMPLES / "help_centre"])
+    base = KnowledgeBase(KnowledgeSettings(Path(copytree(knowledge, tmp_path_factory.mktemp("knowledge") / "data"))))
     found: dict[str, list[Answerability]] = {kind: [] for kind in KINDS}
     for line in (SAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines():
         question = json.loads(line)

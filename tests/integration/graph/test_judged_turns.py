@@ -1,11 +1,7 @@
 """Whole turns with a judge behind a real HTTP client: one more call at most, and nothing on its word alone."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from shutil import copytree
 
 import pytest
@@ -21,7 +17,6 @@ from agent.model_profiles import ModelProfile, load_profile
 from agent.ports import ChatModel
 from agent.turns import think
 from agent.types import Author, Outcome, RunId, Usage
-from knowledge.embed import SentenceTransformerEmbedder
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from policies.types import Facts, Verifier
@@ -56,13 +51,8 @@ TALK = (
 
 
 @pytest.fixture(scope="module")
-def embedder() -> SentenceTransformerEmbedder:
-    return SentenceTransformerEmbedder(threads=1)
-
-
-@pytest.fixture
-def policies(tmp_path: Path) -> PolicyEngine:
-    folder = copytree(default_folder(), tmp_path / "policies")
+def policies(tmp_path_factory: pytest.TempPathFactory) -> PolicyEngine:
+    folder = copytree(default_folder(), tmp_path_factory.mktemp("pack") / "policies")
     topic = (
         "{id: cars, about: x, articles: [garage], dial: {auto: at most 14% wrong}, unsure: closest, verifiers: [built_in, judge]}"
     )
@@ -187,18 +177,6 @@ async def test_no_topic_that_lists_it_no_call(policies: PolicyEngine, embedder) 
     outcome = await turn(server, policies, embedder, (message("1", text="Where do I find towels and linen?"),))
     assert server.judged == 0
     assert outcome.usage.llm_calls == 1
-
-
-@pytest.fixture(scope="module")
-def llama() -> Iterator[str]:
-    command = (sys.executable, "-m", "agent.adapters.local_model", "--profile", "smollm2", "--threads", "1")
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout
-            yield json.loads(process.stdout.readline())["url"]
-        finally:
-            process.terminate()
-        assert process.wait(30) == 0
 
 
 async def test_a_real_weak_model_as_the_judge_is_asked_once_and_can_not_lift_what_is_forbidden(

@@ -1,9 +1,5 @@
 """A follow-up put as one question by a real model on a real llama.cpp server, and searched with in a real knowledge base."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +10,7 @@ from agent.model_profiles import load_profile
 from agent.settings import Settings
 from agent.turns import think
 from agent.types import Author, Decision, RunId
-from agent.wiring import parts
+from agent.wiring import parts, rules, shelf
 from tests.samples import message
 
 pytestmark = pytest.mark.slow
@@ -30,18 +26,6 @@ TALK = (
 RESULTS = ("used", "unused", "ignored", "failed")
 
 
-@pytest.fixture(scope="module")
-def llama() -> Iterator[str]:
-    command = (sys.executable, "-m", "agent.adapters.local_model", "--profile", "smollm2", "--threads", "1")
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout
-            yield json.loads(process.stdout.readline())["url"]
-        finally:
-            process.terminate()
-        assert process.wait(30) == 0
-
-
 def asked() -> float:
     return sum(REGISTRY.get_sample_value("innkeeper_query_rewrites_total", {"result": r}) or 0.0 for r in RESULTS)
 
@@ -53,11 +37,11 @@ async def test_a_turn_asks_a_real_model_once_and_ends_well(llama: str, tmp_path:
         (folder / name).write_text(text, encoding="utf-8")
     settings = Settings(data_dir=tmp_path / "data", llm_base_url=llama, llm_timeout_s=120)
     profile = load_profile("smollm2").model_copy(update={"rewrites_queries": True})
-    knowledge = parts.build_knowledge(settings)
+    knowledge = shelf.build_knowledge(settings)
     knowledge.sync([folder])
     before = asked()
     async with parts.open_chat(settings, profile, llama) as chat:
-        context = parts.build_context(chat, profile, knowledge, parts.build_policies(settings), {})
+        context = parts.build_context(chat, profile, knowledge, rules.build_policies(settings), {})
         outcome = await think(build_graph(), context, TALK, RunId("r"), "t")
     knowledge.close()
     assert asked() == before + 1

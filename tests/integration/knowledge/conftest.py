@@ -1,4 +1,4 @@
-"""One real model for the session, and child processes on the same folder."""
+"""A knowledge base with the real model, and child processes on the same folder."""
 
 import os
 import subprocess
@@ -28,11 +28,6 @@ def docs(tmp_path: Path) -> Path:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
-
-
-@pytest.fixture(scope="session")
-def embedder() -> SentenceTransformerEmbedder:
-    return SentenceTransformerEmbedder(threads=1)
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,19 @@ def test_another_header_is_told_with_both_values_and_what_to_do(tmp_path: Path):
         assert file.kept == tmp_path / "run-2.jsonl"
 
 
+def test_a_run_of_other_code_is_refused_one_of_before_code_was_noted_too(tmp_path: Path):
+    path = tmp_path / "run.jsonl"
+    with RunFile(path, HEADER.model_copy(update={"code": "0123"})) as file:
+        file.add(record("a", made()))
+    with pytest.raises(AgentError, match=r"Innkeeper's code \(0123 then, 4567 now\)\. Begin anew with --fresh"):
+        RunFile(path, HEADER.model_copy(update={"code": "4567"})).__enter__()
+    before = json.dumps({name: value for name, value in HEADER.model_dump().items() if name != "code"})
+    path.write_text(f"{before}\n{record('a', made()).model_dump_json()}\n")
+    assert [one.id for one in read_run(path).records] == ["a"]
+    with pytest.raises(AgentError, match=r"Innkeeper's code \(unknown then, 4567 now\)"):
+        RunFile(path, HEADER.model_copy(update={"code": "4567"})).__enter__()
+
+
 def test_two_processes_never_write_one_run(tmp_path: Path):
     with RunFile(tmp_path / "run.jsonl", HEADER), pytest.raises(AgentError, match="another process writes"):
         RunFile(tmp_path / "run.jsonl", HEADER).__enter__()

@@ -37,7 +37,7 @@ def test_verdicts_figures_and_page_of_a_file(file: Path, tmp_path: Path) -> None
     assert (told["judged"], told["passed_unsupported"], told["stopped_supported"], told["auroc"]) == (4, 0, 0, 1.0)
     (first, *_) = told["cases"]
     assert first["sentences"][0]["quote"] == "A dog costs €12 per night."
-    assert "number 15 is not in the passage" in json.dumps(told["cases"][1])
+    assert "number 15 is not in the article" in json.dumps(told["cases"][1])
     assert "A dog costs €15 per night." in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 

@@ -81,7 +81,7 @@ def answers_page() -> str:
 
 def checked(n: int, *, supported: bool | None, passes: bool) -> Checked:
     judgement = Judgement(
-        passes, 0.9 if passes else 0.2, 0, f"{HOSTILE} {n}", "" if passes else "number 15 is not in the passage"
+        passes, 0.9 if passes else 0.2, 0, f"{HOSTILE} {n}", "" if passes else "number 15 is not in the article"
     )
     case = Case(id=f"r{n}", reply="A dog costs €15.", passages=("A dog costs €12.",), question=HOSTILE, supported=supported)
     return Checked(case, (f"Sentence {n} costs €15.",), (judgement,))

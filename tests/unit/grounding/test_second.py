@@ -32,6 +32,6 @@ def test_a_no_takes_back_what_the_forests_let_pass_and_makes_nothing_surer() -> 
 
 @pytest.mark.parametrize("opinion", [None, Opinion(True, 1.0, "x"), Opinion(False, 0.0)])
 def test_what_the_rules_have_decided_stays(opinion: Opinion | None) -> None:
-    for closed in (Judgement(True, 0.99, quote="q"), Judgement(False, 0.01, reason="number 7 is not in the passage")):
+    for closed in (Judgement(True, 0.99, quote="q"), Judgement(False, 0.01, reason="number 7 is not in the article")):
         assert revised(closed, opinion) == closed
     assert revised(OPEN, None) == OPEN

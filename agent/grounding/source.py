@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from agent.grounding.passages import heading, passage_sentences
@@ -47,6 +47,11 @@ class Source:
     places: Mapping[str, tuple[tuple[int, int], ...]]
     pairs: frozenset[tuple[str, str]]
     triples: frozenset[tuple[str, str, str]]
+
+    @cached_property
+    def text(self) -> str:
+        """All sentences, a line each."""
+        return "\n".join(sentence.text for sentence in self.sentences)
 
     def region(self, claim: Sequence[Word]) -> Region | None:
         """The sentences that a claim most likely rests on; None if there are none.

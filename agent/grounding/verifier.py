@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from agent.grounding.alignment import Alignment, align, word_rows
 from agent.grounding.features import claim_row
 from agent.grounding.forest import Forest
 from agent.grounding.passages import heading
+from agent.grounding.reply import ClaimFigures, Told, reply_model
 from agent.grounding.second_look import SecondLook
 from agent.grounding.source import Region, Source, source_of
 from agent.grounding.wholeness import added_address, added_sign
@@ -58,6 +59,23 @@ class Verifier(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyJudgement:
+    """A reply's claims, each with its judgement, and the probability that all of it is supported."""
+
+    judgements: tuple[Judgement, ...]
+    probability: float
+
+
+@runtime_checkable
+class ReplyVerifier(Protocol):
+    """A verifier that also weighs all claims of a reply together. Blocking, as `Verifier`."""
+
+    def verify_reply(self, question: str, reply: str, sentences: Sequence[str], passages: Sequence[Passage]) -> ReplyJudgement:
+        """One judgement a sentence, in order, and one of the whole reply. The sentences are those of it that claim something."""
+        ...
+
+
 class BuiltInVerifier:
     """Rules first, then the forests, then a second look if there is a reader.
 
@@ -78,18 +96,37 @@ class BuiltInVerifier:
         """
         return self.judge(question, sentences, source_of(passages), [heading(p) for p in passages])
 
+    def verify_reply(self, question: str, reply: str, sentences: Sequence[str], passages: Sequence[Passage]) -> ReplyJudgement:
+        """See `ReplyVerifier`; of no sentences, or none that can be compared with a passage, the probability is 0.
+
+        Raises:
+            EmbeddingUnavailable: the model is missing or broken.
+        """
+        source, headings = source_of(passages), [heading(p) for p in passages]
+        laid = self._laid(question, sentences, source)
+        chance = reply_model().chance(Told(reply, question, "\n".join((*headings, source.text))), laid.figures)
+        return ReplyJudgement(tuple(self._judgements(question, laid, source, headings)), chance)
+
     def judge(self, question: str, sentences: Sequence[str], source: Source, contexts: Sequence[str]) -> list[Judgement]:
-        """The same for passages that are read already. `contexts` are their titles and headings."""
+        """The same as `verify` for passages that are read already. `contexts` are their titles and headings."""
+        return self._judgements(question, self._laid(question, sentences, source), source, contexts)
+
+    def _laid(self, question: str, sentences: Sequence[str], source: Source) -> "_Laid":
         texts = [claims.bare(sentence) for sentence in sentences]
         regions = [source.region(read(text)) for text in texts]
         near = Likeness(self._embedder, question, texts, source, regions)
         aligned = [aligned_claim(text, question, source, region, near) for text, region in zip(texts, regions, strict=True)]
-        chances = self._weights.chances(texts, aligned, [near.to_question(text) for text in texts])
+        found = self._weights.figures(texts, aligned, [near.to_question(text) for text in texts])
+        return _Laid(texts, regions, aligned, found, near)
+
+    def _judgements(self, question: str, laid: "_Laid", source: Source, contexts: Sequence[str]) -> list[Judgement]:
         judged = [
-            self._judged(text, one, float(chance), contexts, near)
-            for text, one, chance in zip(texts, aligned, chances, strict=True)
+            self._judged(text, one, found.chance if found else 0.0, contexts, laid.near)
+            for text, one, found in zip(laid.texts, laid.aligned, laid.figures, strict=True)
         ]
-        asked = [(text, region) for text, region, one in zip(texts, regions, judged, strict=True) if one.is_open and region]
+        asked = [
+            (text, region) for text, region, one in zip(laid.texts, laid.regions, judged, strict=True) if one.is_open and region
+        ]
         if self._second_look is None or not asked:
             return judged
         first = [one.probability for one in judged if one.is_open]
@@ -119,6 +156,17 @@ class BuiltInVerifier:
         reason = "" if supported else strict.reason
         is_open = supported or strict.reason in (claims.FREER, claims.FARTHER)
         return Judgement(supported, chance, region.passage, region.text, reason, is_open)
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """The claims of a reply over their regions, and in figures; None where there is nothing to lay one over."""
+
+    texts: list[str]
+    regions: list[Region | None]
+    aligned: list[Alignment | None]
+    figures: list[ClaimFigures | None]
+    near: "Likeness"
 
 
 def forbidden(text: str, region: Region, context: str, passage: str) -> str:
@@ -177,16 +225,19 @@ class Weights:
     claims: Forest
     threshold: float
 
-    def chances(self, texts: Sequence[str], aligned: Sequence[Alignment | None], to_question: Sequence[float]) -> list[float]:
-        """The probability that each claim is supported; 0 where there was nothing to compare it with."""
+    def figures(
+        self, texts: Sequence[str], aligned: Sequence[Alignment | None], to_question: Sequence[float]
+    ) -> list[ClaimFigures | None]:
+        """Each claim in figures, with the probability that it is supported; None where there was nothing to compare it with."""
         at = [n for n, one in enumerate(aligned) if one is not None]
         kept = [one for one in aligned if one is not None]
         told = [word_rows(one)[0] for one in kept]
         wrong = iter(self.words.chances([row for rows in told for row in rows]))
         doubts = [word_doubts([float(next(wrong)) for _ in rows]) for rows in told]
-        rows = [[*claim_row(texts[n], one, to_question[n]), *d] for n, one, d in zip(at, kept, doubts, strict=True)]
-        found = dict(zip(at, map(float, self.claims.chances(rows)), strict=True))
-        return [found.get(n, 0.0) for n in range(len(texts))]
+        rows = [claim_row(texts[n], one, to_question[n]) for n, one in zip(at, kept, strict=True)]
+        chances = self.claims.chances([[*row, *d] for row, d in zip(rows, doubts, strict=True)])
+        found = {n: ClaimFigures(row, float(chance)) for n, row, chance in zip(at, rows, chances, strict=True)}
+        return [found.get(n) for n in range(len(texts))]
 
 
 def word_doubts(wrong: Sequence[float]) -> list[float]:

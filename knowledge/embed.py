@@ -15,7 +15,7 @@ import numpy as np
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.model_folder import Recipe, UnknownModel, fingerprint, read_recipe
 from knowledge.onnx_model import SCHEME, OnnxEncoder
-from knowledge.types import Passage, Vectors
+from knowledge.types import Passage, TokenStates, Vectors
 from knowledge.vector_cache import VectorCache
 
 _log = logging.getLogger(__name__)
@@ -99,6 +99,31 @@ class SentenceTransformerEmbedder:
             self._cache.keep(fresh)
         known |= fresh
         return np.stack([known[text] for text in texts])
+
+    def token_model(self) -> str:
+        """See `knowledge.types.TokenReader`: `name` where the model runs in eight bits, else empty.
+
+        Raises:
+            EmbeddingUnavailable: there is no such model.
+        """
+        name = self.name
+        return name if self._recipe is not None else ""
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        """See `knowledge.types.TokenReader`. The states are not remembered, they take a hundred times as much as a vector.
+
+        Raises:
+            EmbeddingUnavailable: the model is missing or broken, or keeps the pieces to itself.
+        """
+        encoder = self._load()
+        if not isinstance(encoder, OnnxEncoder):
+            raise EmbeddingUnavailable(f"{self._label}: in full precision this model does not tell what it makes of each piece")
+        once = list(dict.fromkeys(texts))
+        with self._translated():
+            found = dict(zip(once, encoder.read([_readable(text) for text in once]), strict=True))
+        with self._lock:
+            self._cache.keep({text: vector for text, (vector, _) in found.items()})
+        return [found[text][1] for text in texts]
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """As `embed`: these models make no difference."""

@@ -21,14 +21,16 @@ from agent.grounding.alignment import Alignment, align, word_rows
 from agent.grounding.features import claim_row
 from agent.grounding.forest import Forest
 from agent.grounding.passages import heading
-from agent.grounding.reply import ClaimFigures, Told, reply_model
+from agent.grounding.pieces import Nearness, nearness
+from agent.grounding.reply import ClaimFigures, reply_models
 from agent.grounding.second_look import SecondLook
 from agent.grounding.source import Region, Source, source_of
+from agent.grounding.told import Told
 from agent.grounding.wholeness import added_address, added_sign
 from agent.grounding.wording import read
 from agent.ports import Embedder, PairReader
 from knowledge import quantities
-from knowledge.types import Passage, Vectors
+from knowledge.types import Passage, TokenReader, Vectors
 
 WORD_FOR_WORD = 0.99
 """The probability of a claim that the rules find in the passage's own words."""
@@ -103,21 +105,31 @@ class BuiltInVerifier:
             EmbeddingUnavailable: the model is missing or broken.
         """
         source, headings = source_of(passages), [heading(p) for p in passages]
-        laid = self._laid(question, sentences, source)
-        chance = reply_model().chance(Told(reply, question, "\n".join((*headings, source.text))), laid.figures)
+        laid = self._laid(question, sentences, source, reads_pieces=True)
+        chance = reply_models().chance(Told(reply, question, "\n".join((*headings, source.text))), laid.figures)
         return ReplyJudgement(tuple(self._judgements(question, laid, source, headings)), chance)
 
     def judge(self, question: str, sentences: Sequence[str], source: Source, contexts: Sequence[str]) -> list[Judgement]:
         """The same as `verify` for passages that are read already. `contexts` are their titles and headings."""
         return self._judgements(question, self._laid(question, sentences, source), source, contexts)
 
-    def _laid(self, question: str, sentences: Sequence[str], source: Source) -> "_Laid":
+    def _laid(self, question: str, sentences: Sequence[str], source: Source, *, reads_pieces: bool = False) -> "_Laid":
         texts = [claims.bare(sentence) for sentence in sentences]
         regions = [source.region(read(text)) for text in texts]
+        # Before their vectors are asked for, which come out of the same run of the model.
+        pieces = self._pieces(texts, regions, source) if reads_pieces else [None] * len(texts)
         near = Likeness(self._embedder, question, texts, source, regions)
         aligned = [aligned_claim(text, question, source, region, near) for text, region in zip(texts, regions, strict=True)]
         found = self._weights.figures(texts, aligned, [near.to_question(text) for text in texts])
-        return _Laid(texts, regions, aligned, found, near)
+        figures = [replace(one, pieces=own) if one else None for one, own in zip(found, pieces, strict=True)]
+        return _Laid(texts, regions, aligned, figures, near)
+
+    def _pieces(self, texts: Sequence[str], regions: Sequence[Region | None], source: Source) -> list[Nearness | None]:
+        """None for each claim if the embedder is not the one whose pieces the model of replies knows."""
+        reader = self._embedder
+        if isinstance(reader, TokenReader) and reader.token_model() == reply_models().token_model:
+            return claim_pieces(reader, texts, regions, source)
+        return [None] * len(texts)
 
     def _judgements(self, question: str, laid: "_Laid", source: Source, contexts: Sequence[str]) -> list[Judgement]:
         judged = [
@@ -207,6 +219,22 @@ class Likeness:
         """The same over a whole passage, float32 [n]; a sentence outside of the region is like nothing (-1)."""
         own = self._vectors[text]
         return np.array([self._vectors[s] @ own if region.first <= n < region.end else -1.0 for n, s in passage], np.float32)
+
+
+def claim_pieces(
+    reader: TokenReader, texts: Sequence[str], regions: Sequence[Region | None], source: Source
+) -> list[Nearness | None]:
+    """Of each claim its pieces beside those of its region, each text read once; None where there is nothing to compare."""
+    beside = [
+        [s.text for s in source.sentences[r.first : r.end]] if r and t.strip() else []
+        for t, r in zip(texts, regions, strict=True)
+    ]
+    wanted = list(dict.fromkeys(one for text, there in zip(texts, beside, strict=True) if there for one in (text, *there)))
+    states = dict(zip(wanted, reader.token_states(wanted), strict=True))
+    return [
+        nearness((text, states[text]), [(one, states[one]) for one in there]) if there else None
+        for text, there in zip(texts, beside, strict=True)
+    ]
 
 
 def aligned_claim(text: str, question: str, source: Source, region: Region | None, near: Likeness) -> Alignment | None:

@@ -1,15 +1,17 @@
 """Train and measure the model of whole replies: `python -m tests.bench.train_reply [DATA] [--write] [--seeds 5]`.
 
 DATA holds the sets that `tests.bench.train_grounding` learns from; the forests' word on each claim comes from forests that have
-not seen its group. Learns from BEGIN alone (people's judgements of the replies of dialogue models). Prints, of folds in which no
-context is on both sides, AUROC and recall at 95% precision, with several seeds, since the second jumps about; beside it what
-the share of known words and the weakest claim do, and the two models without the weakest claim. The halves are of contexts, each
-judged by what was trained on the other. Never learnt from here: mtrag_faithful (replies of large models, votes 1 to 4; those
-over 2 count as supported), and replies beside the same with one thing made wrong, which show what it is not made for. With
-`--write` it fits on all of BEGIN and writes `agent/grounding/reply.npz`. Takes a quarter of an hour.
+not seen its group, what the encoder makes of its pieces is read here. Learns from BEGIN alone (people's judgements of the replies
+of dialogue models). Prints, of folds in which no context is on both sides, AUROC and recall at 95% precision, with several seeds,
+since the second jumps about; beside it what the share of known words and the weakest claim do, the model without the encoder's
+pieces, and other shares of the weakest claim. The halves are of contexts, each judged by what was trained on the other. Never
+learnt from here: mtrag_faithful (replies of large models, votes 1 to 4; those over 2 count as supported), and replies beside the
+same with one thing made wrong, which show what it is not made for. With `--write` it fits on all of BEGIN and writes
+`agent/grounding/reply.npz`. Takes a quarter of an hour.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +30,14 @@ FILE = Path("agent/grounding/reply.npz")
 MADE = ("targets", "paraphrases", "replies_dev")
 """Corpora of replies that are measured beside the same with one thing made wrong."""
 FOLDS = 8
+SHARES = (0.0, 0.15, 0.25, 0.5)
 STRENGTH = 0.02
 """Inverse of the logistic model's regularisation."""
+
+
+def plain(found: Replies) -> Replies:
+    """Without what the encoder makes of pieces."""
+    return replace(found, rows=found.rows[:, : len(FEATURES)])
 
 
 def fit(found: Replies, chosen: np.ndarray, seed: int = 0) -> ReplyModel:
@@ -76,7 +84,10 @@ def report(found: Replies, seeds: int) -> None:
     print(told("  weakest claim", y, found.weakest[people]))
     for seed, given in enumerate(every):
         print(told(f"  {FOLDS} folds, seed {seed}", y, given[people]))
-    for name, all_given in ((f"mean of {seeds} seeds", every), ("the same without the weakest claim", alone)):
+    unread = [with_weakest(chances(plain(found), FOLDS, seed), found.weakest) for seed in range(seeds)]
+    means = [(f"mean of {seeds} seeds", every), ("without what the encoder makes of pieces", unread)]
+    means += [(f"with {share} of the weakest claim", [with_weakest(g, found.weakest, share) for g in alone]) for share in SHARES]
+    for name, all_given in means:
         areas, recalls = zip(*((roc_auc_score(y, g[people]), recall_at(y, g[people], 0.95)) for g in all_given), strict=True)
         print(f"  {name}: AUROC {np.mean(areas):.3f}, recall at 95% precision {np.mean(recalls):.2f}")
     bins = reliability(y.tolist(), every[0][people].tolist())
@@ -89,8 +100,9 @@ def report(found: Replies, seeds: int) -> None:
         wrong = "with one thing made wrong" if corpus in MADE else "voted 1 or 2"
         print(f"{corpus}, {int(label.sum())} replies and {int((~label).sum())} {wrong}")
         print(told("  weakest claim", label, found.weakest[mine]))
-        print(told("  without the weakest claim", label, alone[0][mine]))
         print(told("  whole", label, every[0][mine]))
+        for share in SHARES:
+            print(told(f"  with {share} of the weakest claim", label, with_weakest(alone[0], found.weakest, share)[mine]))
 
 
 def halves(found: Replies, people: np.ndarray) -> None:
@@ -101,6 +113,12 @@ def halves(found: Replies, people: np.ndarray) -> None:
         print(told(f"  half {k + 1}, trained on the other", found.supported[mine], given[mine]))
 
 
+def write(found: Replies, token_model: str) -> None:
+    every = np.arange(len(found.supported))
+    stored = fit(found, every).stored("read") | fit(plain(found), every).stored("plain")
+    np.savez_compressed(FILE, token_model=np.array(token_model), **stored)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
@@ -109,10 +127,10 @@ def main() -> None:
     options = parser.parse_args()
     embedder = SentenceTransformerEmbedder()
     data = table(list(gather(options.data, embedder)), embedder)
-    found = replies(data, held_out(data), ("begin", "faithful", *MADE))
+    found = replies(data, held_out(data), ("begin", "faithful", *MADE), embedder)
     report(found, options.seeds)
     if options.write:
-        np.savez_compressed(FILE, **fit(found, np.arange(len(found.supported))).stored())
+        write(found, embedder.token_model())
 
 
 if __name__ == "__main__":

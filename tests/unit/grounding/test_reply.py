@@ -4,12 +4,21 @@ import numpy as np
 import pytest
 
 from agent.grounding.features import claim_row
-from agent.grounding.reply import FEATURES, ClaimFigures, ReplyModel, Told, reply_model, reply_row, with_weakest
+from agent.grounding.reply import (
+    FEATURES,
+    FEATURES_READ,
+    ClaimFigures,
+    ReplyModel,
+    reply_models,
+    reply_row,
+    with_weakest,
+)
 from agent.grounding.source import source_of_texts
-from agent.grounding.verifier import BuiltInVerifier, Likeness, ReplyVerifier, aligned_claim
+from agent.grounding.told import OF_TOLD, Told, told_figures
+from agent.grounding.verifier import BuiltInVerifier, Likeness, ReplyVerifier, aligned_claim, claim_pieces
 from agent.grounding.wording import read
 from knowledge.types import Audience, DocumentId, Passage, PassageId
-from tests.fakes import HashedWordsEmbedder
+from tests.fakes import HashedPiecesEmbedder, HashedWordsEmbedder
 
 QUESTION = "How much is the garage?"
 SENTENCES = [
@@ -23,15 +32,16 @@ TRUE = [SENTENCES[0], SENTENCES[3]]
 INVENTED = "Motorcycles park free of charge near the harbour on Sundays."
 
 
-def figures(sentences: list[str]) -> list[ClaimFigures]:
+def figures(sentences: list[str], reader: HashedPiecesEmbedder | None = None) -> list[ClaimFigures]:
     source = source_of_texts([SENTENCES])
     regions = [source.region(read(text)) for text in sentences]
     near = Likeness(HashedWordsEmbedder(), QUESTION, sentences, source, regions)
     found = []
-    for text, region in zip(sentences, regions, strict=True):
+    pieces = claim_pieces(reader, sentences, regions, source) if reader else [None] * len(sentences)
+    for text, region, own in zip(sentences, regions, pieces, strict=True):
         aligned = aligned_claim(text, QUESTION, source, region, near)
         assert aligned is not None
-        found.append(ClaimFigures(claim_row(text, aligned, near.to_question(text)), 0.5))
+        found.append(ClaimFigures(claim_row(text, aligned, near.to_question(text)), 0.5, own))
     return found
 
 
@@ -54,6 +64,42 @@ def test_a_reply_in_the_passage_s_words_is_known_in_words_pairs_and_letters():
     assert found["words_unknown"] == 0
     assert found["claims"] == 2
     assert found["length"] == math.log1p(17)
+    assert found["numbers_unknown"] == found["pointers_unknown"] == 0
+    assert found["opening_known"] == 1
+
+
+def test_a_number_that_no_passage_has_shows():
+    assert row(["The garage costs 9 EUR a day."])["numbers_unknown"] == 1
+
+
+def test_a_word_for_what_the_passages_do_not_name_shows():
+    found = row(["They told me that the garage costs 8 EUR a day."])
+    assert found["pointers_unknown"] == 2  # they, that
+
+
+@pytest.mark.parametrize(
+    ("reply", "question", "expected"),
+    [
+        ("The garage is open.", "Is the garage open?", {"asked", "asked_yes_no"}),
+        (
+            "Yes, it is.",
+            "Is the garage open?",
+            {"asked", "asked_yes_no", "opens_with_yes_no", "yes_no_to_yes_no", "yes_no_to_others"},
+        ),
+        (
+            "Yes, it is.",
+            "Nice. Do you like it?",
+            {"asked", "asked_yes_no", "opens_with_yes_no", "asked_you", "yes_no_to_yes_no", "yes_no_to_you"},
+        ),
+        ("Well, it opens.", "I like your garage.", {"opens_with_yes_no", "asked_you", "yes_no_to_you"}),
+        ("Yes!", "", {"opens_with_yes_no"}),
+        ("", "", set()),
+    ],
+)
+def test_an_opening_yes_or_no_is_seen_beside_what_is_asked(reply: str, question: str, expected: set[str]):
+    names = ("opens_with_yes_no", "asked", "asked_you", "asked_yes_no", "yes_no_to_you", "yes_no_to_yes_no", "yes_no_to_others")
+    found = dict(zip(OF_TOLD, told_figures(Told(reply, question, PARKING)), strict=True))
+    assert {name for name in names if found[name]} == expected
 
 
 def test_the_worst_claim_shows_in_the_least_and_the_most():
@@ -77,13 +123,13 @@ def test_a_greeting_counts_among_the_words_of_the_whole_and_is_no_claim():
 def test_there_is_no_row_where_nothing_can_be_compared():
     assert reply_row(Told("!!!", "", ""), [None]) is None
     assert reply_row(Told("", "", ""), []) is None
-    assert reply_model().chance(Told("!!!", "", ""), [None]) == 0.0
+    assert reply_models().chance(Told("!!!", "", ""), [None]) == 0.0
 
 
 def test_a_doubtful_claim_makes_the_whole_less_likely():
     told, sure = Told(" ".join(TRUE), QUESTION, PARKING), figures(TRUE)
     doubtful = [sure[0], ClaimFigures(sure[1].row, 0.01)]
-    assert reply_model().chance(told, doubtful) < reply_model().chance(told, sure)
+    assert reply_models().chance(told, doubtful) < reply_models().chance(told, sure)
     assert with_weakest(np.array([0.7, 0.0, 1.0]), np.array([0.5, 0.0, 1.0])) == pytest.approx([0.7, 0.0, 1.0], abs=1e-4)
 
 
@@ -109,23 +155,48 @@ def test_the_judgements_are_those_of_the_verifier_alone():
     assert list(whole.judgements) == verifier.verify("How much?", sentences, [passage])
 
 
-def test_what_ships_has_a_weight_for_each_figure():
-    model = reply_model()
-    assert model.weights.shape == model.mean.shape == model.scale.shape == (len(FEATURES),)
+@pytest.mark.parametrize(("name", "features"), [("plain", FEATURES), ("read", FEATURES_READ)])
+def test_what_ships_has_a_weight_for_each_figure(name: str, features: tuple[str, ...]):
+    model = getattr(reply_models(), name)
+    assert model.weights.shape == model.mean.shape == model.scale.shape == (len(features),)
     assert (model.scale > 0).all()
-    assert model.forest.feature.max() < len(FEATURES)
+    assert model.forest.feature.max() < len(features)
+
+
+def test_pieces_are_part_of_the_row_only_if_all_claims_were_read():
+    told, read = Told(" ".join(TRUE), QUESTION, PARKING), figures(TRUE, HashedPiecesEmbedder())
+    unread = figures(TRUE)
+    assert reply_row(told, read)[: len(FEATURES)] == reply_row(told, unread) == reply_row(told, [read[0], unread[1]])
+    assert len(reply_row(told, read)) == len(FEATURES_READ)
+    assert reply_models().chance(told, read) != reply_models().chance(told, unread)
+
+
+def test_an_embedder_whose_pieces_the_model_does_not_know_is_not_asked_for_them():
+    passage = Passage(PassageId("p"), DocumentId("d"), "", 0, "Parking", (), PARKING, Audience.PUBLIC)
+    other, known = HashedPiecesEmbedder(), HashedPiecesEmbedder(reply_models().token_model)
+    for embedder in (other, known):
+        BuiltInVerifier(embedder).verify_reply(QUESTION, TRUE[0], TRUE[:1], [passage])
+    assert other.read == []
+    assert known.read == [TRUE[0]]  # once, though the passage says it in the same words
+
+
+def test_nothing_is_read_of_claims_that_are_compared_with_nothing():
+    reader = HashedPiecesEmbedder()
+    source = source_of_texts([SENTENCES])
+    assert claim_pieces(reader, ["", "!!!"], [None, None], source) == [None, None]
+    assert reader.read == []
 
 
 def test_a_figure_far_out_of_all_that_was_learnt_from_decides_nothing_alone():
-    model = reply_model()
+    model = reply_models().plain
     far, farther = np.array([model.mean, model.mean])
     far[FEATURES.index("length")], farther[FEATURES.index("length")] = 1e3, 1e9
     assert model.chances([far])[0] == model.chances([farther])[0]
 
 
 def test_a_model_is_read_as_it_was_stored():
-    model = reply_model()
-    again = ReplyModel.read(model.stored())
+    model = reply_models().plain
+    again = ReplyModel.read(model.stored("any"), "any")
     rows = [list(row(chosen).values()) for chosen in (TRUE, [INVENTED])]
     assert np.array_equal(model.chances(rows), again.chances(rows))
     assert len(model.chances([])) == 0

@@ -15,13 +15,15 @@ import numpy as np
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.model_folder import Recipe, UnknownModel, fingerprint, read_recipe
 from knowledge.onnx_model import SCHEME, OnnxEncoder
-from knowledge.types import Passage, Vectors
+from knowledge.types import Passage, TokenStates, Vectors
 from knowledge.vector_cache import VectorCache
 
 _log = logging.getLogger(__name__)
 
 CACHE_ENTRIES = 20_000
 """Verifying embeds the same sentences again and again; 20,000 vectors of 384 are 31 MB."""
+STATES_ENTRIES = 500
+"""Sentences whose pieces are remembered: 30 pieces of 384 each are 23 MB. Only whoever asks for pieces fills it."""
 BATCH = 32
 TITLE_WEIGHT = 0.75
 """Of the words of a title, as the model reads them with their passage, beside 1 for all of it: one run of the model.
@@ -65,7 +67,8 @@ class SentenceTransformerEmbedder:
         self._encoder: OnnxEncoder | _TorchEncoder | None = None
         self._name: str | None = None
         self._recipe: Recipe | None = None
-        self._cache = VectorCache(CACHE_ENTRIES)
+        self._cache: VectorCache[Vectors] = VectorCache(CACHE_ENTRIES)
+        self._states: VectorCache[TokenStates] = VectorCache(STATES_ENTRIES)
 
     @property
     def name(self) -> str:
@@ -99,6 +102,36 @@ class SentenceTransformerEmbedder:
             self._cache.keep(fresh)
         known |= fresh
         return np.stack([known[text] for text in texts])
+
+    def token_model(self) -> str:
+        """See `knowledge.types.TokenReader`: `name` where the model runs in eight bits, else empty.
+
+        Raises:
+            EmbeddingUnavailable: there is no such model.
+        """
+        name = self.name
+        return name if self._recipe is not None else ""
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        """See `knowledge.types.TokenReader`.
+
+        Raises:
+            EmbeddingUnavailable: the model is missing or broken, or keeps the pieces to itself.
+        """
+        encoder = self._load()
+        if not isinstance(encoder, OnnxEncoder):
+            raise EmbeddingUnavailable(f"{self._label}: in full precision this model does not tell what it makes of each piece")
+        with self._lock:
+            states = self._states.known(texts)
+        missing = [text for text in dict.fromkeys(texts) if text not in states]
+        with self._translated():
+            read = dict(zip(missing, encoder.read([_readable(text) for text in missing]), strict=True))
+        fresh = {text: one for text, (_, one) in read.items()}
+        with self._lock:
+            self._cache.keep({text: vector for text, (vector, _) in read.items()})
+            self._states.keep(fresh)
+        states |= fresh
+        return [states[text] for text in texts]
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """As `embed`: these models make no difference."""

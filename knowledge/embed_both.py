@@ -32,7 +32,8 @@ import numpy as np
 
 from knowledge.embed import unit
 from knowledge.english import foreignness
-from knowledge.types import Embedder, Vectors
+from knowledge.errors import EmbeddingUnavailable
+from knowledge.types import Embedder, TokenReader, TokenStates, Vectors
 
 MULTILINGUAL_WEIGHT = 0.5
 CENTRE = "e5_centre.json"
@@ -94,6 +95,24 @@ class BothEmbedder:
         if not passages:
             return np.zeros((0, 0), dtype=np.float32)
         return self._joined(self._english.embed_passages(passages), self._multilingual.embed_passages(passages))
+
+    def token_model(self) -> str:
+        """See `knowledge.types.TokenReader`: the English model's.
+
+        Raises:
+            EmbeddingUnavailable: that model is missing.
+        """
+        return self._english.token_model() if isinstance(self._english, TokenReader) else ""
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        """See `knowledge.types.TokenReader`: what the English model makes of each piece.
+
+        Raises:
+            EmbeddingUnavailable: that model is missing or broken, or keeps the pieces to itself.
+        """
+        if not isinstance(self._english, TokenReader):
+            raise EmbeddingUnavailable(f"{self._english.name}: this model does not tell what it makes of each piece")
+        return self._english.token_states(texts)
 
     def _joined(self, english: Vectors, multilingual: Vectors) -> Vectors:
         passages, _ = _centre()

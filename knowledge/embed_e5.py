@@ -53,8 +53,8 @@ class E5Embedder:
         self._lock = threading.RLock()
         self._model: E5 | None = None
         self._name: str | None = None
-        self._queries = VectorCache(CACHE_ENTRIES)
-        self._passages = VectorCache(CACHE_ENTRIES)
+        self._queries: VectorCache[Vectors] = VectorCache(CACHE_ENTRIES)
+        self._passages: VectorCache[Vectors] = VectorCache(CACHE_ENTRIES)
 
     @property
     def name(self) -> str:
@@ -92,7 +92,7 @@ class E5Embedder:
         """
         return self.embed([text for _, text in passages])
 
-    def _rows(self, texts: Sequence[str], cache: VectorCache, encode: "Callable[[E5, list[str]], Vectors]") -> Vectors:
+    def _rows(self, texts: Sequence[str], cache: VectorCache[Vectors], encode: "Callable[[E5, list[str]], Vectors]") -> Vectors:
         if not texts:
             return np.zeros((0, 0), dtype=np.float32)
         texts = [readable(text) for text in texts]

@@ -5,19 +5,20 @@ file that could be half written, stale, or of another model. The only importer o
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from knowledge.model_folder import Recipe
-from knowledge.types import Vectors
+from knowledge.types import TokenStates, Vectors
 
 if TYPE_CHECKING:
     import onnx
     import onnxruntime
+    from tokenizers import Encoding
 
 SCHEME = "int8.2"
 """Part of the embedder's name: another way to round gives other vectors, and needs another word here."""
@@ -27,6 +28,7 @@ _LARGEST = 63
 Source: onnxruntime, "Quantize ONNX models", reduce_range."""
 _MICROSOFT = "com.microsoft"
 Weights = dict[str, npt.NDArray[Any]]
+T = TypeVar("T")
 
 
 class OnnxEncoder:
@@ -81,16 +83,42 @@ class OnnxEncoder:
 
         A title that isn't empty needs a model that `is_mean`.
         """
-        if self._threads == 1 or len(passages) < 2:
-            return [self._encode(title, text, weight) for title, text in passages]
+        return self._each([text for _, text in passages], lambda n: self._encode(*passages[n], weight))
+
+    def read(self, texts: Sequence[str]) -> list[tuple[Vectors, TokenStates]]:
+        """What `encode` gives, and what the same run of the model makes of each piece of the text, in order.
+
+        Raises:
+            RuntimeError: the model failed.
+        """
+        return self._each(texts, lambda n: self._read(texts[n]))
+
+    def _each(self, texts: Sequence[str], made: Callable[[int], T]) -> list[T]:
+        if self._threads == 1 or len(texts) < 2:
+            return [made(n) for n in range(len(texts))]
         # The longest first, so that no thread is left with one at the end.
-        order = sorted(range(len(passages)), key=lambda n: -len(passages[n][1]))
-        with ThreadPoolExecutor(min(self._threads, len(passages)), "embed") as pool:
-            rows = pool.map(lambda n: self._encode(*passages[n], weight), order)
-            found = dict(zip(order, rows, strict=True))
-        return [found[n] for n in range(len(passages))]
+        order = sorted(range(len(texts)), key=lambda n: -len(texts[n]))
+        with ThreadPoolExecutor(min(self._threads, len(texts)), "embed") as pool:
+            found = dict(zip(order, pool.map(made, order), strict=True))
+        return [found[n] for n in range(len(texts))]
+
+    def _read(self, text: str) -> tuple[Vectors, TokenStates]:
+        encoded, states = self._run(text)
+        inside = [n for n, (start, end) in enumerate(encoded.offsets) if start < end]
+        lengths = np.maximum(np.linalg.norm(states[inside], axis=1, keepdims=True), 1e-12)
+        spans = tuple(encoded.offsets[n] for n in inside)
+        return self._pooled(states), TokenStates(states[inside] / lengths, spans, tuple(encoded.ids[n] for n in inside))
 
     def _encode(self, title: str, text: str, weight: float) -> Vectors:
+        encoded, states = self._run(text)
+        own = self._pooled(states)
+        of_title = [n for n, (start, end) in enumerate(encoded.offsets) if start < end <= len(title)]
+        return _unit(own + weight * _unit(states[of_title].mean(axis=0))) if of_title else own
+
+    def _pooled(self, states: Vectors) -> Vectors:
+        return _unit(states.mean(axis=0) if self.is_mean else states[0])
+
+    def _run(self, text: str) -> "tuple[Encoding, Vectors]":
         encoded = self._tokenizer.encode(text)
         tokens = self._words[encoded.ids] + self._positions[: len(encoded.ids)]
         try:
@@ -98,9 +126,7 @@ class OnnxEncoder:
         except Exception as error:
             # onnxruntime's errors share no nearer base.
             raise RuntimeError(str(error)) from error
-        own = _unit(states[0].mean(axis=0) if self.is_mean else states[0, 0])
-        of_title = [n for n, (start, end) in enumerate(encoded.offsets) if start < end <= len(title)]
-        return _unit(own + weight * _unit(states[0, of_title].mean(axis=0))) if of_title else own
+        return encoded, states[0]
 
 
 def _unit(vector: Vectors) -> Vectors:

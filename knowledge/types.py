@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType, Protocol
+from typing import NewType, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -240,6 +240,34 @@ class Embedder(Protocol):
         Args:
             passages: of each its title, which may be empty, and the text to embed, which begins with that title.
         """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class TokenStates:
+    """What a model makes of each piece of a text, in context.
+
+    Attributes:
+        states: float32 [t, d], each row L2-normalised.
+        spans: of each piece its place in the text, in characters.
+        ids: of each its number in the model's vocabulary.
+    """
+
+    states: Vectors
+    spans: tuple[tuple[int, int], ...]
+    ids: tuple[int, ...]
+
+
+@runtime_checkable
+class TokenReader(Protocol):
+    """An embedder that also tells what its model makes of each piece of a text."""
+
+    def token_model(self) -> str:
+        """Names the model, how it is run, and its files; empty if it keeps the pieces to itself."""
+        ...
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        """One a text, in order, from the run of the model that its vector is from; `embed` remembers that vector."""
         ...
 
 

@@ -1,5 +1,6 @@
 """Fakes of the seams, held to the same contract tests as the real adapters."""
 
+import re
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from agent.types import (
     RunId,
 )
 from knowledge.terms import content_terms
-from knowledge.types import Audience, Hit, Passage, Query, Vectors
+from knowledge.types import Audience, Hit, Passage, Query, TokenStates, Vectors
 
 
 class InMemoryShadowRecords:
@@ -156,6 +157,32 @@ class HashedWordsEmbedder:
             for term in content_terms(text) or [text]:
                 row[zlib.crc32(term.encode()) % self.size] += 1.0
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+
+
+class HashedPiecesEmbedder(HashedWordsEmbedder):
+    """`knowledge.types.TokenReader` beside it: a piece is a word or a mark, and has a little of its neighbours."""
+
+    def __init__(self, token_model: str = "hashed-pieces", size: int = 512) -> None:
+        super().__init__(size)
+        self.model = token_model
+        self.read: list[str] = []
+
+    def token_model(self) -> str:
+        return self.model
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        self.read += texts
+        return [self._states(text) for text in texts]
+
+    def _states(self, text: str) -> TokenStates:
+        found = list(re.finditer(r"\w+|[^\w\s]", text))
+        ids = tuple(zlib.crc32(match[0].lower().encode()) % self.size for match in found)
+        own = np.eye(self.size, dtype=np.float32)[list(ids)]
+        states = own.copy()
+        states[1:] += 0.2 * own[:-1]
+        states[:-1] += 0.2 * own[1:]
+        states /= np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-9)
+        return TokenStates(states, tuple(match.span() for match in found), ids)
 
 
 class InMemoryRetriever:

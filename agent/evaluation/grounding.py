@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from agent.errors import AgentError
 from agent.evaluation.curves import Bin, Point, auroc, calibration_error, recall_at, reliability, risk_coverage
 from agent.grounding.claims import is_courtesy, is_unknowing
-from agent.grounding.verifier import Judgement, Verifier
+from agent.grounding.types import Judgement, ReplyVerifier, Verifier
 from knowledge.sentences import split_sentences
 from knowledge.types import Audience, DocumentId, Passage, PassageId
 
@@ -56,10 +56,14 @@ class Checked:
     case: Case
     sentences: tuple[str, ...]
     judgements: tuple[Judgement, ...]
+    whole: float | None = None
+    """The probability that all of the reply is supported, from a verifier that weighs its claims together."""
 
     @property
     def probability(self) -> float:
-        """That of the weakest sentence; 1 for a reply that claims nothing."""
+        """Of the whole; without that of the weakest sentence, and 1 for a reply that claims nothing."""
+        if self.whole is not None:
+            return self.whole
         return min((one.probability for one in self.judgements), default=1.0)
 
     @property
@@ -122,12 +126,25 @@ def check(
         KnowledgeError: the embedding model can't be used.
     """
     for n, case in enumerate(cases, 1):
-        sentences = tuple(s for s in split_sentences(case.reply, "en") if not is_courtesy(s) and not is_unknowing(s))
-        passages = [_passage(at, body) for at, body in enumerate(case.passages)]
-        judged = verifier.verify(case.question, sentences, passages) if sentences else []
-        yield Checked(case, sentences, tuple(judged))
+        yield _checked(verifier, case)
         if on_checked is not None:
             on_checked(n, len(cases), case.id)
+
+
+def _checked(verifier: Verifier, case: Case) -> Checked:
+    said = split_sentences(case.reply, "en")
+    sentences = claiming(said)
+    passages = [_passage(at, body) for at, body in enumerate(case.passages)]
+    if not isinstance(verifier, ReplyVerifier):
+        return Checked(case, sentences, tuple(verifier.verify(case.question, sentences, passages) if sentences else ()))
+    # A reply that claims nothing passes; how likely a person finds it supported is another matter, so its words are weighed.
+    found = verifier.verify_reply(case.question, case.reply, sentences or said, passages)
+    return Checked(case, sentences, found.judgements if sentences else (), found.probability)
+
+
+def claiming(sentences: Sequence[str]) -> tuple[str, ...]:
+    """Those that need a source: no greeting, and no "I don't know"."""
+    return tuple(s for s in sentences if not is_courtesy(s) and not is_unknowing(s))
 
 
 def figures(checked: Sequence[Checked]) -> Figures:

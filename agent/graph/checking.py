@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from agent.graph.state import TurnContext
 from agent.grounding.second import OpenClaim, revised
-from agent.grounding.verifier import Judgement
+from agent.grounding.types import Judgement
 from agent.types import Usage
 from knowledge.types import Passage
 from policies.types import Facts

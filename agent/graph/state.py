@@ -12,7 +12,7 @@ from agent.graph.parts import Part
 from agent.graph.prompting import Draft
 from agent.grounding.claims import Claim
 from agent.grounding.second import SecondVerifier
-from agent.grounding.verifier import Verifier
+from agent.grounding.types import Verifier
 from agent.model_profiles import ModelProfile
 from agent.ports import ChatModel, Embedder, Retriever
 from agent.types import Message, Outcome, Usage

@@ -11,9 +11,7 @@ FEATURES = (
     *("unknown_words", "unknown_facts", "unknown_names", "unknown_numbers", "unknown_function"),
     *("before_first", "after_last", "is_question", "of_itself", "is_yes_no", "words", "in_question"),
 )
-_YES_NO = frozenset(
-    {"yes", "no", "yeah", "yep", "nope", "sure", "absolutely", "right", "exactly", "indeed", "oh", "well", "true"}
-)
+YES_NO = frozenset({"yes", "no", "yeah", "yep", "nope", "sure", "absolutely", "right", "exactly", "indeed", "oh", "well", "true"})
 _TAIL = 12
 
 
@@ -41,7 +39,7 @@ def claim_row(text: str, aligned: Alignment, to_question: float) -> list[float]:
         *_ends(claim, source),
         float("?" in text),
         float(sum(word.kind is Kind.SELF for word in claim)),
-        float(bool(claim) and claim[0].text in _YES_NO),
+        float(bool(claim) and claim[0].text in YES_NO),
         float(len(claim)),
         sum(word.is_fact and word.stem in aligned.question for word in claim) / max(1, sum(word.is_fact for word in claim)),
     ]

@@ -20,6 +20,11 @@ def heading(passage: Passage) -> str:
     return " – ".join((passage.title, *(h for h in passage.heading_path if h != passage.title)))
 
 
+def title_of(heading: str) -> str:
+    """The title in front of such headings."""
+    return heading.split(" – ")[0]
+
+
 def passage_text(passage: Passage) -> str:
     """Everything that a reader sees of a passage."""
     return f"{heading(passage)}\n{passage.text}"

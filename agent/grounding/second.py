@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from agent.grounding.verifier import Judgement
+from agent.grounding.types import Judgement
 from agent.types import Usage
 from knowledge.types import Passage
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
-from agent.grounding.passages import heading, passage_sentences
+from agent.grounding.passages import heading, passage_sentences, title_of
 from agent.grounding.wording import Word, read
 from knowledge.types import Passage
 
@@ -47,6 +47,21 @@ class Source:
     places: Mapping[str, tuple[tuple[int, int], ...]]
     pairs: frozenset[tuple[str, str]]
     triples: frozenset[tuple[str, str, str]]
+
+    @cached_property
+    def text(self) -> str:
+        """All sentences, a line each."""
+        return "\n".join(sentence.text for sentence in self.sentences)
+
+    def article(self, contexts: Sequence[str], passage: int) -> str:
+        """The text of all passages of one passage's article, with their headings.
+
+        Args:
+            contexts: title and headings of each passage.
+            passage: the place of one among them.
+        """
+        own = [place for place, other in enumerate(contexts) if title_of(other) == title_of(contexts[passage])]
+        return ". ".join((*(contexts[n] for n in own), *(s.text for s in self.sentences if s.passage in own)))
 
     def region(self, claim: Sequence[Word]) -> Region | None:
         """The sentences that a claim most likely rests on; None if there are none.

@@ -1,6 +1,6 @@
-"""The seam of verification: which passage supports a claim, how surely, and if none, why not.
+"""The built-in verifier: which passage supports a claim, how surely, and if none, why not.
 
-The built-in verifier needs no model that writes. What its rules find supported word for word is; for everything freer two
+It needs no model that writes. What its rules find supported word for word is; for everything freer two
 forests of small trees judge by words, order, what limits and turns round, and likeness. They are trained and measured by
 `python -m tests.bench.train_grounding`, which says on what. Given a reader, it looks twice at what neither rules nor words
 settle (`agent.grounding.second_look`).
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Protocol
 
 import numpy as np
 
@@ -19,41 +18,20 @@ from agent.grounding import claims
 from agent.grounding.alignment import Alignment, align, word_rows
 from agent.grounding.features import claim_row
 from agent.grounding.forest import Forest
-from agent.grounding.passages import heading
+from agent.grounding.leaning import leaning, speaks_of_question
+from agent.grounding.passages import heading, title_of
+from agent.grounding.pieces import Nearness, nearness
+from agent.grounding.reply import ClaimFigures, reply_models
 from agent.grounding.second_look import SecondLook
 from agent.grounding.source import Region, Source, source_of
-from agent.grounding.vetoes import LEANS, forbidden, leans
+from agent.grounding.told import Told
+from agent.grounding.types import WORD_FOR_WORD, Judgement, ReplyJudgement
+from agent.grounding.vetoes import forbidden
 from agent.grounding.wording import read
 from agent.ports import Embedder, PairReader
-from knowledge.types import Passage, Vectors
+from knowledge.types import Passage, TokenReader, Vectors
 
-WORD_FOR_WORD = 0.99
-"""The probability of a claim that the rules find in the passage's own words."""
 NOT_READ = "read beside the passages, they do not say it"
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What a verifier found of one claim. `passage` is a place among those given, `quote` the span that it rests on.
-
-    `is_open`: the rules neither find it word for word nor forbid it, nor is it in a sentence's own words and contradicts it; so
-    another verifier may be asked.
-    """
-
-    supported: bool
-    probability: float
-    passage: int = 0
-    quote: str = ""
-    reason: str = ""
-    is_open: bool = False
-
-
-class Verifier(Protocol):
-    """Judges claims. Blocking: call it in a thread."""
-
-    def verify(self, question: str, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judgement]:
-        """One judgement a sentence, in order."""
-        ...
 
 
 class BuiltInVerifier:
@@ -76,24 +54,53 @@ class BuiltInVerifier:
         """
         return self.judge(question, sentences, source_of(passages), [heading(p) for p in passages])
 
+    def verify_reply(self, question: str, reply: str, sentences: Sequence[str], passages: Sequence[Passage]) -> ReplyJudgement:
+        """See `ReplyVerifier`; of no sentences, or none that can be compared with a passage, the probability is 0.
+
+        Raises:
+            EmbeddingUnavailable: the model is missing or broken.
+        """
+        source, headings = source_of(passages), [heading(p) for p in passages]
+        laid = self._laid(question, sentences, source, reads_pieces=True)
+        chance = reply_models().chance(Told(reply, question, "\n".join((*headings, source.text))), laid.figures)
+        return ReplyJudgement(tuple(self._judgements(question, laid, source, headings)), chance)
+
     def judge(self, question: str, sentences: Sequence[str], source: Source, contexts: Sequence[str]) -> list[Judgement]:
-        """The same for passages that are read already. `contexts` are their titles and headings."""
+        """The same as `verify` for passages that are read already. `contexts` are their titles and headings."""
+        return self._judgements(question, self._laid(question, sentences, source), source, contexts)
+
+    def _laid(self, question: str, sentences: Sequence[str], source: Source, *, reads_pieces: bool = False) -> "_Laid":
         texts = [claims.bare(sentence) for sentence in sentences]
         regions = [source.region(read(text)) for text in texts]
+        # Before their vectors are asked for, which come out of the same run of the model.
+        pieces = self._pieces(texts, regions, source) if reads_pieces else [None] * len(texts)
         near = Likeness(self._embedder, question, texts, source, regions)
         aligned = [aligned_claim(text, question, source, region, near) for text, region in zip(texts, regions, strict=True)]
-        chances = self._weights.chances(texts, aligned, [near.to_question(text) for text in texts])
+        found = self._weights.figures(texts, aligned, [near.to_question(text) for text in texts])
+        figures = [replace(one, pieces=own) if one else None for one, own in zip(found, pieces, strict=True)]
+        return _Laid(texts, regions, aligned, figures, near)
+
+    def _pieces(self, texts: Sequence[str], regions: Sequence[Region | None], source: Source) -> list[Nearness | None]:
+        """None for each claim if the embedder is not the one whose pieces the model of replies knows."""
+        reader = self._embedder
+        if isinstance(reader, TokenReader) and reader.token_model() == reply_models().token_model:
+            return claim_pieces(reader, texts, regions, source)
+        return [None] * len(texts)
+
+    def _judgements(self, question: str, laid: "_Laid", source: Source, contexts: Sequence[str]) -> list[Judgement]:
         judged = [
-            self._judged(text, one, float(chance), contexts, near)
-            for text, one, chance in zip(texts, aligned, chances, strict=True)
+            self._judged(text, one, found.chance if found else 0.0, contexts, laid.near)
+            for text, one, found in zip(laid.texts, laid.aligned, laid.figures, strict=True)
         ]
-        asked = [(text, region) for text, region, one in zip(texts, regions, judged, strict=True) if one.is_open and region]
+        asked = [
+            (text, region) for text, region, one in zip(laid.texts, laid.regions, judged, strict=True) if one.is_open and region
+        ]
         if self._second_look is not None and asked:
             first = [one.probability for one in judged if one.is_open]
             again = iter(self._second_look.chances(question, asked, source, contexts, first))
             judged = [self._looked_again(one, next(again)) if one.is_open else one for one in judged]
         titles = [title_of(context) for context in contexts]
-        return leaning(texts, judged, titles, bool(aligned) and _speaks_of(aligned[0]))
+        return leaning(laid.texts, judged, titles, bool(laid.aligned) and speaks_of_question(laid.aligned[0]))
 
     def _looked_again(self, first: Judgement, chance: float) -> Judgement:
         supported = chance >= self._threshold
@@ -106,7 +113,7 @@ class BuiltInVerifier:
             return Judgement(False, 0.0, reason=claims.NO_CLAIM)
         region, source = aligned.region, aligned.source
         context = contexts[region.passage]
-        article = whole_article(source, contexts, context)
+        article = source.article(contexts, region.passage)
         if not claims.is_claim(text, article):
             return Judgement(False, 0.0, reason=claims.NO_CLAIM)
         passage = [(n, s.text) for n, s in enumerate(source.sentences) if s.passage == region.passage]
@@ -123,62 +130,15 @@ class BuiltInVerifier:
         return Judgement(supported, chance, region.passage, region.text, reason, is_open)
 
 
-def title_of(context: str) -> str:
-    """The title in front of a passage's headings."""
-    return context.split(" – ")[0]
+@dataclass(frozen=True)
+class _Laid:
+    """The claims of a reply over their regions, and in figures; None where there is nothing to lay one over."""
 
-
-def whole_article(source: Source, contexts: Sequence[str], context: str) -> str:
-    """The text of all given passages of one article, with their headings."""
-    own = [place for place, other in enumerate(contexts) if title_of(other) == title_of(context)]
-    return ". ".join((*(contexts[n] for n in own), *(s.text for s in source.sentences if s.passage in own)))
-
-
-def leaning(
-    texts: Sequence[str], judged: Sequence[Judgement], titles: Sequence[str], of_question: bool = False
-) -> list[Judgement]:
-    """Judgements in which a sentence that begins with "it" or "this" stands no surer than the one before it.
-
-    Both must rest on one article: "it" is then most likely what that sentence was about. The first sentence of a reply may
-    lean on the question, if it is in a passage's own words or the passage speaks there of what the question names.
-
-    Args:
-        texts: the sentences, in order.
-        judged: what was found of each by itself.
-        titles: of the passages.
-        of_question: what the first sentence rests on names something of the question that the sentence does not.
-    """
-    found: list[Judgement] = []
-    for text, one in zip(texts, judged, strict=True):
-        alone = not leans(text) or (of_question and not found)
-        found.append(one if alone else _led(one, found[-1] if found else None, titles))
-    return found
-
-
-def _speaks_of(aligned: Alignment | None) -> bool:
-    """True if the first sentence of the region names something that was asked about and that the claim does not name."""
-    if aligned is None:
-        return False
-    told = {word.stem for word in aligned.claim}
-    first = aligned.source.sentences[aligned.region.first]
-    return any(word.is_fact and word.stem in aligned.question - told for word in first.words)
-
-
-def _led(one: Judgement, before: Judgement | None, titles: Sequence[str]) -> Judgement:
-    if not one.supported and not one.is_open:
-        return one
-    alone = replace(one, supported=False, probability=min(one.probability, 1 - WORD_FOR_WORD), reason=LEANS, is_open=False)
-    in_own_words = one.supported and not one.is_open
-    if before is None:
-        return one if in_own_words else alone
-    together = one.passage == before.passage or titles[one.passage] == titles[before.passage] != ""
-    if in_own_words:
-        return alone if before.supported and not together else one
-    if not together or not (before.supported or before.is_open):
-        return alone
-    supported = one.supported and before.supported
-    reason = "" if supported else one.reason or LEANS
-    return replace(one, supported=supported, probability=min(one.probability, before.probability), reason=reason)
+    texts: list[str]
+    regions: list[Region | None]
+    aligned: list[Alignment | None]
+    figures: list[ClaimFigures | None]
+    near: "Likeness"
 
 
 class Likeness:
@@ -207,6 +167,22 @@ class Likeness:
         return np.array([self._vectors[s] @ own if region.first <= n < region.end else -1.0 for n, s in passage], np.float32)
 
 
+def claim_pieces(
+    reader: TokenReader, texts: Sequence[str], regions: Sequence[Region | None], source: Source
+) -> list[Nearness | None]:
+    """Of each claim its pieces beside those of its region, each text read once; None where there is nothing to compare."""
+    beside = [
+        [s.text for s in source.sentences[r.first : r.end]] if r and t.strip() else []
+        for t, r in zip(texts, regions, strict=True)
+    ]
+    wanted = list(dict.fromkeys(one for text, there in zip(texts, beside, strict=True) if there for one in (text, *there)))
+    states = dict(zip(wanted, reader.token_states(wanted), strict=True))
+    return [
+        nearness((text, states[text]), [(one, states[one]) for one in there]) if there else None
+        for text, there in zip(texts, beside, strict=True)
+    ]
+
+
 def aligned_claim(text: str, question: str, source: Source, region: Region | None, near: Likeness) -> Alignment | None:
     """A claim over its region; None if there is nothing to lay it over."""
     if region is None or not read(text):
@@ -223,16 +199,19 @@ class Weights:
     claims: Forest
     threshold: float
 
-    def chances(self, texts: Sequence[str], aligned: Sequence[Alignment | None], to_question: Sequence[float]) -> list[float]:
-        """The probability that each claim is supported; 0 where there was nothing to compare it with."""
+    def figures(
+        self, texts: Sequence[str], aligned: Sequence[Alignment | None], to_question: Sequence[float]
+    ) -> list[ClaimFigures | None]:
+        """Each claim in figures, with the probability that it is supported; None where there was nothing to compare it with."""
         at = [n for n, one in enumerate(aligned) if one is not None]
         kept = [one for one in aligned if one is not None]
         told = [word_rows(one)[0] for one in kept]
         wrong = iter(self.words.chances([row for rows in told for row in rows]))
         doubts = [word_doubts([float(next(wrong)) for _ in rows]) for rows in told]
-        rows = [[*claim_row(texts[n], one, to_question[n]), *d] for n, one, d in zip(at, kept, doubts, strict=True)]
-        found = dict(zip(at, map(float, self.claims.chances(rows)), strict=True))
-        return [found.get(n, 0.0) for n in range(len(texts))]
+        rows = [claim_row(texts[n], one, to_question[n]) for n, one in zip(at, kept, strict=True)]
+        chances = self.claims.chances([[*row, *d] for row, d in zip(rows, doubts, strict=True)])
+        found = {n: ClaimFigures(row, float(chance)) for n, row, chance in zip(at, rows, chances, strict=True)}
+        return [found.get(n) for n in range(len(texts))]
 
 
 def word_doubts(wrong: Sequence[float]) -> list[float]:

@@ -11,7 +11,7 @@ from agent.graph.prompting import Draft
 from agent.graph.quoting import Quote, document_quotes
 from agent.graph.state import TurnContext, TurnState
 from agent.grounding.claims import Claim, bare, is_courtesy, without_yes_no
-from agent.grounding.verifier import Verifier
+from agent.grounding.types import Verifier
 from agent.grounding.vetoes import leans
 from agent.ports import Embedder
 from agent.types import Usage

@@ -46,6 +46,8 @@ class Row:
     original: str = ""
     contexts: tuple[str, ...] = ()
     """Title and headings of each passage of the source, if they are known."""
+    reply: str = ""
+    """All that the claim is from as it was written, if that is known."""
 
 
 def claims(reply: str) -> list[str]:
@@ -68,7 +70,7 @@ def people_s_targets(data: Path, embedder: Embedder, dice: random.Random, most: 
     vectors = embedder.embed([sentence for _, _, sentence in told])
     for n, (task, source, sentence) in enumerate(told):
         common = {"corpus": "targets", "group": task["group"], "item": task["id"], "source": source}
-        common |= {"question": task["conversation"][-1]["text"], "original": sentence}
+        common |= {"question": task["conversation"][-1]["text"], "original": sentence, "reply": task["target"]}
         yield Row(claim=sentence, supported=True, kind="true", **common)
         for kind, wrong in corrupted(sentence, source, dice, most):
             yield Row(claim=wrong, supported=False, kind=kind, **common)
@@ -122,7 +124,7 @@ def begin(data: Path, dice: random.Random) -> Iterator[Row]:
         sentences = split_sentences(reply["answer"], "en") or [reply["answer"]]
         kind = "true" if supported else "judged" if len(sentences) == 1 else SOME_WRONG
         common = {"corpus": "begin", "group": f"begin:{reply['context']}", "item": reply["id"], "source": source}
-        common |= {"question": reply["question"]}
+        common |= {"question": reply["question"], "reply": reply["answer"]}
         for sentence in sentences:
             yield Row(claim=sentence, supported=supported, kind=kind, original=sentence, **common)
             if supported and len(sentence.split()) > 4:
@@ -138,6 +140,7 @@ def faithful(data: Path, dice: random.Random | None = None) -> Iterator[Row]:
         for sentence in claims(reply["answer"]):
             common = {"corpus": "faithful", "group": f"faithful:{reply['group'].split('<')[0]}", "item": reply["id"]}
             common |= {"source": source, "question": reply["conversation"][-1]["text"], "original": sentence}
+            common["reply"] = reply["answer"]
             yield Row(claim=sentence, supported=vote > 2, kind="true" if vote > 2 else SOME_WRONG, **common)
             if dice and vote > 2 and share_known(sentence, source) > SURELY_KNOWN:
                 for kind, wrong in corrupted(sentence, source, dice, 1):
@@ -212,7 +215,7 @@ def test_articles() -> set[str]:
 
 def _reply_rows(corpus: str, group: str, reply: dict[str, Any], passages: Sequence[Passage]) -> Iterator[Row]:
     common = {"corpus": corpus, "group": group, "source": source_of(passages), "question": reply["question"]}
-    common["contexts"] = tuple(heading(p) for p in passages)
+    common |= {"contexts": tuple(heading(p) for p in passages), "reply": reply["reply"]}
     true = split_sentences(reply["reply"], "en")
     for sentence in claims(reply["reply"]):
         yield Row(claim=sentence, supported=True, kind="true", item=reply["id"], original=sentence, **common)

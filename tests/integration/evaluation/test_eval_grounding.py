@@ -7,6 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.commands import app
+from agent.grounding.reply import reply_models
+from agent.grounding.verifier import BuiltInVerifier
+from knowledge.embed import SentenceTransformerEmbedder
+from knowledge.types import Audience, DocumentId, Passage, PassageId
 
 pytestmark = pytest.mark.slow
 PASSAGE = {"title": "Pets", "text": "A dog costs €12 per night. You can bring two dogs if the listing says Pets allowed."}
@@ -39,6 +43,25 @@ def test_verdicts_figures_and_page_of_a_file(file: Path, tmp_path: Path) -> None
     assert first["sentences"][0]["quote"] == "A dog costs €12 per night."
     assert "number 15 is not in the article" in json.dumps(told["cases"][1])
     assert "A dog costs €15 per night." in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_encoder_in_use_is_the_one_whose_pieces_the_model_of_replies_knows() -> None:
+    """Another rounding or other weights would leave it with less, silently: `python -m tests.bench.train_reply --write`."""
+    assert SentenceTransformerEmbedder(threads=1).token_model() == reply_models().token_model
+
+
+def test_a_reply_that_keeps_to_its_passages_ranks_above_one_that_speaks_for_itself() -> None:
+    text = "A dog costs €12 per night. You can bring two dogs if the listing says Pets allowed."
+    passage = Passage(PassageId("p"), DocumentId("d"), "", 0, "Pets", (), text, Audience.PUBLIC)
+    verifier = BuiltInVerifier(SentenceTransformerEmbedder(threads=1))
+
+    def chance(*sentences: str) -> float:
+        return verifier.verify_reply("Do you like dogs?", " ".join(sentences), sentences, [passage]).probability
+
+    kept = chance("Each night with a dog costs €12.")
+    assert chance("A dog costs €12 per night.") > 0.8
+    assert kept > chance("Yes, I love dogs, they are the best!")
+    assert kept > chance("Each night with a dog costs €12.", "It will have a great time at the beach with us.")
 
 
 def test_a_person_reads_three_lines(file: Path) -> None:

@@ -16,7 +16,7 @@ from agent.evaluation.grounding import Case, Checked, figures
 from agent.evaluation.page import render_answers, render_grounding
 from agent.evaluation.records import Record, Sentence
 from agent.evaluation.runs import Header
-from agent.grounding.verifier import Judgement
+from agent.grounding.types import Judgement
 from agent.types import Decision
 from knowledge.sources.pdf import convert_pdf
 from policies.types import Dial, Send

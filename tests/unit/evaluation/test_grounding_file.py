@@ -7,7 +7,7 @@ import pytest
 from agent.errors import AgentError
 from agent.evaluation.grounding import Case, check, figures, load
 from agent.evaluation.page import render_grounding
-from agent.grounding.verifier import Judgement
+from agent.grounding.types import Judgement, ReplyJudgement
 from knowledge.types import Passage
 
 
@@ -17,6 +17,13 @@ class SaysSo:
     def verify(self, question: str, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judgement]:
         held = [any(s in p.text for p in passages) for s in sentences]
         return [Judgement(h, 0.9 if h else 0.1, 0, passages[0].text, "" if h else "not there") for h in held]
+
+
+class WeighsReplies(SaysSo):
+    """Says beside it how likely the whole is supported: less for each sentence that it was given."""
+
+    def verify_reply(self, question: str, reply: str, sentences: Sequence[str], passages: Sequence[Passage]) -> ReplyJudgement:
+        return ReplyJudgement(tuple(self.verify(question, sentences, passages)), 0.8 ** len(sentences))
 
 
 def written(tmp_path: Path, *lines: object) -> Path:
@@ -67,6 +74,16 @@ def test_a_reply_passes_only_if_each_sentence_that_claims_something_is_supported
     assert (good.passes, good.probability) == (True, 0.9)
     assert (bad.passes, bad.probability) == (False, 0.1)
     assert (polite.passes, polite.probability, polite.sentences) == (True, 1.0, ())
+
+
+def test_a_verifier_that_weighs_whole_replies_ranks_them_and_passing_stays_with_the_sentences():
+    good, bad, polite = check(
+        WeighsReplies(), [case("It costs 5 euros."), case("It costs 5 euros. It opens at ten."), case("Have a nice day!")]
+    )
+    assert (good.passes, good.probability) == (True, 0.8)
+    assert (bad.passes, bad.probability) == (False, pytest.approx(0.64))
+    assert (polite.passes, polite.sentences, polite.judgements) == (True, (), ())
+    assert polite.probability == 0.8
 
 
 def test_figures_count_where_a_person_disagrees():

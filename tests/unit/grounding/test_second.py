@@ -1,7 +1,7 @@
 import pytest
 
 from agent.grounding.second import Opinion, pooled, revised
-from agent.grounding.verifier import Judgement
+from agent.grounding.types import Judgement
 
 OPEN = Judgement(False, 0.6, 1, "the region", "words that the sentence does not have", is_open=True)
 

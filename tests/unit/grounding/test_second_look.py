@@ -4,7 +4,8 @@ import pytest
 
 from agent.grounding.second_look import Mix, SecondLook, mix
 from agent.grounding.source import Region, source_of_texts
-from agent.grounding.verifier import BuiltInVerifier, Judgement
+from agent.grounding.types import Judgement
+from agent.grounding.verifier import BuiltInVerifier
 from agent.grounding.wording import read
 from knowledge.pair_input import Marked, Reading
 from tests.fakes import HashedWordsEmbedder

@@ -1,8 +1,10 @@
 import pytest
 
+from agent.grounding.leaning import leaning
 from agent.grounding.source import Region, source_of_texts
-from agent.grounding.verifier import LEANS, BuiltInVerifier, Judgement, leaning
-from agent.grounding.vetoes import forbidden, leans
+from agent.grounding.types import Judgement
+from agent.grounding.verifier import BuiltInVerifier
+from agent.grounding.vetoes import LEANS, forbidden, leans
 from agent.grounding.wording import read
 from tests.fakes import HashedWordsEmbedder
 from tests.samples import passage

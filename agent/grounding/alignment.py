@@ -19,7 +19,7 @@ FEATURES = (
     *("left_near", "left_farther", "left_anywhere", "right_near", "right_farther", "right_anywhere"),
     *("skipped", "skipped_negations", "skipped_bounds", "skipped_facts", "skipped_numbers"),
     *("negation_here", "negation_there", "bounds_here", "bounds_differ", "unit_agrees", "company", "context", "more_often"),
-    *("position", "words", "run_share", "share", "likeness", "bounds_before", "bounds_after", "words_after"),
+    *("position", "words", "run_share", "share", "bounds_before", "bounds_after", "words_after"),
 )
 FAR = 20
 _EDITS = {"equal": 0.0, "replace": 1.0, "delete": 2.0}
@@ -54,7 +54,6 @@ class Alignment:
     region: Region
     source: Source
     question: frozenset[str]
-    likeness: float
     edits: tuple[Edit, ...]
     matched: dict[int, int]
     """Place in the claim -> place in the region, of words in runs that are the same."""
@@ -75,7 +74,7 @@ class Alignment:
         return [word for n, word in enumerate(self.region.words[first:last], first) if n not in taken]
 
 
-def align(claim: tuple[Word, ...], source: Source, region: Region, question: frozenset[str], likeness: float) -> Alignment:
+def align(claim: tuple[Word, ...], source: Source, region: Region, question: frozenset[str]) -> Alignment:
     """Lay a claim over a region.
 
     Args:
@@ -83,7 +82,6 @@ def align(claim: tuple[Word, ...], source: Source, region: Region, question: fro
         source: all that is known.
         region: where the claim most likely comes from (`Source.region`).
         question: stems of what was asked.
-        likeness: cosine similarity of claim and region.
     """
     here, there = [word.stem for word in claim], [word.stem for word in region.words]
     edits = tuple(Edit(*found) for found in SequenceMatcher(None, here, there, autojunk=False).get_opcodes())
@@ -91,7 +89,7 @@ def align(claim: tuple[Word, ...], source: Source, region: Region, question: fro
     standing: dict[str, list[int]] = {}
     for n, stem in enumerate(there):
         standing.setdefault(stem, []).append(n)
-    return Alignment(claim, region, source, question, likeness, edits, matched, standing)
+    return Alignment(claim, region, source, question, edits, matched, standing)
 
 
 def word_rows(aligned: Alignment) -> tuple[list[list[float]], list[int]]:
@@ -143,7 +141,6 @@ class _Whole:
             float(len(self._a.claim)),
             self._run_share,
             self._share,
-            self._a.likeness,
             float(self._bounds_before),
             float(self._bounds_after),
             float(self._words_after),

@@ -13,7 +13,7 @@ the passage is quoted instead.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,25 +114,34 @@ def is_claim(sentence: str, known: str = "") -> bool:
     """False for a question, a lead-in, and for what the model says of itself. "Download my data" may be a label in `known`."""
     if sentence.rstrip().endswith(":") or "?" in sentence:
         return False
-    of_itself = (sentence[match.start() :].split()[:2] for match in _FIRST_PERSON.finditer(sentence))
-    return all(" ".join(two).strip(".,;:!)'\"") in known for two in of_itself) and bool(content(sentence))
+    of_itself = [sentence[match.start() :] for match in _FIRST_PERSON.finditer(sentence)]
+    return all(_is_label(text, known) for text in of_itself) and bool(content(sentence))
 
 
-def check(claim: str, context: str, sentences: Sequence[str], similarities: Vectors) -> Finding:
+def _is_label(text: str, known: str) -> bool:
+    """True if a text begins with "my" and a word that stand so in what is known."""
+    first, *rest = " ".join(text.split()[:2]).rstrip(".,;:!)'\"").split(" ")
+    return first.lower() == "my" and bool(rest) and f"{first} {rest[0]}" in known
+
+
+def check(claim: str, context: str, sentences: Sequence[str], likeness: Callable[[], Vectors]) -> Finding:
     """Check one claim against one passage.
 
     Args:
         claim: the sentence.
         context: title and headings of the passage: words that its sentences take for granted.
         sentences: the sentences of the passage.
-        similarities: cosine similarity of the claim to each of them, float32 [n].
+        likeness: gives the cosine similarity of the claim to each of them, float32 [n]; called only if one has all of its words.
     """
     claim = _ASIDE.sub("", claim)
-    if not sentences or not is_claim(claim):
+    if not sentences or not is_claim(claim, " ".join(sentences)):
         return Finding(False, 0.0, 0, NO_CLAIM)
     if _LEANS.match(claim):
         return Finding(False, 0.0, 0, FREER)
     shares = [share(claim, f"{sentence} {context}") for sentence in sentences]
+    if max(shares) < MIN_PRECISION:
+        return Finding(False, max(shares), 0, FREER)
+    similarities = likeness()
     order = np.argsort([-(s + float(near)) for s, near in zip(shares, similarities, strict=True)], kind="stable")
     findings = [_compare(claim, context, sentences, int(at), shares[int(at)], float(similarities[int(at)])) for at in order]
     return next((f for f in findings if f.supported), findings[0])

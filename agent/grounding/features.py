@@ -6,7 +6,7 @@ from agent.grounding.wording import Kind, Word
 
 FEATURES = (
     *("words_known", "pairs_known", "triples_known", "run_density", "in_order", "order_kept"),
-    *("facts_known", "facts_in_region", "region_told", "likeness", "to_question"),
+    *("facts_known", "facts_in_region", "region_told"),
     *("negations_differ", "negations_left_out", "negations_added", "bounds_cut_off"),
     *("unknown_words", "unknown_facts", "unknown_names", "unknown_numbers", "unknown_function"),
     *("before_first", "after_last", "is_question", "of_itself", "is_yes_no", "words", "in_question"),
@@ -15,13 +15,12 @@ YES_NO = frozenset({"yes", "no", "yeah", "yep", "nope", "sure", "absolutely", "r
 _TAIL = 12
 
 
-def claim_row(text: str, aligned: Alignment, to_question: float) -> list[float]:
+def claim_row(text: str, aligned: Alignment) -> list[float]:
     """The row of `FEATURES` for one claim.
 
     Args:
         text: the claim.
         aligned: the claim over the region that it most likely rests on.
-        to_question: cosine similarity of claim and question; 0 if there is none.
     """
     claim, source = aligned.claim, aligned.source
     return [
@@ -32,8 +31,6 @@ def claim_row(text: str, aligned: Alignment, to_question: float) -> list[float]:
         _weight_known(claim, source.stems),
         _weight_known(claim, aligned.region.stems | source.headings[aligned.region.passage]),
         _told(aligned),
-        aligned.likeness,
-        to_question,
         *_turned(aligned),
         *_unknown(claim, source),
         *_ends(claim, source),

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agent.grounding.features import FEATURES as OF_CLAIM
+from agent.grounding.features import FEATURES as OF_WORDS
 from agent.grounding.forest import Forest
 from agent.grounding.pieces import OF_PIECES, Nearness, piece_figures
 from agent.grounding.told import OF_TOLD, Told, told_figures
 
+_NEAR_AT = 9
+OF_CLAIM = (*OF_WORDS[:_NEAR_AT], "likeness", "to_question", *OF_WORDS[_NEAR_AT:])
 FEATURES = (*(f"{name}_{how}" for how in ("mean", "least", "most") for name in OF_CLAIM), "claims", *OF_TOLD)
 FEATURES_READ = (*FEATURES, *OF_PIECES)
 """Of a reply whose pieces were read, too."""
@@ -42,11 +44,13 @@ Floats = npt.NDArray[np.float64]
 class ClaimFigures:
     """One claim in `agent.grounding.features.FEATURES`, and the probability by itself that it is supported.
 
+    `near`: its cosine similarity to the nearest sentence of its region, and to the question; 0 where there is none.
     `pieces`: its pieces beside those of its region; None if nothing has read them.
     """
 
     row: list[float]
     chance: float
+    near: tuple[float, float] = (0.0, 0.0)
     pieces: Nearness | None = None
 
 
@@ -62,7 +66,7 @@ def reply_row(told: Told, claims: Sequence[ClaimFigures | None]) -> list[float] 
     known = [claim for claim in claims if claim is not None]
     if not known:
         return None
-    table = np.array([claim.row for claim in known])
+    table = np.array([[*claim.row[:_NEAR_AT], *claim.near, *claim.row[_NEAR_AT:]] for claim in known])
     together = np.concatenate([table.mean(axis=0), table.min(axis=0), table.max(axis=0)])
     row = [*together.tolist(), float(len(known)), *told_figures(told)]
     pieces = [claim.pieces for claim in known if claim.pieces is not None]

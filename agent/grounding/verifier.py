@@ -1,7 +1,7 @@
 """The built-in verifier: which passage supports a claim, how surely, and if none, why not.
 
 It needs no model that writes. What its rules find supported word for word is; for everything freer two
-forests of small trees judge by words, order, what limits and turns round, and likeness. They are trained and measured by
+forests of small trees judge by words, order, what limits and turns round. They are trained and measured by
 `python -m tests.bench.train_grounding`, which says on what. Given a reader, it looks twice at what neither rules nor words
 settle (`agent.grounding.second_look`).
 """
@@ -19,6 +19,7 @@ from agent.grounding.alignment import Alignment, align, word_rows
 from agent.grounding.features import claim_row
 from agent.grounding.forest import Forest
 from agent.grounding.leaning import leaning, speaks_of_question
+from agent.grounding.likeness import Likeness
 from agent.grounding.passages import heading, title_of
 from agent.grounding.pieces import Nearness, nearness
 from agent.grounding.reply import ClaimFigures, reply_models
@@ -29,7 +30,7 @@ from agent.grounding.types import WORD_FOR_WORD, Judgement, ReplyJudgement
 from agent.grounding.vetoes import forbidden
 from agent.grounding.wording import read
 from agent.ports import Embedder, PairReader
-from knowledge.types import Passage, TokenReader, Vectors
+from knowledge.types import Passage, TokenReader
 
 NOT_READ = "read beside the passages, they do not say it"
 
@@ -61,7 +62,7 @@ class BuiltInVerifier:
             EmbeddingUnavailable: the model is missing or broken.
         """
         source, headings = source_of(passages), [heading(p) for p in passages]
-        laid = self._laid(question, sentences, source, reads_pieces=True)
+        laid = self._laid(question, sentences, source, for_reply=True)
         chance = reply_models().chance(Told(reply, question, "\n".join((*headings, source.text))), laid.figures)
         return ReplyJudgement(tuple(self._judgements(question, laid, source, headings)), chance)
 
@@ -69,15 +70,21 @@ class BuiltInVerifier:
         """The same as `verify` for passages that are read already. `contexts` are their titles and headings."""
         return self._judgements(question, self._laid(question, sentences, source), source, contexts)
 
-    def _laid(self, question: str, sentences: Sequence[str], source: Source, *, reads_pieces: bool = False) -> "_Laid":
+    def _laid(self, question: str, sentences: Sequence[str], source: Source, *, for_reply: bool = False) -> "_Laid":
         texts = [claims.bare(sentence) for sentence in sentences]
         regions = [source.region(read(text)) for text in texts]
-        # Before their vectors are asked for, which come out of the same run of the model.
-        pieces = self._pieces(texts, regions, source) if reads_pieces else [None] * len(texts)
-        near = Likeness(self._embedder, question, texts, source, regions)
-        aligned = [aligned_claim(text, question, source, region, near) for text, region in zip(texts, regions, strict=True)]
-        found = self._weights.figures(texts, aligned, [near.to_question(text) for text in texts])
-        figures = [replace(one, pieces=own) if one else None for one, own in zip(found, pieces, strict=True)]
+        near = Likeness(self._embedder)
+        aligned = [aligned_claim(text, question, source, region) for text, region in zip(texts, regions, strict=True)]
+        figures = self._weights.figures(texts, aligned)
+        if for_reply:
+            # Pieces before vectors, which come out of the same run of the model.
+            pieces = self._pieces(texts, regions, source)
+            beside = [[s.text for s in source.sentences[r.first : r.end]] if r else [] for r in regions]
+            near.prepare([*texts, *(s for there in beside for s in there), question])
+            figures = [
+                replace(one, near=near.to_region_and_question(text, there, question), pieces=own) if one else None
+                for one, text, there, own in zip(figures, texts, beside, pieces, strict=True)
+            ]
         return _Laid(texts, regions, aligned, figures, near)
 
     def _pieces(self, texts: Sequence[str], regions: Sequence[Region | None], source: Source) -> list[Nearness | None]:
@@ -106,9 +113,7 @@ class BuiltInVerifier:
         supported = chance >= self._threshold
         return replace(first, supported=supported, probability=chance, reason="" if supported else first.reason or NOT_READ)
 
-    def _judged(
-        self, text: str, aligned: Alignment | None, chance: float, contexts: Sequence[str], near: "Likeness"
-    ) -> Judgement:
+    def _judged(self, text: str, aligned: Alignment | None, chance: float, contexts: Sequence[str], near: Likeness) -> Judgement:
         if aligned is None:
             return Judgement(False, 0.0, reason=claims.NO_CLAIM)
         region, source = aligned.region, aligned.source
@@ -118,8 +123,7 @@ class BuiltInVerifier:
             return Judgement(False, 0.0, reason=claims.NO_CLAIM)
         passage = [(n, s.text) for n, s in enumerate(source.sentences) if s.passage == region.passage]
         sentences = [sentence for _, sentence in passage]
-        likeness = near.within(text, region, passage)
-        strict = claims.check(text, context, sentences, likeness)
+        strict = claims.check(text, context, sentences, lambda: near.within(text, region, passage))
         if strict.supported:
             return Judgement(True, max(chance, WORD_FOR_WORD), region.passage, sentences[strict.sentence])
         if reason := forbidden(text, region, context, " ".join(sentences), article):
@@ -138,33 +142,7 @@ class _Laid:
     regions: list[Region | None]
     aligned: list[Alignment | None]
     figures: list[ClaimFigures | None]
-    near: "Likeness"
-
-
-class Likeness:
-    """Cosine similarities among question, claims and the sentences of their regions; each text is embedded once."""
-
-    def __init__(
-        self, embedder: Embedder, question: str, texts: Sequence[str], source: Source, regions: Sequence[Region | None]
-    ) -> None:
-        found = [s.text for r in regions if r is not None for s in source.sentences[r.first : r.end]]
-        wanted = [t for t in dict.fromkeys([*([question] if question.strip() else []), *texts, *found]) if t.strip()]
-        self._question = question
-        self._vectors = dict(zip(wanted, embedder.embed(wanted), strict=True))
-
-    def to_question(self, text: str) -> float:
-        """Of a claim to the question; 0 without one."""
-        known = self._question in self._vectors and text in self._vectors
-        return float(self._vectors[text] @ self._vectors[self._question]) if known else 0.0
-
-    def to_each(self, text: str, sentences: Sequence[str]) -> Vectors:
-        """Of a claim to each sentence of its region, float32 [n]."""
-        return np.array([self._vectors[s] @ self._vectors[text] for s in sentences], np.float32)
-
-    def within(self, text: str, region: Region, passage: Sequence[tuple[int, str]]) -> Vectors:
-        """The same over a whole passage, float32 [n]; a sentence outside of the region is like nothing (-1)."""
-        own = self._vectors[text]
-        return np.array([self._vectors[s] @ own if region.first <= n < region.end else -1.0 for n, s in passage], np.float32)
+    near: Likeness
 
 
 def claim_pieces(
@@ -183,12 +161,11 @@ def claim_pieces(
     ]
 
 
-def aligned_claim(text: str, question: str, source: Source, region: Region | None, near: Likeness) -> Alignment | None:
+def aligned_claim(text: str, question: str, source: Source, region: Region | None) -> Alignment | None:
     """A claim over its region; None if there is nothing to lay it over."""
     if region is None or not read(text):
         return None
-    likeness = float(near.to_each(text, [s.text for s in source.sentences[region.first : region.end]]).max())
-    return align(read(text), source, region, frozenset(word.stem for word in read(question)), likeness)
+    return align(read(text), source, region, frozenset(word.stem for word in read(question)))
 
 
 @dataclass(frozen=True)
@@ -199,16 +176,14 @@ class Weights:
     claims: Forest
     threshold: float
 
-    def figures(
-        self, texts: Sequence[str], aligned: Sequence[Alignment | None], to_question: Sequence[float]
-    ) -> list[ClaimFigures | None]:
+    def figures(self, texts: Sequence[str], aligned: Sequence[Alignment | None]) -> list[ClaimFigures | None]:
         """Each claim in figures, with the probability that it is supported; None where there was nothing to compare it with."""
         at = [n for n, one in enumerate(aligned) if one is not None]
         kept = [one for one in aligned if one is not None]
         told = [word_rows(one)[0] for one in kept]
         wrong = iter(self.words.chances([row for rows in told for row in rows]))
         doubts = [word_doubts([float(next(wrong)) for _ in rows]) for rows in told]
-        rows = [claim_row(texts[n], one, to_question[n]) for n, one in zip(at, kept, strict=True)]
+        rows = [claim_row(texts[n], one) for n, one in zip(at, kept, strict=True)]
         chances = self.claims.chances([[*row, *d] for row, d in zip(rows, doubts, strict=True)])
         found = {n: ClaimFigures(row, float(chance)) for n, row, chance in zip(at, rows, chances, strict=True)}
         return [found.get(n) for n in range(len(texts))]

@@ -87,7 +87,7 @@ class Judge:
         if not source.sentences:
             return Finding(False, 0.0, 0)
         near = np.array([self.vectors[s] for s in source.sentences], np.float32) @ self.vectors[claim]
-        return check(claim, source.context, source.sentences, near)
+        return check(claim, source.context, source.sentences, lambda: near)
 
 
 def corrupted(found: list[Source]) -> dict[str, list[tuple[str, str, Source]]]:

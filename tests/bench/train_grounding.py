@@ -34,6 +34,7 @@ def gather(data: Path, embedder: SentenceTransformerEmbedder) -> Iterator[Row]:
     yield from sets.faithful(data)
     yield from sets.articles(embedder, dice)
     yield from sets.paraphrases(data)
+    yield from sets.paraphrases(data, sets.MORE)
     yield from sets.replies("dev")
     yield from sets.replies("test")
 

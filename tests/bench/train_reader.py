@@ -75,7 +75,9 @@ def _both(first: np.ndarray, logits: np.ndarray) -> np.ndarray:
 
 def report(data: Table, chosen: Sequence[int], first: np.ndarray, second: np.ndarray) -> None:
     rows = [data.rows[n] for n in chosen]
-    own = Table(rows, data.claims[list(chosen)], [data.words[n] for n in chosen], [data.wrong[n] for n in chosen])
+    own = Table(
+        rows, data.claims[list(chosen)], [data.words[n] for n in chosen], [data.wrong[n] for n in chosen], data.near[list(chosen)]
+    )
     for name, found in (("forests", first), ("with the second look", second)):
         print(f"== {name}")
         for corpus in MEASURED:

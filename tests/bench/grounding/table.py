@@ -14,7 +14,8 @@ from agent.grounding import claims
 from agent.grounding.alignment import word_rows
 from agent.grounding.features import claim_row
 from agent.grounding.forest import Forest
-from agent.grounding.verifier import Likeness, aligned_claim, word_doubts
+from agent.grounding.likeness import Likeness
+from agent.grounding.verifier import aligned_claim, word_doubts
 from agent.grounding.wording import Kind, read
 from knowledge.types import Embedder
 from tests.bench.grounding.corruptions import changed_words
@@ -29,12 +30,16 @@ WRONG_WORDS = 0.15
 
 @dataclass(frozen=True)
 class Table:
-    """`words[n]` holds the rows of claim n's words, `wrong[n]` which of them are wrong, None if that isn't known."""
+    """`words[n]` holds the rows of claim n's words, `wrong[n]` which of them are wrong, None if that isn't known.
+
+    `near[n]` are its similarities to its region and to the question, for whole replies.
+    """
 
     rows: list[Row]
     claims: np.ndarray
     words: list[np.ndarray]
     wrong: list[np.ndarray | None]
+    near: np.ndarray
 
     @cached_property
     def supported(self) -> np.ndarray:
@@ -63,18 +68,20 @@ def table(rows: Sequence[Row], embedder: Embedder) -> Table:
     regions = [row.source.region(read(text)) for row, text in zip(rows, tqdm(texts, "aligning", file=sys.stderr), strict=True)]
     found = [s.text for row, r in zip(rows, regions, strict=True) if r for s in row.source.sentences[r.first : r.end]]
     embedded = Embedded(embedder, [t for t in [*texts, *found, *(row.question for row in rows)] if t.strip()])
-    kept, of_claims, of_words, wrong = [], [], [], []
+    kept, of_claims, of_words, wrong, near = [], [], [], [], []
+    likeness = Likeness(embedded)
     for row, text, region in zip(rows, tqdm(texts, "measuring", file=sys.stderr), regions, strict=True):
-        near = Likeness(embedded, row.question, [text], row.source, [region])
-        aligned = aligned_claim(text, row.question, row.source, region, near)
-        if aligned is None:
+        aligned = aligned_claim(text, row.question, row.source, region)
+        if aligned is None or region is None:
             continue
         told, places = word_rows(aligned)
         kept.append(row)
-        of_claims.append(claim_row(text, aligned, near.to_question(text)))
+        of_claims.append(claim_row(text, aligned))
+        beside = [s.text for s in row.source.sentences[region.first : region.end]]
+        near.append(likeness.to_region_and_question(text, beside, row.question))
         of_words.append(np.array(told, np.float32))
         wrong.append(_wrong(row, text, places))
-    return Table(kept, np.array(of_claims, np.float32), of_words, wrong)
+    return Table(kept, np.array(of_claims, np.float32), of_words, wrong, np.array(near, np.float32))
 
 
 def _wrong(row: Row, text: str, places: list[int]) -> np.ndarray | None:

@@ -102,7 +102,10 @@ def _pieces(data: Table, chosen: set[int], reader: TokenReader) -> dict[int, Nea
 
 def _row(data: Table, found: np.ndarray, pieces: dict[int, Nearness], picked: Sequence[int], text: str) -> list[float]:
     first = data.rows[picked[0]]
-    figures = [ClaimFigures(data.claims[n].tolist(), float(found[n]), pieces.get(n)) for n in picked]
+    figures = [
+        ClaimFigures(data.claims[n].tolist(), float(found[n]), (float(data.near[n, 0]), float(data.near[n, 1])), pieces.get(n))
+        for n in picked
+    ]
     row = reply_row(Told(text, first.question, first.source.text), figures)
     assert row is not None
     return row

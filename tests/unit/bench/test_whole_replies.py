@@ -18,7 +18,13 @@ def claim(text: str, kind: str = "true", original: str = "", item: str = "r1", s
 
 
 def of(rows: list[Row]) -> Table:
-    return Table(rows, np.zeros((len(rows), len(OF_CLAIM)), np.float32), [np.zeros((0, 1))] * len(rows), [None] * len(rows))
+    return Table(
+        rows,
+        np.zeros((len(rows), len(OF_CLAIM)), np.float32),
+        [np.zeros((0, 1))] * len(rows),
+        [None] * len(rows),
+        np.zeros((len(rows), 2)),
+    )
 
 
 def test_a_reply_is_put_together_as_written_and_with_one_claim_made_wrong():

@@ -16,7 +16,7 @@ def over(claim: str, *passages: list[str]) -> Alignment:
     source = source_of_texts(passages or [SENTENCES])
     region = source.region(read(claim))
     assert region is not None
-    return align(read(claim), source, region, frozenset(), 0.5)
+    return align(read(claim), source, region, frozenset())
 
 
 def figures(claim: str, word: str) -> dict[str, float]:
@@ -27,7 +27,7 @@ def figures(claim: str, word: str) -> dict[str, float]:
 
 
 def told(claim: str) -> dict[str, float]:
-    return dict(zip(CLAIM_FEATURES, claim_row(claim, over(claim), 0.0), strict=True))
+    return dict(zip(CLAIM_FEATURES, claim_row(claim, over(claim)), strict=True))
 
 
 def test_a_claim_is_laid_over_the_sentence_that_it_is_most_like() -> None:

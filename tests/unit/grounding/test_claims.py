@@ -13,7 +13,7 @@ PET = "The pet fee is €12 per pet per night, up to €120 per pet and stay."
 def reason(claim: str, *sentences: str, context: str = "Flexible policy") -> str:
     """Why a claim is refused; empty if it passes. The likeness is the embedder's, lifted over the threshold."""
     vectors = EMBEDDER.embed([claim, *sentences])
-    finding = check(claim, context, sentences, 0.7 + 0.3 * (vectors[1:] @ vectors[0]))
+    finding = check(claim, context, sentences, lambda: 0.7 + 0.3 * (vectors[1:] @ vectors[0]))
     assert finding.supported is (not finding.reason)
     return finding.reason
 
@@ -162,11 +162,11 @@ def test_questions_and_words_of_the_model_are_no_claims(text: str) -> None:
 
 def test_meaning_too_far_is_refused() -> None:
     vectors = EMBEDDER.embed([REFUND])
-    assert not check(REFUND, "", [REFUND], 0.2 * (vectors @ vectors[0])).supported
+    assert not check(REFUND, "", [REFUND], lambda: 0.2 * (vectors @ vectors[0])).supported
 
 
 def test_nothing_to_compare_with_supports_nothing() -> None:
-    assert not check(REFUND, "Policy", [], EMBEDDER.embed([])[:, 0]).supported
+    assert not check(REFUND, "Policy", [], lambda: EMBEDDER.embed([])[:, 0]).supported
 
 
 def test_opening_yes_or_no_is_left_out() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from agent.grounding.features import claim_row
+from agent.grounding.likeness import Likeness
 from agent.grounding.reply import (
     FEATURES,
     FEATURES_READ,
@@ -16,7 +17,7 @@ from agent.grounding.reply import (
 from agent.grounding.source import source_of_texts
 from agent.grounding.told import OF_TOLD, Told, told_figures
 from agent.grounding.types import ReplyVerifier
-from agent.grounding.verifier import BuiltInVerifier, Likeness, aligned_claim, claim_pieces
+from agent.grounding.verifier import BuiltInVerifier, aligned_claim, claim_pieces
 from agent.grounding.wording import read
 from knowledge.types import Audience, DocumentId, Passage, PassageId
 from tests.fakes import HashedPiecesEmbedder, HashedWordsEmbedder
@@ -36,13 +37,15 @@ INVENTED = "Motorcycles park free of charge near the harbour on Sundays."
 def figures(sentences: list[str], reader: HashedPiecesEmbedder | None = None) -> list[ClaimFigures]:
     source = source_of_texts([SENTENCES])
     regions = [source.region(read(text)) for text in sentences]
-    near = Likeness(HashedWordsEmbedder(), QUESTION, sentences, source, regions)
+    near = Likeness(HashedWordsEmbedder())
     found = []
     pieces = claim_pieces(reader, sentences, regions, source) if reader else [None] * len(sentences)
     for text, region, own in zip(sentences, regions, pieces, strict=True):
-        aligned = aligned_claim(text, QUESTION, source, region, near)
+        aligned = aligned_claim(text, QUESTION, source, region)
         assert aligned is not None
-        found.append(ClaimFigures(claim_row(text, aligned, near.to_question(text)), 0.5, own))
+        there = [sentence.text for sentence in source.sentences[aligned.region.first : aligned.region.end]]
+        to_both = near.to_region_and_question(text, there, QUESTION)
+        found.append(ClaimFigures(claim_row(text, aligned), 0.5, to_both, own))
     return found
 
 

@@ -37,7 +37,7 @@ _YES_NO = re.compile(
 _FIRST_PERSON = re.compile(r"\b(I(?!-\d)|I['’](?:m|ll|ve|d)|me|my|mine|myself)\b|\bi['’](?:m|ll|ve|d)\b")
 _ASIDE = re.compile(
     r"^\s*(?:(?:just|please|do) )?(?:note|keep in mind|be aware|remember) that\s+|^\s*unfortunately,?\s+"
-    r"|^\s*i['’]m afraid,?(?: that)?\s+|,\s*i['’]m afraid\b(?:,(?=\s))?",
+    r"|(?:^\s*|(?<=so )|(?<=but ))i['’]m afraid,?(?: that)?\s+|,\s*i['’]m afraid\b(?:,(?=\s))?",
     re.IGNORECASE,
 )
 _LEANS = re.compile(r"\s*(otherwise|in (that|this) case|then|after that|before that|instead)\b", re.IGNORECASE)

@@ -76,4 +76,4 @@ def test_what_the_source_has_not_is_counted_by_kind() -> None:
 
 def test_a_claim_of_function_words_alone_has_rows_for_none() -> None:
     assert word_rows(over("It is so."))[0] == []
-    assert len(claim_row("It is so.", over("It is so."), 0.0)) == len(CLAIM_FEATURES)
+    assert len(claim_row("It is so.", over("It is so."))) == len(CLAIM_FEATURES)

@@ -210,6 +210,7 @@ def test_sympathy_that_says_more_is_none(text: str) -> None:
     [
         ("I'm afraid pets aren't allowed.", "Pets aren't allowed."),
         ("Pets aren't allowed, I'm afraid.", "Pets aren't allowed."),
+        ("You must be 18, so I'm afraid you can't open one yet.", "You must be 18, so you can't open one yet."),
         ("Unfortunately, pets aren't allowed.", "Pets aren't allowed."),
         ("Just note that pets aren't allowed.", "Pets aren't allowed."),
         ("No, I'm afraid: pets stay at home.", "I'm afraid: pets stay at home."),

@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     )
 
     second_look: bool = Field(
-        False,
-        description="read claims in free words beside all of their evidence, too: stops more errors, takes 1.4 times as long",
+        True,
+        description="read claims in free words beside all of their evidence, too: stops more errors, takes 1.5 times as long",
     )
 
     llm_base_url: str | None = Field(

@@ -25,7 +25,8 @@ _NEARLY = 1e-4
 class Mix:
     """A logistic over what both say, trained by `python -m tests.bench.train_reader`.
 
-    `least`: a claim to which the forests give less isn't read; no reading has lifted such a one over the threshold.
+    `least`: a claim to which the forests give less isn't read: no reading has lifted such a one over the threshold, and reading
+    every one of a draft in free words takes half as long again.
     """
 
     bias: float

@@ -32,7 +32,8 @@ def find(embedder: SentenceTransformerEmbedder, passages: list[Passage], doc_id:
     for passage in (p for p in passages if p.doc_id == doc_id):
         sentences = passage_sentences(passage)
         vectors = embedder.embed([claim, *sentences])
-        found.append(check(claim, heading(passage), sentences, vectors[1:] @ vectors[0]))
+        likeness = vectors[1:] @ vectors[0]
+        found.append(check(claim, heading(passage), sentences, lambda near=likeness: near))
     return found
 
 

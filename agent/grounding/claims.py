@@ -40,6 +40,7 @@ _ASIDE = re.compile(
     r"|(?:^\s*|(?<=so )|(?<=but ))i['’]m afraid,?(?: that)?\s+|,\s*i['’]m afraid\b(?:,(?=\s))?",
     re.IGNORECASE,
 )
+_MARKER = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+|(?<=:)\s*\d{1,2}[.)]\s*$")
 _LEANS = re.compile(r"\s*(otherwise|in (that|this) case|then|after that|before that|instead)\b", re.IGNORECASE)
 _COURTESY = re.compile(
     r"^(?:hi|hello|hey|dear|thanks?|thank you|you're welcome|i hope (?:this|that) helps|let me know if|feel free to|"
@@ -47,6 +48,7 @@ _COURTESY = re.compile(
     r"i understand|sorry to hear)\b[^0-9€$£%]*$"
     r"|^(?:i['’]m |we['’]re |i am |we are )?(?:(?:so|very|really|truly) )?sorry(?:,? (?:(?:to hear|about) (?:that|this|it)|"
     r"that must (?:be|have been) (?:an? )?\w+|for (?:that|this|the (?:inconvenience|trouble|delay|wait))))?[.!]*$"
+    r"|^\d{1,2}[.)]$"
     r"|^(?:i |we )?hope (?:(?:this|that) (?:helps|answers your question|puts your mind at ease)|"
     r"(?:you['’]re|you are|it['’]s) (?:safe|well|okay|ok|nothing serious))[.!]*$",
     re.IGNORECASE,
@@ -89,7 +91,7 @@ class Finding:
 
 
 def is_courtesy(sentence: str) -> bool:
-    """A greeting or a closing, which needs no source. A promise or a number is never courtesy."""
+    """A greeting, a closing, or a list's marker by itself, which need no source. A promise or a number is never courtesy."""
     return bool(_COURTESY.match(sentence.strip())) and not re.search(r"\b(will|refund|promise|guarantee)\b", sentence, re.I)
 
 
@@ -105,8 +107,8 @@ def without_yes_no(sentence: str) -> str:
 
 
 def bare(sentence: str) -> str:
-    """The sentence without what says nothing by itself: a leading yes or no, "please note that", "I'm afraid"."""
-    rest = _ASIDE.sub("", without_yes_no(sentence))
+    """The sentence without what says nothing by itself: a list's marker, a yes or no, "please note that", "I'm afraid"."""
+    rest = _ASIDE.sub("", without_yes_no(_MARKER.sub("", sentence)))
     return rest[:1].upper() + rest[1:]
 
 

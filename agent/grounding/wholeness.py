@@ -12,7 +12,8 @@ from agent.grounding.source import pairs_of
 from agent.grounding.wording import Kind, Word, read
 
 _SIGN = re.compile(r"(?<![\w)%€$£])[€$£]?\s*([<>≤≥≈~±−–-]|(?:less|greater|more) than)\s*(?=[€$£]?\d)", re.IGNORECASE)
-_ADDRESS = re.compile(r"\S*(?:@|://|www\.)\S*|\b[^\s.,;:!?()]+(?:[./][^\s.,;:!?()]+)+", re.IGNORECASE)
+_ADDRESS = re.compile(r"\S*(?:@|://|www\.)\S*|\b[^\s.,;:!?()\"'“”]+(?:[./][^\s.,;:!?()\"'“”]+)+", re.IGNORECASE)
+_ABBREVIATION = re.compile(r"(?:[a-z][./])+[a-z]\.?", re.IGNORECASE)
 _DECIMAL = re.compile(r"[\d.,/:%€$£-]+")
 _EDGES = ".,;:!?()[]<>\"'“”*_"
 _CLAUSE = re.compile(
@@ -53,7 +54,8 @@ def added_address(claim: str, source: str) -> str:
     """A mail address, a link or a path that does not stand in the source letter by letter."""
     known = {_address(found) for found in _ADDRESS.findall(source)}
     for found in map(_address, _ADDRESS.findall(claim)):
-        if found and not _DECIMAL.fullmatch(found) and found not in known:
+        plain = _DECIMAL.fullmatch(found) or _ABBREVIATION.fullmatch(found)
+        if found and not plain and found not in known:
             return f"address not in the source: {found!r}"
     return ""
 

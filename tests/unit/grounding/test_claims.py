@@ -197,9 +197,14 @@ def test_words_of_sympathy_are_courtesy(text: str) -> None:
     assert is_courtesy(text)
 
 
+def test_a_marker_by_itself_claims_nothing_and_a_number_does() -> None:
+    assert is_courtesy("3.")
+    assert not is_courtesy("30 days.")
+    assert not is_courtesy("3. Pay €5.")
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["I'm sorry, pets aren't allowed.", "I hope your refund arrives.", "I'm sorry that the fee stays."],
+    "text", ["I'm sorry, pets aren't allowed.", "I hope your refund arrives.", "I'm sorry that the fee stays."]
 )
 def test_sympathy_that_says_more_is_none(text: str) -> None:
     assert not is_courtesy(text)
@@ -211,6 +216,10 @@ def test_sympathy_that_says_more_is_none(text: str) -> None:
         ("I'm afraid pets aren't allowed.", "Pets aren't allowed."),
         ("Pets aren't allowed, I'm afraid.", "Pets aren't allowed."),
         ("You must be 18, so I'm afraid you can't open one yet.", "You must be 18, so you can't open one yet."),
+        ("2. Delete any models.", "Delete any models."),
+        ("- Delete any models.", "Delete any models."),
+        ("Follow these steps: 1.", "Follow these steps:"),
+        ("14 days are enough.", "14 days are enough."),
         ("Unfortunately, pets aren't allowed.", "Pets aren't allowed."),
         ("Just note that pets aren't allowed.", "Pets aren't allowed."),
         ("No, I'm afraid: pets stay at home.", "I'm afraid: pets stay at home."),

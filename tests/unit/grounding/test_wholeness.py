@@ -43,6 +43,8 @@ def test_what_is_cut_moved_or_glued_is_told(claim: str, source: str, context: st
         ("Up to 5 gift cards per booking can be used.", "You can use up to 5 gift cards per booking.", "Gift cards"),
         ("It takes 2-3 days.", "It takes 2-3 days.", "Refunds"),
         ("Late check-out ends at 12:00.", "Late check-out ends at 12:00.", "Times"),
+        ('Click "Continue."', "Click Continue.", "Ordering"),
+        ("Pay by card, e.g. Visa, in the U.S.", "Pay by card, for example Visa, in the U.S.", "Paying"),
         ("Write to billing@marlowe-stays.example.", "Please write to billing@marlowe-stays.example today.", "Mail"),
     ],
 )

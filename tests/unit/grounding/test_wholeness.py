@@ -1,6 +1,6 @@
 import pytest
 
-from agent.grounding.wholeness import broken
+from agent.grounding.wholeness import added_address, broken
 
 ASSISTANCE = "Assistance animals are free of charge and do not count towards the limit."
 PRICE = "The standard pet fee is €12 per pet per night, up to €120 per pet and stay."
@@ -44,9 +44,20 @@ def test_what_is_cut_moved_or_glued_is_told(claim: str, source: str, context: st
         ("It takes 2-3 days.", "It takes 2-3 days.", "Refunds"),
         ("Late check-out ends at 12:00.", "Late check-out ends at 12:00.", "Times"),
         ('Click "Continue."', "Click Continue.", "Ordering"),
-        ("Pay by card, e.g. Visa, in the U.S.", "Pay by card, for example Visa, in the U.S.", "Paying"),
         ("Write to billing@marlowe-stays.example.", "Please write to billing@marlowe-stays.example today.", "Mail"),
     ],
 )
 def test_what_is_kept_whole_passes(claim: str, source: str, context: str) -> None:
     assert broken(claim, source, context) == ""
+
+
+@pytest.mark.parametrize(
+    "claim", ["Pay by card, e.g. Visa.", "Only in the U.S. and the E.U.", 'Click "Continue."', "It is 1.5/2."]
+)
+def test_abbreviations_and_quoted_words_are_no_addresses(claim: str) -> None:
+    assert added_address(claim, "Pay here.") == ""
+
+
+@pytest.mark.parametrize("claim", ["See stays.example/pay.", "Write to e.g@stays.example.", 'Open "trips/pets".'])
+def test_what_may_be_followed_is_an_address(claim: str) -> None:
+    assert added_address(claim, "Pay here.")

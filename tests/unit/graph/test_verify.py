@@ -1,11 +1,13 @@
 import pytest
 
+from agent.graph.checking import Checked
 from agent.graph.evidence import Evidence
-from agent.graph.nodes.verify import claims_of, in_own_words, runner_up, says_nearest
+from agent.graph.nodes.verify import claims_of, in_own_words, runner_up, says_nearest, supported_claims
 from agent.graph.prompting import Draft, DraftSentence
 from agent.graph.quoting import Quote
 from agent.graph.state import TurnState
 from agent.grounding.claims import Claim
+from agent.grounding.types import Judgement
 from agent.grounding.verifier import BuiltInVerifier
 from tests.fakes import HashedWordsEmbedder
 from tests.samples import hit
@@ -60,3 +62,14 @@ def test_a_good_model_s_draft_counts_where_the_passage_may_answer():
     embedder = HashedWordsEmbedder()
     [claim] = claims_of(BuiltInVerifier(embedder), embedder, drafted(sure=False), trusted=True)
     assert not claim.is_quote
+
+
+@pytest.mark.parametrize(("named_is_supported", "kept"), [(True, 2), (False, 0)])
+def test_what_leans_on_a_dropped_sentence_is_dropped_too(named_is_supported: bool, kept: int):
+    named, leaning = "The longest stay is 180 nights.", "It is the longest stay that you can book."
+    state = drafted(sure=True) | {"draft": Draft(None, (DraftSentence(named), DraftSentence(leaning)))}
+    found = (Judgement(named_is_supported, 0.99 if named_is_supported else 0.1), Judgement(True, 0.99))
+    claims, dropped = supported_claims(
+        Checked((named, leaning), found), HashedWordsEmbedder(), state["asked"][0], state["draft"], state["hits"], [0]
+    )
+    assert (len(claims), dropped) == (kept, 2 - kept)

@@ -37,6 +37,7 @@ _CONDITION = re.compile(
 _HEADING_CONDITION = re.compile(
     r"\b(if|unless|except|without|less than|more than|at least|within|only|after|before|during)\b", re.IGNORECASE
 )
+_TITLE_CONDITION = re.compile(r"(?<=[:,–])\s*if\b.*", re.IGNORECASE)
 _EXAMPLE = re.compile(r"\bexample\b", re.IGNORECASE)
 _TURNS_ROUND = re.compile(
     r"\b(?:not|no|never|none|nobody|cannot|neither|nor|except\w*|exclu\w*|warning\w*|signs?|signals?|forbidden|"
@@ -139,7 +140,9 @@ def disagreement(claim: str, sentences: Sequence[str], at: int, context: str) ->
 def _surroundings(claim: str, sentences: Sequence[str], at: int, context: str) -> str:
     """Conditions that stand around a sentence: lead-in, heading, the sentence it leans on, an exception after it."""
     source = sentences[at]
-    heading = " ".join(part for part in context.split(" – ")[1:] if _HEADING_CONDITION.search(part))
+    title, *headings = context.split(" – ")
+    only_if = _TITLE_CONDITION.search(title)
+    heading = " ".join((only_if[0] if only_if else "", *(part for part in headings if _HEADING_CONDITION.search(part))))
     lead_in = next((s for s in reversed(sentences[:at]) if s.rstrip().endswith(":")), "")
     before = sentences[at - 1] if at and _LEANS.search(source) else ""
     if turned := next((text for text in (*context.split(" – "), lead_in) if turns_round(text)), ""):

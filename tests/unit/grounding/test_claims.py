@@ -137,6 +137,12 @@ def test_a_name_with_a_no_in_it_turns_nothing_round() -> None:
     assert not reason("The rate is 10% cheaper.", "The rate is 10% cheaper.", context="Non-refundable rate – The no-show rule")
 
 
+def test_a_condition_in_a_title_counts() -> None:
+    title = "Arrival Promise: if the home is not as described"
+    assert "condition left out" in reason("You get 20% of the price back.", "You get 20% of the price back.", context=title)
+    assert not reason("You get 20% of the price back.", "You get 20% of the price back.", context="Keys taken by mistake")
+
+
 def test_under_a_heading_that_is_a_condition_the_condition_counts() -> None:
     wifi = "If the wifi does not work, the host has 24 hours."
     assert not reason(wifi, wifi, context="Wifi – If the wifi does not work")

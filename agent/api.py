@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from agent.channels import problems
 from agent.channels.answers import answers_router
 from agent.channels.deps import ApiDeps
-from agent.channels.generic import webhook_router
 from agent.channels.health import health_router
+from agent.channels.webhooks import webhook_router
 
 __all__ = ["ApiDeps", "create_app"]
 

@@ -9,7 +9,7 @@ AgentError
   TransientError                       -> try again with backoff
     ModelUnavailable, QueueUnavailable, HelpdeskUnavailable
   PermanentError                       -> hand off, don't try again
-    ModelOutputInvalid, ConversationMissing, HelpdeskRefused
+    ModelOutputInvalid, ConversationMissing, HelpdeskRefused (TicketMissing), ReplyWithheld
   EgressRefused                        -> a bug or an attack: logged and counted
 """
 
@@ -123,6 +123,14 @@ class ConversationMissing(PermanentError):
 
 class HelpdeskRefused(PermanentError):
     """The helpdesk refused a reply for good."""
+
+
+class TicketMissing(HelpdeskRefused):
+    """The helpdesk has no such ticket (any more)."""
+
+
+class ReplyWithheld(PermanentError):
+    """A person has spoken since, so a reply is not sent. Nothing is wrong; it is kept aside."""
 
 
 class EgressRefused(AgentError, PermissionError):

@@ -112,8 +112,47 @@ class Conversations(Protocol):
         """
         ...
 
+    async def set_owner(self, conversation_id: ConversationId, *, person: bool) -> None:
+        """Write down whom the helpdesk shows as the owner.
+
+        A person's conversation is handed off. It is ours again only if the helpdesk has shown it as a person's before:
+        a hand-off that is still on its way there must not be taken back.
+        """
+        ...
+
     async def unanswered(self) -> list[ConversationId]:
         """Conversations that have a customer's message which no outcome has seen."""
+        ...
+
+
+class TicketHints(Protocol):
+    """Tickets that must be looked at, because a webhook or a poll said so. Every method raises `QueueUnavailable`."""
+
+    async def add(self, conversation_id: ConversationId, delivery: str, digest: str) -> bool:
+        """Keep a hint, in one atomic step with the mark that this delivery was seen; it is forgotten after seven days.
+
+        False, and nothing changes, if the delivery was kept before with the same `digest` of its body.
+        """
+        ...
+
+    async def waiting(self) -> list[ConversationId]:
+        """Tickets that nobody has looked at since their hint; oldest first."""
+        ...
+
+    async def stamp(self, conversation_id: ConversationId) -> str | None:
+        """Read before looking, for `done`. None if no hint waits."""
+        ...
+
+    async def done(self, conversation_id: ConversationId, stamp: str | None) -> None:
+        """Looked at. A hint that came after `stamp` stays."""
+        ...
+
+    async def cursor(self, source: str) -> str | None:
+        """Where the next poll of a helpdesk begins."""
+        ...
+
+    async def keep_cursor(self, source: str, cursor: str) -> None:
+        """Write it down, once all that the poll has found is kept."""
         ...
 
 

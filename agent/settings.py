@@ -10,36 +10,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.errors import SettingsInvalid
+from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings
+
+__all__ = ["HelpdeskSettings", "Settings", "load_settings"]
 
 PREFIX = "INNKEEPER_"
-
-
-class HelpdeskSettings(BaseModel):
-    """One helpdesk that speaks Standard Webhooks.
-
-    Attributes:
-        secrets: `whsec_…` secrets that a delivery may be signed with; more than one while rotating.
-        reply_url: where outcomes are sent.
-        reply_secret: signs what is sent; the first of `secrets` if not given.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    secrets: tuple[SecretStr, ...] = Field(min_length=1)
-    reply_url: str
-    reply_secret: SecretStr | None = None
-
-    @field_validator("secrets")
-    @classmethod
-    def _well_formed(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for secret in secrets:
-            if not secret.get_secret_value().startswith("whsec_"):
-                raise ValueError("a secret starts with whsec_ (make one with `innkeeper secret`)")
-        return secrets
 
 
 class Settings(BaseSettings):
@@ -95,7 +74,7 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr | None = Field(None, description="bearer token of the model server")
     llm_timeout_s: float = Field(60.0, gt=0, description="limit for one model call")
 
-    helpdesks: Annotated[dict[str, HelpdeskSettings], NoDecode] = Field(
+    helpdesks: Annotated[dict[str, AnyHelpdesk], NoDecode] = Field(
         default_factory=dict, description="helpdesks by source name, as JSON or TOML tables"
     )
     api_key: SecretStr | None = Field(

@@ -57,7 +57,7 @@ JUDGED_CLAIMS = Counter(
 )
 DELIVERIES = Counter(
     "innkeeper_deliveries_total",
-    "Webhooks in (accepted duplicate rejected unavailable) and replies out (delivered retried refused expired).",
+    "Webhooks in (accepted duplicate ignored rejected unavailable) and replies out (delivered retried withheld refused expired).",
     ["direction", "result"],
 )
 DOCUMENTS = Counter(

@@ -18,6 +18,7 @@ from agent.errors import ModelUnavailable, TransientError
 from agent.graph import compose
 from agent.graph.build import TurnGraph
 from agent.graph.state import TurnContext, TurnState
+from agent.loops import is_loop
 from agent.ports import Conversations, ShadowRecord, ShadowRecords, TurnQueue
 from agent.telemetry import SHADOW_TURNS
 from agent.types import (
@@ -147,6 +148,9 @@ class Turns:
             return self._outcome(Decision.NO_REPLY, "", "a person has taken over")
         if not any(m.author is Author.CUSTOMER and m.visible for m in conversation.messages[conversation.answered :]):
             return self._outcome(Decision.NO_REPLY, "", "nothing that the customer can see was asked")
+        if is_loop(conversation, self.clock()):
+            log.warning("loop_handed_over")
+            return self._handed_over(conversation, "handoff", "the same message came again and again: perhaps a machine sends it")
         try:
             return await think(self.graph, self.context, visible(conversation.messages), run_id, conversation.conversation_id)
         except (TransientError, KnowledgeError) as error:
@@ -158,9 +162,11 @@ class Turns:
             return self._technical_handoff(conversation)
 
     def _technical_handoff(self, conversation: Conversation) -> Outcome:
+        return self._handed_over(conversation, "technical", "the assistant could not work on it in time")
+
+    def _handed_over(self, conversation: Conversation, say: str, reason: str) -> Outcome:
         language = self.context.detect_language(conversation.messages[-1].text) or self.context.policies.locales[0]
-        reason = "the assistant could not work on it in time"
-        text = self.context.policies.text("technical", language)
+        text = self.context.policies.text(say, language)
         handoff = self._outcome(Decision.HANDOFF, text, reason, language)
         return replace(handoff, summary=compose.summary(visible(conversation.messages), reason, ()))
 

@@ -69,6 +69,7 @@ class InMemoryConversations:
     def __init__(self, outbox: InMemoryOutbox | None = None) -> None:
         self.outbox = outbox or InMemoryOutbox()
         self.conversations: dict[ConversationId, Conversation] = {}
+        self.seen_at_person: set[ConversationId] = set()
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         before = self.conversations.get(ticket.conversation_id) or Conversation(
@@ -119,8 +120,49 @@ class InMemoryConversations:
         self.outbox.entries[entry.outbox_id] = entry
         return entry
 
+    async def set_owner(self, conversation_id: ConversationId, *, person: bool) -> None:
+        now = self.conversations.get(conversation_id)
+        if now is None or (not person and conversation_id not in self.seen_at_person):
+            return
+        (self.seen_at_person.add if person else self.seen_at_person.discard)(conversation_id)
+        self.conversations[conversation_id] = replace(now, handed_off=person)
+
     async def unanswered(self) -> list[ConversationId]:
         return [cid for cid, conversation in self.conversations.items() if _waits(conversation)]
+
+
+class InMemoryTicketHints:
+    """`agent.ports.TicketHints` in dicts."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, str] = {}
+        self.hints: dict[ConversationId, int] = {}
+        self.cursors: dict[str, str] = {}
+        self.count = 0
+
+    async def add(self, conversation_id: ConversationId, delivery: str, digest: str) -> bool:
+        if self.seen.get(delivery) == digest:
+            return False
+        self.seen[delivery] = digest
+        self.count += 1
+        self.hints[conversation_id] = self.count
+        return True
+
+    async def waiting(self) -> list[ConversationId]:
+        return sorted(self.hints, key=lambda one: self.hints[one])
+
+    async def stamp(self, conversation_id: ConversationId) -> str | None:
+        return str(self.hints[conversation_id]) if conversation_id in self.hints else None
+
+    async def done(self, conversation_id: ConversationId, stamp: str | None) -> None:
+        if conversation_id in self.hints and str(self.hints[conversation_id]) == stamp:
+            del self.hints[conversation_id]
+
+    async def cursor(self, source: str) -> str | None:
+        return self.cursors.get(source)
+
+    async def keep_cursor(self, source: str, cursor: str) -> None:
+        self.cursors[source] = cursor
 
 
 class InMemoryQueue:

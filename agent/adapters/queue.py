@@ -9,9 +9,9 @@ docket stores its arguments as pickles: whoever may write to this Redis may run 
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Annotated, Self
@@ -22,8 +22,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
-from agent.errors import AgentError, ConversationMissing, HelpdeskRefused, QueueUnavailable, TransientError
-from agent.ports import Conversations, Outbox, ReplySender
+from agent.errors import AgentError, ConversationMissing, HelpdeskRefused, QueueUnavailable, ReplyWithheld, TransientError
+from agent.ports import Conversations, Outbox, ReplySender, TicketHints
 from agent.telemetry import DELIVERIES, OUTBOX_PENDING, TURN_FAILURES, UNANSWERED
 from agent.types import Author, ConversationId, OutboxEntry, OutboxId
 
@@ -60,6 +60,16 @@ class Handlers:
     refresh: Callable[[], Awaitable[None]] | None = None
     on_stop: Callable[[], None] | None = None
     hand_over: Callable[[ConversationId], Awaitable[None]] | None = None
+    polls: Mapping[str, tuple[float, Callable[[], Awaitable[object]]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Where the sweep looks for what is owed."""
+
+    conversations: Conversations
+    outbox: Outbox
+    hints: TicketHints
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +150,7 @@ async def deliver(outbox_id: str) -> None:
 async def run_worker(
     queue: DocketQueue,
     handlers: Handlers,
-    conversations: Conversations,
-    outbox: Outbox,
+    owed: Owed,
     options: WorkerOptions | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
@@ -151,15 +160,17 @@ async def run_worker(
     """
     options = options or WorkerOptions()
     queue.turns.register(_turn_task(handlers, options), names=["turn"])
-    queue.deliveries.register(_deliver_task(handlers.sender, outbox), names=["deliver"])
-    queue.deliveries.register(_sweep_task(queue, conversations, outbox, options), names=["sweep"])
+    queue.deliveries.register(_deliver_task(handlers.sender, owed.outbox), names=["deliver"])
+    queue.deliveries.register(_sweep_task(queue, owed, options), names=["sweep"])
     if handlers.refresh is not None:
         queue.deliveries.register(_refresh_task(handlers.refresh, options), names=["refresh"])
+    for source, (every_s, poll) in handlers.polls.items():
+        queue.deliveries.register(_poll_task(source, every_s, poll), names=[f"poll:{source}"])
     stop = stop or _stop_on_signals()
     running = {
         asyncio.create_task(_work(queue.turns, options.concurrency, options), name="turns"),
-        # Two more, so that the sweep and the refresh always find a place.
-        asyncio.create_task(_work(queue.deliveries, options.deliveries + 2, options), name="deliveries"),
+        # More of them, so that the sweep, the refresh and the polls always find a place.
+        asyncio.create_task(_work(queue.deliveries, options.deliveries + 2 + len(handlers.polls), options), name="deliveries"),
     }
     log.info("worker_started", concurrency=options.concurrency)
     try:
@@ -240,14 +251,17 @@ def _deliver_task(sender: ReplySender, outbox: Outbox) -> Callable[..., Awaitabl
 
     async def deliver(outbox_id: str, retry: Retry = forever) -> None:
         with bound_contextvars(delivery_id=outbox_id):
-            if not await _deliver_once(sender, outbox, OutboxId(outbox_id), retry.attempt):
+            if not await deliver_once(sender, outbox, OutboxId(outbox_id), retry.attempt):
                 retry.after(retry.delay)
 
     return deliver
 
 
-async def _deliver_once(sender: ReplySender, outbox: Outbox, outbox_id: OutboxId, attempt: int) -> bool:
-    """True if there is nothing left to do. The helpdesk drops a repeated outbox id, so a crash before settling is harmless."""
+async def deliver_once(sender: ReplySender, outbox: Outbox, outbox_id: OutboxId, attempt: int) -> bool:
+    """One attempt; True if there is nothing left to do.
+
+    A crash before settling is harmless: the helpdesk drops a repeated outbox id, or the sender finds what it has sent.
+    """
     entry: OutboxEntry | None = None
     try:
         entry = await outbox.get(outbox_id)
@@ -260,6 +274,8 @@ async def _deliver_once(sender: ReplySender, outbox: Outbox, outbox_id: OutboxId
         return True
     except HelpdeskRefused as error:
         result, detail = "refused", str(error)
+    except ReplyWithheld as error:
+        result, detail = "withheld", str(error)
     except QueueUnavailable as error:
         log.warning("delivery_waits", detail=str(error), attempt=attempt)
         return False
@@ -273,19 +289,17 @@ async def _deliver_once(sender: ReplySender, outbox: Outbox, outbox_id: OutboxId
         return False
     with suppress(QueueUnavailable):
         await outbox.settle(outbox_id, delivered=False, detail=detail)
-        log.error("delivery_given_up", result=result, detail=detail)
+        (log.info if result == "withheld" else log.error)("delivery_given_up", result=result, detail=detail)
         return True
     return False
 
 
-def _sweep_task(
-    queue: DocketQueue, conversations: Conversations, outbox: Outbox, options: WorkerOptions
-) -> Callable[..., Awaitable[None]]:
+def _sweep_task(queue: DocketQueue, owed: Owed, options: WorkerOptions) -> Callable[..., Awaitable[None]]:
     always = Perpetual(timedelta(seconds=options.sweep_s), automatic=True)
 
     async def sweep(perpetual: Perpetual = always) -> None:
         try:
-            await _sweep_once(queue, conversations, outbox)
+            await _sweep_once(queue, owed)
         except QueueUnavailable as error:
             log.warning("sweep_waits", detail=str(error))
 
@@ -304,17 +318,32 @@ def _refresh_task(refresh_due: Callable[[], Awaitable[None]], options: WorkerOpt
     return refresh
 
 
-async def _sweep_once(queue: DocketQueue, conversations: Conversations, outbox: Outbox) -> None:
+def _poll_task(source: str, every_s: float, ask: Callable[[], Awaitable[object]]) -> Callable[..., Awaitable[None]]:
+    always = Perpetual(timedelta(seconds=every_s), automatic=True)
+
+    async def poll(perpetual: Perpetual = always) -> None:
+        with bound_contextvars(source=source):
+            try:
+                await ask()
+            except Exception as error:  # The worker's outer loop: the next poll tries again.
+                log.warning("poll_failed", detail=_detail(error), exc_info=None if isinstance(error, AgentError) else error)
+
+    return poll
+
+
+async def _sweep_once(queue: DocketQueue, owed: Owed) -> None:
     """Ask again for all that is owed. What is waiting or running has its key taken, so that is free of repeats."""
-    pending = await outbox.pending()
+    for conversation_id in await owed.hints.waiting():
+        await queue.add_turn(conversation_id, "hint")
+    pending = await owed.outbox.pending()
     OUTBOX_PENDING.set(len(pending))
     for outbox_id in pending:
         await queue.add_delivery(outbox_id)
-    unanswered = await conversations.unanswered()
+    unanswered = await owed.conversations.unanswered()
     UNANSWERED.set(len(unanswered))
     for conversation_id in unanswered:
         with suppress(ConversationMissing):
-            conversation = await conversations.read(conversation_id)
+            conversation = await owed.conversations.read(conversation_id)
             asked = [message.message_id for message in conversation.messages if message.author is Author.CUSTOMER]
             # The newest message's key is the one that its webhook has used.
             await queue.add_turn(conversation_id, asked[-1])

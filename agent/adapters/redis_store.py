@@ -2,7 +2,7 @@
 
 Keys, all under `innkeeper:`. Those of one conversation share the hash tag `{conversation_id}`:
 
-    innkeeper:{id}:meta         hash    source, ticket_id, subject, length, answered, last_customer, handed_off
+    innkeeper:{id}:meta         hash    source, ticket_id, subject, length, answered, last_customer, handed_off, seen_at_person
     innkeeper:{id}:messages     list    one JSON each, oldest first
     innkeeper:{id}:ids          set     message ids that are known
     innkeeper:unanswered        zset    conversation id, by the time of the first message no outcome has seen
@@ -110,6 +110,17 @@ redis.call('ZADD', pending, now, outbox_id)
 return entry
 """
 
+# What is handed off is taken back only once the helpdesk has shown it as a person's.
+_SET_OWNER = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if ARGV[1] == '1' then
+    redis.call('HSET', KEYS[1], 'handed_off', '1', 'seen_at_person', '1')
+elseif redis.call('HGET', KEYS[1], 'seen_at_person') == '1' then
+    redis.call('HDEL', KEYS[1], 'handed_off', 'seen_at_person')
+end
+return 1
+"""
+
 _SETTLE = """
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
@@ -163,6 +174,7 @@ class RedisConversations:
         self._append = client.register_script(_APPEND)
         self._commit = client.register_script(_COMMIT)
         self._release = client.register_script(_RELEASE)
+        self._set_owner = client.register_script(_SET_OWNER)
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
@@ -250,6 +262,11 @@ class RedisConversations:
                 ],
             )
         return load_entry(stored) if stored else None
+
+    async def set_owner(self, conversation_id: ConversationId, *, person: bool) -> None:
+        """Write down whom the helpdesk shows as the owner; see the port."""
+        with unavailable("write down who owns a conversation"):
+            await self._set_owner(keys=[_keys(conversation_id)[0]], args=["1" if person else ""])
 
     async def unanswered(self) -> list[ConversationId]:
         """Conversations with a customer's message that no outcome has seen; longest waiting first."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
-from agent.ports import Answerer, Approvals, Conversations, TurnQueue
+from agent.ports import Answerer, Approvals, Conversations, TicketHints, TurnQueue
 from agent.settings import Settings
 
 Check = Callable[[], Awaitable[bool]]
@@ -29,6 +29,7 @@ class ApiDeps:
     queue: TurnQueue
     answer: Answerer
     approvals: Approvals
+    hints: TicketHints
     checks: Mapping[str, Check] = field(default_factory=dict)
     lifespan: Lifespan | None = None
     clock: Callable[[], float] = time.time

@@ -1,29 +1,23 @@
 """The generic webhook: any helpdesk that signs by Standard Webhooks and speaks our envelope.
 
-Verifies, de-duplicates, stores, queues, answers 202. Never waits for a model, never knows the graph.
+From a verified envelope to a stored message and a waiting turn. Never waits for a model, never knows the graph.
 """
 
 from datetime import UTC
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
-import structlog
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.channels.deps import ApiDeps
-from agent.channels.intake import MAX_TEXT, clean_text, html_to_text, parse_json, read_body
+from agent.channels.intake import MAX_TEXT, clean_text, html_to_text, parse_json
 from agent.channels.problems import describe
-from agent.channels.standard_webhooks import Verifier
-from agent.errors import PayloadInvalid, RequestRejected, SourceUnknown, TransientError
+from agent.errors import PayloadInvalid
 from agent.ports import Ticket
-from agent.telemetry import DELIVERIES
 from agent.types import Author, ConversationId, Message, MessageId, RunId
 
 MAX_SUBJECT = 500
 Model = TypeVar("Model", bound=BaseModel)
-_log = structlog.get_logger(__name__)
 
 
 class Status(StrEnum):
@@ -118,34 +112,9 @@ class Closed(_Lenient):
     ticket_id: Id
 
 
-def webhook_router(deps: ApiDeps) -> APIRouter:
-    """`POST /webhooks/{source}` for every helpdesk in the settings."""
-    router = APIRouter()
-    verifiers = {
-        source: Verifier([s.get_secret_value() for s in desk.secrets], deps.settings.replay_window_s, deps.clock)
-        for source, desk in deps.settings.helpdesks.items()
-    }
-    intake = GenericIntake(deps)
-
-    @router.post("/webhooks/{source}", status_code=202, summary="Receive a helpdesk's event", tags=["webhooks"])
-    async def receive(source: str, request: Request) -> JSONResponse:
-        try:
-            body = await read_body(request, deps.settings.max_body_bytes)
-            verifier = verifiers.get(source)
-            if verifier is None:
-                raise SourceUnknown("no helpdesk of that name is configured; add it to INNKEEPER_HELPDESKS")
-            webhook_id = verifier.verify(request.headers, body)
-            with structlog.contextvars.bound_contextvars(delivery_id=webhook_id, source=source):
-                envelope = _read(Envelope, parse_json(body), prefix="")
-                status = await intake.take(source, envelope)
-                _log.info("webhook_taken", status=status.value)
-        except (RequestRejected, TransientError) as error:
-            DELIVERIES.labels("in", "rejected" if isinstance(error, RequestRejected) else "unavailable").inc()
-            raise
-        DELIVERIES.labels("in", status.value).inc()
-        return JSONResponse({"status": status.value}, status_code=202)
-
-    return router
+def read_envelope(body: bytes) -> Envelope:
+    """The envelope of a verified body. Raises `JsonInvalid` or `PayloadInvalid`."""
+    return _read(Envelope, parse_json(body), prefix="")
 
 
 class GenericIntake:

@@ -112,7 +112,7 @@ async def _verifiers(settings: Settings) -> str:
 async def _helpdesks(settings: Settings) -> str:
     if not settings.helpdesks:
         return "none configured (INNKEEPER_HELPDESKS); tickets can't come in by webhook yet"
-    return ", ".join(f"{name} -> {desk.reply_url}" for name, desk in settings.helpdesks.items())
+    return ", ".join(f"{name} -> {', '.join(desk.addresses)}" for name, desk in settings.helpdesks.items())
 
 
 def _refusals(settings: Settings) -> list[dict[str, Any]]:

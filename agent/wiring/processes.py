@@ -6,18 +6,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from agent.adapters.checkpoints import open_checkpointer
-from agent.adapters.queue import DocketQueue, Handlers, WorkerOptions, run_worker
+from agent.adapters.hints import RedisTicketHints
+from agent.adapters.queue import DocketQueue, Handlers, Owed, WorkerOptions, run_worker
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, is_ready, redis_client
 from agent.adapters.shadow import RedisShadowRecords
 from agent.api import create_app
 from agent.channels.deps import ApiDeps
-from agent.channels.outbound import WebhookSender, new_client
 from agent.errors import SettingsInvalid
 from agent.graph.build import build_graph
 from agent.settings import Settings
 from agent.turns import Turns, think
 from agent.types import ConversationId, Message, Outcome, RunId
 from agent.wiring import parts, rules, shelf
+from agent.wiring.desks import open_desks
 from agent.wiring.http import serve_app
 from agent.wiring.refresh import SourceRefresher
 from agent.wiring.verifiers import second_verifiers
@@ -32,6 +33,7 @@ class Process:
     turns: Turns
     conversations: RedisConversations
     outbox: RedisOutbox
+    hints: RedisTicketHints
     queue: DocketQueue
     deps: ApiDeps
     refresher: SourceRefresher
@@ -50,19 +52,21 @@ async def serve(settings: Settings, fd: int | None = None) -> None:
 async def work(settings: Settings) -> None:
     """Run turns and deliveries until SIGTERM or Ctrl-C, then drain."""
     async with assemble(settings) as process:
-
-        async def turn(conversation_id: ConversationId) -> None:
-            await process.turns.run_turn(conversation_id)
-
         options = WorkerOptions(
             concurrency=settings.worker_concurrency,
             redelivery_s=settings.redelivery_s,
             grace_s=min(15.0, settings.redelivery_s * 0.75),
         )
-        async with new_client() as client:
-            sender = WebhookSender(settings.helpdesks, client)
-            handlers = Handlers(turn, sender, process.refresher, process.refresher.stop, process.turns.hand_over)
-            await run_worker(process.queue, handlers, process.conversations, process.outbox, options)
+        async with open_desks(settings, process.conversations, process.hints, process.queue) as desks:
+
+            async def turn(conversation_id: ConversationId) -> None:
+                if await desks.sync(conversation_id):
+                    await process.turns.run_turn(conversation_id)
+
+            handlers = Handlers(
+                turn, desks.sender, process.refresher, process.refresher.stop, process.turns.hand_over, polls=desks.polls
+            )
+            await run_worker(process.queue, handlers, Owed(process.conversations, process.outbox, process.hints), options)
 
 
 @asynccontextmanager
@@ -97,7 +101,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             raise  # a folder that can't be used stays so
         except KnowledgeError:
             pass
-        conversations = RedisConversations(redis)
+        conversations, hints = RedisConversations(redis), RedisTicketHints(redis)
         turns = Turns(
             graph=build_graph(saver),
             context=context,
@@ -123,6 +127,6 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             return await is_ready(redis)
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
-        deps = ApiDeps(settings, conversations, queue, answer, turns, checks)
+        deps = ApiDeps(settings, conversations, queue, answer, turns, hints, checks)
         refresher = SourceRefresher(knowledge, shelf.sources_path(settings), guard.allow)
-        yield Process(settings, turns, conversations, RedisOutbox(redis), queue, deps, refresher)
+        yield Process(settings, turns, conversations, RedisOutbox(redis), hints, queue, deps, refresher)

@@ -18,7 +18,7 @@ def guard_egress(settings: Settings, *more: str | None) -> EgressGuard:
     """Let this process reach the configured services, and no more; write refusals where `doctor` looks."""
     guard = install()
     guard.allow(settings.redis_url, settings.chroma_url, settings.llm_base_url, settings.reranker_url, *more)
-    guard.allow(*(desk.reply_url for desk in settings.helpdesks.values()))
+    guard.allow(*(address for desk in settings.helpdesks.values() for address in desk.addresses))
     guard.log_path = refusals_path(settings)
     guard.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     guard.on_refused = lambda target: EGRESS_REFUSED.inc()

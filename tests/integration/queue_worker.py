@@ -8,7 +8,8 @@ import json
 import sys
 from pathlib import Path
 
-from agent.adapters.queue import DocketQueue, Handlers, WorkerOptions, run_worker
+from agent.adapters.hints import RedisTicketHints
+from agent.adapters.queue import DocketQueue, Handlers, Owed, WorkerOptions, run_worker
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, ModelUnavailable
 from agent.telemetry import configure_logging
@@ -74,7 +75,7 @@ async def main(url: str, options: dict) -> None:
             base = KnowledgeBase(KnowledgeSettings(Path(options["data"]), threads=1))
             refresher = SourceRefresher(base, Path(options["listing"]), lambda *urls: None)
         handlers = Handlers(turn, Desk(client, options), refresher, refresher.stop if refresher else None, hand_over)
-        await run_worker(queue, handlers, conversations, outbox, limits)
+        await run_worker(queue, handlers, Owed(conversations, outbox, RedisTicketHints(client)), limits)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from agent.channels.standard_webhooks import Signer
 from agent.errors import QueueUnavailable
 from agent.settings import HelpdeskSettings, Settings
 from agent.types import ConversationId, Decision, Message, Outcome, PolicyTrace, RunId
-from tests.fakes import InMemoryConversations, InMemoryQueue
+from tests.fakes import InMemoryConversations, InMemoryQueue, InMemoryTicketHints
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes. ok").decode()
 Serve = Callable[..., AbstractAsyncContextManager[str]]
@@ -128,6 +128,7 @@ async def started_world(conversations: InMemoryConversations, at: int = 0, **set
         queue=queue,
         answer=answer,
         approvals=approvals,
+        hints=InMemoryTicketHints(),
         checks={name: check(name) for name in up},
     )
     async with served(create_app(deps), at) as base, httpx.AsyncClient(trust_env=False, timeout=20) as client:

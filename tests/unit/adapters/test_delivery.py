@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.adapters.queue import _deliver_once
+from agent.adapters.queue import deliver_once
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, QueueUnavailable
 from agent.types import OutboxEntry, OutboxId
 from tests.fakes import InMemoryOutbox
@@ -35,18 +35,18 @@ def holding(age: timedelta, outbox: InMemoryOutbox | None = None) -> tuple[InMem
 
 async def test_a_taken_reply_is_settled() -> None:
     outbox, outbox_id = holding(timedelta(0))
-    assert await _deliver_once(Desk(), outbox, outbox_id, 1)
+    assert await deliver_once(Desk(), outbox, outbox_id, 1)
     assert [done.outbox_id for done in outbox.delivered] == [outbox_id]
-    assert await _deliver_once(Desk(ValueError()), outbox, outbox_id, 1)
+    assert await deliver_once(Desk(ValueError()), outbox, outbox_id, 1)
 
 
 @pytest.mark.parametrize("error", [HelpdeskUnavailable("503"), ValueError("a bug")])
 async def test_a_failed_send_waits_for_a_day_and_then_for_a_person(error: Exception) -> None:
     outbox, outbox_id = holding(timedelta(hours=23))
-    assert not await _deliver_once(Desk(error), outbox, outbox_id, 9)
+    assert not await deliver_once(Desk(error), outbox, outbox_id, 9)
     assert await outbox.pending() == [outbox_id]
     outbox, outbox_id = holding(timedelta(hours=25))
-    assert await _deliver_once(Desk(error), outbox, outbox_id, 9)
+    assert await deliver_once(Desk(error), outbox, outbox_id, 9)
     ((_, reason),) = outbox.given_up
     assert "1 day" in reason
     assert "a bug" not in reason
@@ -54,7 +54,7 @@ async def test_a_failed_send_waits_for_a_day_and_then_for_a_person(error: Except
 
 async def test_a_refused_reply_goes_to_a_person_at_once() -> None:
     outbox, outbox_id = holding(timedelta(0))
-    assert await _deliver_once(Desk(HelpdeskRefused("410 Gone")), outbox, outbox_id, 1)
+    assert await deliver_once(Desk(HelpdeskRefused("410 Gone")), outbox, outbox_id, 1)
     ((_, reason),) = outbox.given_up
     assert reason == "410 Gone"
 
@@ -62,4 +62,4 @@ async def test_a_refused_reply_goes_to_a_person_at_once() -> None:
 @pytest.mark.parametrize("error", [None, HelpdeskRefused("410 Gone")])
 async def test_what_can_not_be_settled_is_tried_again(error: Exception | None) -> None:
     outbox, outbox_id = holding(timedelta(0), BrokenOutbox())
-    assert not await _deliver_once(Desk(error), outbox, outbox_id, 1)
+    assert not await deliver_once(Desk(error), outbox, outbox_id, 1)

@@ -1,0 +1,62 @@
+"""From what a helpdesk holds to clean text. Pure."""
+
+from datetime import UTC, datetime
+
+import lxml.html
+from lxml import etree
+from mailparser_reply import EmailReplyParser
+
+from agent.channels.intake import MAX_TEXT, clean_text, html_to_text
+
+LANGUAGES = ["en", "de", "es", "fr", "pt", "it", "nl", "pl"]
+"""Whose "On … wrote:" lines are known."""
+NO_TEXT = "(a message without text)"
+_QUOTES = "//blockquote[@type='cite'] | //*[contains(concat(' ', @class, ' '), ' gmail_quote ')]"
+
+
+def text_of_html(html: str) -> str:
+    """What a reader sees, without what a mail program quotes of earlier messages."""
+    try:
+        root = lxml.html.document_fromstring(html.encode(), parser=lxml.html.HTMLParser(encoding="utf-8", no_network=True))
+    except etree.ParserError:
+        return ""
+    quotes = root.xpath(_QUOTES)
+    for quote in quotes:
+        if quote.getparent() is not None:
+            quote.drop_tree()
+    return html_to_text(lxml.html.tostring(root, encoding="unicode") if quotes else html)
+
+
+def newest_words(text: str) -> str:
+    """What the writer has added: without quoted earlier messages. The whole text if nothing else is left."""
+    return EmailReplyParser(languages=LANGUAGES).parse_reply(text=text) or text
+
+
+def said(text: str | None = None, html: str | None = None, *, mail: bool = False) -> str:
+    """A message's words, clean and bounded; never empty.
+
+    Args:
+        text: plain text, used if it has words.
+        html: taken else.
+        mail: it came by mail, so earlier messages may be quoted in it.
+    """
+    words = clean_text(text or "") or clean_text(text_of_html(html or ""))
+    if mail:
+        words = clean_text(newest_words(words))
+    if not words:
+        return NO_TEXT
+    return words if len(words) <= MAX_TEXT else words[: MAX_TEXT - 1] + "…"
+
+
+def utc(value: str | int | float | datetime) -> str:
+    """A time as ISO 8601 in UTC, from ISO 8601 or seconds since 1970. A time without a zone is UTC.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    if isinstance(value, (int, float)):
+        at = datetime.fromtimestamp(value, UTC)
+    else:
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,68 @@
+"""Brings a conversation in line with its ticket: reads the ticket, keeps what people have written, sees who owns it."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from agent.channels.helpdesks.types import DeskMessage, DeskTicket, Helpdesk, Owner, Wrote
+from agent.errors import TicketMissing
+from agent.ports import Conversations, Ticket, TicketHints
+from agent.types import Author, ConversationId, Message, MessageId
+
+MAX_MESSAGES = 100
+"""The newest ones of a ticket; what is older is of no help to a turn."""
+MAX_SUBJECT = 500
+
+_AUTHORS = {Wrote.CUSTOMER: Author.CUSTOMER, Wrote.STAFF: Author.HUMAN_AGENT}
+_log = structlog.get_logger(__name__)
+
+
+class TicketSync:
+    """Reads tickets of every helpdesk that has an API. Conversations of other sources are passed over."""
+
+    def __init__(self, helpdesks: Mapping[str, Helpdesk], conversations: Conversations, hints: TicketHints) -> None:
+        self._helpdesks = helpdesks
+        self._conversations = conversations
+        self._hints = hints
+
+    async def __call__(self, conversation_id: ConversationId) -> bool:
+        """True if there is something to run a turn on. Safe to repeat.
+
+        Raises:
+            HelpdeskUnavailable, QueueUnavailable: call again later; the hint stays.
+        """
+        source, _, ticket_id = conversation_id.partition(":")
+        helpdesk = self._helpdesks.get(source)
+        if helpdesk is None:
+            return True
+        stamp = await self._hints.stamp(conversation_id)
+        try:
+            ticket = await helpdesk.read(ticket_id)
+        except TicketMissing as error:
+            _log.warning("ticket_missing", conversation_id=conversation_id, detail=str(error))
+            await self._hints.done(conversation_id, stamp)
+            return False
+        known = await self._keep(conversation_id, source, ticket)
+        # Only now: what a crash loses before this is read again.
+        await self._hints.done(conversation_id, stamp)
+        return known
+
+    async def _keep(self, conversation_id: ConversationId, source: str, ticket: DeskTicket) -> bool:
+        subject = (ticket.subject or "").strip()[:MAX_SUBJECT] or None
+        place = Ticket(conversation_id, source, ticket.ticket_id, subject)
+        kept = [message for message in ticket.messages if is_said(message)][-MAX_MESSAGES:]
+        for message in kept:
+            await self._conversations.append(place, conversation_message(message))
+        if kept and ticket.owner is not Owner.UNSAID:
+            await self._conversations.set_owner(conversation_id, person=ticket.owner is Owner.PERSON)
+        return bool(kept)
+
+
+def is_said(message: DeskMessage) -> bool:
+    """True for what a customer or a person has said: no notes, no machine's words, and not our own, which we have."""
+    return message.public and not message.automatic and message.wrote in _AUTHORS
+
+
+def conversation_message(message: DeskMessage) -> Message:
+    """The message as the agent room knows it."""
+    return Message(MessageId(message.message_id), _AUTHORS[message.wrote], message.text, message.sent_at)

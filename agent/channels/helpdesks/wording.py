@@ -1,0 +1,64 @@
+"""An outcome in the words that a helpdesk shows: the reply with its sources, the proposal, the hand-over note. Pure."""
+
+import html
+from functools import cache
+
+from markdown_it import MarkdownIt
+
+from agent.channels.helpdesks.types import Words
+from agent.types import OutboxEntry, Outcome
+
+
+def reply(outcome: Outcome, mark: str) -> Words:
+    """What the customer reads: the answer, what it rests on, and the reference by which we find it again."""
+    return _words([outcome.answer, *_sources(outcome)], mark)
+
+
+def proposal(outcome: Outcome, mark: str) -> Words:
+    """An internal note with a reply that a person may send."""
+    head = (
+        f"**Proposed reply, not sent.** {outcome.reason[:1].upper()}{outcome.reason[1:]} (confidence {outcome.confidence:.0%})."
+    )
+    return _words([head, "---", outcome.answer, *_sources(outcome)], mark)
+
+
+def handover(outcome: Outcome, mark: str) -> Words:
+    """An internal note for the person who takes over."""
+    place = [f"Meant for: {outcome.queue}."] if outcome.queue else []
+    return _words(
+        [
+            f"**Handed over by the AI assistant.** {outcome.reason[:1].upper()}{outcome.reason[1:]}.",
+            outcome.summary or "",
+            *place,
+        ],
+        mark,
+    )
+
+
+def subject(entry: OutboxEntry) -> str:
+    """A line for a ticket that is opened for somebody who has none."""
+    asked = (entry.outcome.summary or "").partition("\n")[0].removeprefix("Customer asks: ").strip()
+    return (asked or "A customer asks for a person")[:120]
+
+
+def _sources(outcome: Outcome) -> list[str]:
+    """A paragraph that lists the cited articles."""
+    lines = [f"[{c.n}] {c.title}" + (f" – {c.url}" if c.url else "") for c in outcome.citations]
+    return ["\n".join(lines)] if lines else []
+
+
+def _words(parts: list[str], mark: str) -> Words:
+    parts = [part for part in parts if part.strip()]
+    rendered = "".join(_html(part) for part in parts)
+    return Words("\n\n".join([*parts, f"Ref. {mark}"]), f"{rendered}<p><small>Ref. {html.escape(mark)}</small></p>")
+
+
+def _html(text: str) -> str:
+    return str(_parser().render(text))
+
+
+@cache
+def _parser() -> MarkdownIt:
+    # Links and images stay the text that they are written as: what a model writes must not lead anywhere.
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table")
+    return parser.disable(["link", "image", "autolink", "reference", "heading", "lheading", "html_inline", "html_block"])

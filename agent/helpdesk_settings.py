@@ -1,0 +1,256 @@
+"""How each helpdesk is reached: one model per system, told apart by `system`. Pure; knows no API."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator
+
+STOP_TAG = "ai-handoff"
+
+
+def _web_address(value: str) -> str:
+    if not value.startswith(("http://", "https://")) or value.partition("://")[2].strip("/") == "":
+        raise ValueError("write it as https://host or http://host:port")
+    return value.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Secret = Annotated[SecretStr, Field(min_length=8)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class HelpdeskSettings(_Settings):
+    """One helpdesk that speaks Standard Webhooks and our envelope.
+
+    Attributes:
+        secrets: `whsec_…` secrets that a delivery may be signed with; more than one while rotating.
+        reply_url: where outcomes are sent.
+        reply_secret: signs what is sent; the first of `secrets` if not given.
+    """
+
+    system: Literal["generic"] = "generic"
+    secrets: tuple[SecretStr, ...] = Field(min_length=1)
+    reply_url: str
+    reply_secret: SecretStr | None = None
+
+    @field_validator("secrets")
+    @classmethod
+    def _well_formed(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in secrets:
+            if not secret.get_secret_value().startswith("whsec_"):
+                raise ValueError("a secret starts with whsec_ (make one with `innkeeper secret`)")
+        return secrets
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What this process must be able to reach for it."""
+        return (self.reply_url,)
+
+
+class DeskSettings(_Settings):
+    """What every helpdesk with an API of its own has.
+
+    Attributes:
+        url: of the helpdesk, without a path unless it lives under one.
+        token: of a user of the helpdesk that belongs to Innkeeper alone: by its author a message is told to be ours.
+        secrets: what its webhooks are signed with, or carry; more than one while rotating.
+        stop_tag: a ticket that carries it belongs to a person; set at a hand-off. Remove it to give the ticket back.
+        queues: the group, team or queue of the helpdesk for each queue that the policies name.
+        default_queue: where a hand-off goes that names none, or one that is not in `queues`; it stays where it is if not given.
+        answers_assigned: answer tickets that are assigned to a person who hasn't spoken yet.
+        ca_file: certificates to trust in place of the system's, for a company's own authority.
+        timeout_s: for one call of the API.
+    """
+
+    url: WebAddress
+    token: SecretStr
+    secrets: tuple[Secret, ...] = ()
+    stop_tag: str = Field(STOP_TAG, pattern=r"^[A-Za-z0-9_-]{1,50}$")
+    queues: Mapping[str, str] = Field(default_factory=dict)
+    default_queue: str | None = None
+    answers_assigned: bool = False
+    ca_file: Path | None = None
+    timeout_s: float = Field(10.0, gt=0, le=120)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What this process must be able to reach for it."""
+        return (self.url,)
+
+    def queue(self, named: str | None) -> str | None:
+        """Where a hand-off goes, in the helpdesk's own words. None: it stays where it is."""
+        return self.queues.get(named or "", self.default_queue)
+
+
+class ZammadSettings(DeskSettings):
+    """Zammad. `queues` name groups. `token`: a personal access token with `ticket.agent`."""
+
+    system: Literal["zammad"]
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+
+
+class ChatwootSettings(DeskSettings):
+    """Chatwoot, as an agent bot or by the account's webhook. `queues` name teams by id.
+
+    Attributes:
+        account: its id, the number in the address of the dashboard.
+        token: access token of an agent: a bot's own can't read conversations.
+        bot_token: the agent bot's, by which replies are the bot's; those of `token` if not given.
+        window_s: how old a webhook's timestamp may be.
+    """
+
+    system: Literal["chatwoot"]
+    account: int = Field(ge=1)
+    bot_token: SecretStr | None = None
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+    window_s: int = Field(300, ge=10)
+
+
+class ZendeskSettings(DeskSettings):
+    """Zendesk. `token`: an API token, used with `email`, of an agent. `queues` name groups by id."""
+
+    system: Literal["zendesk"]
+    email: str
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+    window_s: int = Field(300, ge=10)
+
+
+class FreshdeskSettings(DeskSettings):
+    """Freshdesk. `token`: an agent's API key. `queues` name groups by id.
+
+    Attributes:
+        header: in which the automation rule sends one of `secrets`; Freshdesk signs nothing.
+    """
+
+    system: Literal["freshdesk"]
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+    header: str = Field("X-Innkeeper-Secret", pattern=r"^[A-Za-z0-9-]+$")
+
+
+class JiraSettings(DeskSettings):
+    """Jira Service Management. `token`: an API token with `email` (Cloud), or a personal access token without (Data Center).
+
+    `queues` name components; the stop tag is a label.
+    """
+
+    system: Literal["jira"]
+    email: str | None = None
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+
+
+class FreeScoutSettings(DeskSettings):
+    """FreeScout with its module "API & Webhooks". `token`: an API key. `queues` name mailboxes by id.
+
+    Attributes:
+        secrets: the key that webhooks are signed with: `md5(APP_KEY + "webhook_key")`, or the APP_KEY itself (`base64:…`).
+        user: id of the user that Innkeeper writes as.
+        algorithm: other modules use the same header with other ones.
+    """
+
+    system: Literal["freescout"]
+    user: int = Field(ge=1)
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+    algorithm: Literal["sha1-base64", "sha256-hex"] = "sha1-base64"
+
+
+class GlpiSettings(DeskSettings):
+    """GLPI 11. `token`: a user token. `queues` name groups by id.
+
+    Attributes:
+        app_token: of the API client, if one is asked for.
+        window_s: how old a webhook's timestamp may be: it is that of the first attempt, and retries come for hours.
+    """
+
+    system: Literal["glpi"]
+    app_token: SecretStr | None = None
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+    window_s: int = Field(86_400, ge=10)
+
+
+class DjangoHelpdeskSettings(DeskSettings):
+    """django-helpdesk. `token`: the password of `user`, who must be staff. `queues` name queues by slug.
+
+    It signs nothing: one of `secrets` stands in the webhook's path.
+    """
+
+    system: Literal["django-helpdesk"]
+    user: str = Field(min_length=1)
+    secrets: tuple[Secret, ...] = Field(min_length=1)
+
+
+class RequestTrackerSettings(DeskSettings):
+    """Request Tracker 5 by its REST2 API, polled. `token`: an authentication token. `queues` name queues.
+
+    Attributes:
+        watched: queues whose tickets are answered.
+        poll_s: how often it is asked what is new.
+    """
+
+    system: Literal["request-tracker"]
+    watched: tuple[str, ...] = Field(min_length=1)
+    poll_s: float = Field(15.0, ge=1)
+
+
+class EmailSettings(_Settings):
+    """A mailbox: read over IMAP, answered over SMTP.
+
+    Attributes:
+        address: of the mailbox; what it sends comes from here.
+        name: shown beside the address.
+        imap: `imaps://host[:port]`, or `imap://` for a server on the same machine or network.
+        smtp: `smtps://host[:port]`, or `smtp://` (STARTTLS is used if the server has it).
+        user: at both servers; the address if not given.
+        password: at both servers.
+        inbox: folder that mail comes in by.
+        sent: folder that a copy of every reply is kept in; a person's replies are looked for there, too.
+        handoff_to: where a hand-off is sent: address of the people who take over, by policy queue; `""` for every other.
+        authserv: name of the own mail server, as in its Authentication-Results header. Not given: no sender is verified.
+        poll_s: how often the mailbox is read.
+    """
+
+    system: Literal["email"]
+    address: str = Field(pattern=r"^[^@\s<>]+@[^@\s<>]+$")
+    name: str = ""
+    imap: str = Field(pattern=r"^imaps?://[^/\s]+$")
+    smtp: str = Field(pattern=r"^smtps?://[^/\s]+$")
+    user: str | None = None
+    password: SecretStr
+    inbox: str = "INBOX"
+    sent: str = "Sent"
+    handoff_to: Mapping[str, str] = Field(default_factory=dict)
+    authserv: str | None = None
+    poll_s: float = Field(15.0, ge=1)
+    ca_file: Path | None = None
+    timeout_s: float = Field(20.0, gt=0, le=120)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What this process must be able to reach for it."""
+        return (self.imap, self.smtp)
+
+
+def _system(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("system", "generic"))
+    return str(getattr(value, "system", ""))
+
+
+AnyHelpdesk = Annotated[
+    Annotated[HelpdeskSettings, Tag("generic")]
+    | Annotated[ZammadSettings, Tag("zammad")]
+    | Annotated[ChatwootSettings, Tag("chatwoot")]
+    | Annotated[ZendeskSettings, Tag("zendesk")]
+    | Annotated[FreshdeskSettings, Tag("freshdesk")]
+    | Annotated[JiraSettings, Tag("jira")]
+    | Annotated[FreeScoutSettings, Tag("freescout")]
+    | Annotated[GlpiSettings, Tag("glpi")]
+    | Annotated[DjangoHelpdeskSettings, Tag("django-helpdesk")]
+    | Annotated[RequestTrackerSettings, Tag("request-tracker")]
+    | Annotated[EmailSettings, Tag("email")],
+    Discriminator(_system),
+]
+"""Any of them; without `system` it is the generic one."""

@@ -1,0 +1,23 @@
+"""One suite over every helpdesk."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from agent.adapters.redis_store import redis_client
+from tests.contract.helpdesks.fake_desk import FakeDesk
+from tests.contract.helpdesks.fake_zammad import FakeZammad
+from tests.contract.helpdesks.inn import Inn, started_inn
+
+DESKS: tuple[type[FakeDesk], ...] = (FakeZammad,)
+
+
+@pytest.fixture(params=DESKS, ids=lambda kind: kind.system)
+def desk(request: pytest.FixtureRequest) -> FakeDesk:
+    return request.param()
+
+
+@pytest.fixture
+async def inn(desk: FakeDesk, redis_url: str) -> AsyncIterator[Inn]:
+    async with redis_client(redis_url) as redis, started_inn(desk, redis) as started:
+        yield started

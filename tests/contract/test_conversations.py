@@ -188,3 +188,22 @@ async def test_a_draft_is_not_released_over_a_newer_message(stores: Stores) -> N
     await stores.conversations.append(TICKET, message("m2"))
     assert await stores.conversations.release(waiting, RunId("r1"), outcome()) is None
     assert await stores.conversations.unanswered() == [CID]
+
+
+async def test_what_the_helpdesk_shows_as_a_persons_is_handed_off_until_it_is_given_back(stores: Stores) -> None:
+    await stores.conversations.set_owner(CID, person=True)
+    with pytest.raises(ConversationMissing):
+        await stores.conversations.read(CID)
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.set_owner(CID, person=True)
+    assert (await stores.conversations.read(CID)).handed_off
+    await stores.conversations.set_owner(CID, person=False)
+    assert not (await stores.conversations.read(CID)).handed_off
+
+
+async def test_a_hand_off_that_the_helpdesk_has_not_shown_yet_is_not_taken_back(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    read = await stores.conversations.read(CID)
+    assert await stores.conversations.commit(read, RunId("r1"), outcome(Decision.HANDOFF))
+    await stores.conversations.set_owner(CID, person=False)
+    assert (await stores.conversations.read(CID)).handed_off

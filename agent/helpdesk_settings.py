@@ -254,3 +254,42 @@ AnyHelpdesk = Annotated[
     Discriminator(_system),
 ]
 """Any of them; without `system` it is the generic one."""
+
+
+_CLASSES: Mapping[str, type[BaseModel]] = {
+    str(kind.model_fields["system"].annotation.__args__[0]): kind  # type: ignore[union-attr]
+    for kind in (
+        HelpdeskSettings,
+        ZammadSettings,
+        ChatwootSettings,
+        ZendeskSettings,
+        FreshdeskSettings,
+        JiraSettings,
+        FreeScoutSettings,
+        GlpiSettings,
+        DjangoHelpdeskSettings,
+        RequestTrackerSettings,
+        EmailSettings,
+    )
+}
+
+
+def settings_class(system: str) -> type[BaseModel]:
+    """The model of a system's settings. Raises `KeyError` for one that isn't known."""
+    return _CLASSES[system]
+
+
+def plain(settings: BaseModel) -> dict[str, Any]:
+    """What was given, secrets included, as values that JSON and TOML can hold. Keep it as you keep the secrets."""
+
+    def reveal(value: Any) -> Any:
+        if isinstance(value, SecretStr):
+            return value.get_secret_value()
+        if isinstance(value, Mapping):
+            return {name: reveal(one) for name, one in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [reveal(one) for one in value]
+        return str(value) if isinstance(value, Path) else value
+
+    given: dict[str, Any] = reveal(settings.model_dump(exclude_unset=True, exclude_none=True))
+    return given

@@ -1,7 +1,7 @@
 """Every setting, read once by an entry point and passed down as the part that is needed.
 
 Environment `INNKEEPER_*`, or a TOML file named by `INNKEEPER_CONFIG`; the environment wins. An unknown
-name stops the start and names the nearest known one.
+name stops the start and names the nearest known one. Helpdesks may also stand in `helpdesks.toml` in the data folder.
 """
 
 import difflib
@@ -10,15 +10,16 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings
 
-__all__ = ["HelpdeskSettings", "Settings", "load_settings"]
+__all__ = ["HelpdeskSettings", "Settings", "helpdesks_path", "load_settings", "read_helpdesks"]
 
 PREFIX = "INNKEEPER_"
+_HELPDESKS: TypeAdapter[dict[str, AnyHelpdesk]] = TypeAdapter(dict[str, AnyHelpdesk])
 
 
 class Settings(BaseSettings):
@@ -75,7 +76,8 @@ class Settings(BaseSettings):
     llm_timeout_s: float = Field(60.0, gt=0, description="limit for one model call")
 
     helpdesks: Annotated[dict[str, AnyHelpdesk], NoDecode] = Field(
-        default_factory=dict, description="helpdesks by source name, as JSON or TOML tables"
+        default_factory=dict,
+        description="helpdesks by source name, as JSON or TOML tables; beside them those that `innkeeper connect` has written",
     )
     api_key: SecretStr | None = Field(
         None, description="bearer token that POST /v1/answers asks for; open on loopback if not given"
@@ -154,7 +156,30 @@ def load_settings() -> Settings:
         raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems)) from error
     if problems:
         raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems))
-    return settings
+    # What is set by hand goes before what `innkeeper connect` has written.
+    return settings.model_copy(update={"helpdesks": read_helpdesks(helpdesks_path(settings.data_dir)) | settings.helpdesks})
+
+
+def helpdesks_path(data_dir: Path) -> Path:
+    """The file that `innkeeper connect` writes: one table for each helpdesk."""
+    return data_dir / "helpdesks.toml"
+
+
+def read_helpdesks(path: Path) -> dict[str, AnyHelpdesk]:
+    """The helpdesks of such a file; none if there is no file.
+
+    Raises:
+        SettingsInvalid: it can't be read, or holds what is none.
+    """
+    try:
+        return _HELPDESKS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{path} can't be read: {error}") from error
+    except ValidationError as error:
+        problems = "\n".join(f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise SettingsInvalid(f"{path} can't be used:\n{problems}") from error
 
 
 def _unknown_in_environment() -> list[str]:

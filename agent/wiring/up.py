@@ -16,6 +16,7 @@ from agent.adapters.embedded import embedded_redis
 from agent.adapters.embedded_model import embedded_model
 from agent.adapters.supervisor import Service, Supervisor, check_folder, write_private
 from agent.errors import ServiceFailed
+from agent.helpdesk_settings import plain
 from agent.model_profiles import ModelProfile
 from agent.settings import Settings
 from agent.wiring import rules
@@ -71,7 +72,7 @@ async def _start(
     say: Callable[[str], None],
 ) -> House:
     desk_url = f"http://127.0.0.1:{_port(desk)}" if desk else None
-    helpdesks = {name: _plain(known) for name, known in settings.helpdesks.items()}
+    helpdesks = {name: plain(known) for name, known in settings.helpdesks.items()}
     if desk_url:
         helpdesks[DEMO_SOURCE] = {
             "secrets": [demo_secret(settings.data_dir)],
@@ -152,20 +153,6 @@ def _listen(who: str, host: str, wanted: int, say: Callable[[str], None]) -> soc
 
 def _port(listening: socket.socket) -> int:
     return int(listening.getsockname()[1])
-
-
-def _plain(desk: object) -> object:
-    from pydantic import BaseModel, SecretStr
-
-    def reveal(value: object) -> object:
-        if isinstance(value, SecretStr):
-            return value.get_secret_value()
-        if isinstance(value, (list, tuple)):
-            return [reveal(v) for v in value]
-        return value
-
-    assert isinstance(desk, BaseModel)
-    return {key: reveal(value) for key, value in desk.model_dump().items()}
 
 
 def _metrics_folder(data_dir: Path) -> Path:

@@ -120,7 +120,7 @@ def _show(found: Connection, findings: tuple[Finding, ...], kept: str | None, ba
     for finding in findings:
         mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]" if finding in found.findings else "[yellow]wait[/]"
         show.out.print(f"{mark} [bold]{finding.name}[/]: ", end="")
-        show.out.print(finding.detail, markup=False)
+        show.out.print(finding.detail, markup=False, soft_wrap=True)
     if not found.ok:
         show.err.print("nothing was kept: mend what fails, and give the same command again")
         return

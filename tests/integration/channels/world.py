@@ -123,7 +123,7 @@ async def started_world(conversations: InMemoryConversations, at: int = 0, **set
 
     desk = HelpdeskSettings(secrets=(SECRET,), reply_url="http://127.0.0.1:9/unused")
     deps = ApiDeps(
-        settings=Settings(helpdesks={"acme": desk}, **settings),
+        settings=Settings(helpdesks={"acme": desk, **settings.pop("helpdesks", {})}, **settings),
         conversations=conversations,
         queue=queue,
         answer=answer,

@@ -1,12 +1,9 @@
 """`innkeeper connect` against a helpdesk on loopback, as a person types it."""
 
-import asyncio
 import json
 import os
 import stat
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,32 +14,8 @@ from agent.settings import load_settings
 from tests.contract.helpdesks.fake_desk import TOKEN
 from tests.contract.helpdesks.fake_zammad import FakeZammad
 from tests.fakes import InMemoryConversations
-from tests.integration.channels.world import served, started_world
+from tests.integration.channels.world import running, served, started_world
 from tests.servers import free_port
-
-
-@contextmanager
-def running(start) -> Iterator[str]:
-    """What an async context manager serves, in a thread of its own: the command has an event loop itself."""
-    ready, addresses, done = threading.Event(), [], []
-
-    async def serve() -> None:
-        stop = asyncio.Event()
-        done.append((asyncio.get_running_loop(), stop))
-        async with start() as found:
-            addresses.append(found)
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert ready.wait(20)
-        yield addresses[0]
-    finally:
-        loop, stop = done[0]
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(20)
 
 
 @pytest.fixture(scope="module")

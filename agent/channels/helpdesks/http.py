@@ -2,11 +2,13 @@
 
 import ssl
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from agent.errors import HelpdeskRefused, HelpdeskUnavailable, TicketMissing
+from agent.errors import HelpdeskRefused, HelpdeskUnavailable, SettingsInvalid, TicketMissing
 from agent.helpdesk_settings import DeskSettings
 
 MOST_BYTES = 20_000_000
@@ -19,13 +21,14 @@ class DeskApi:
     """The API of one helpdesk. Follows no redirect, uses no proxy from the environment."""
 
     def __init__(self, source: str, settings: DeskSettings, headers: Mapping[str, str], auth: httpx.Auth | None = None) -> None:
+        """Connects to nothing yet. Raises `SettingsInvalid` for certificates that can't be used."""
         self.source = source
         self._client = httpx.AsyncClient(
             base_url=settings.url,
             headers={"accept": "application/json", "user-agent": "innkeeper", **headers},
             auth=auth,
             timeout=settings.timeout_s,
-            verify=ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else True,
+            verify=tls(settings.ca_file) if settings.url.startswith("https://") else False,
             trust_env=False,
             follow_redirects=False,
         )
@@ -101,6 +104,19 @@ class DeskApi:
             raise HelpdeskUnavailable(
                 f"the helpdesk {self.source!r} answered {method} {path} with something that is not JSON: is its address right?"
             ) from error
+
+
+@cache
+def tls(ca_file: Path | None) -> ssl.SSLContext:
+    """What connections are verified by: a file, or the authorities that this system trusts. Made once, since it is read slowly.
+
+    Raises:
+        SettingsInvalid: the file can't be used.
+    """
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsInvalid(f"the certificates in {ca_file} can't be used: {error}") from error
 
 
 def _plain(headers: httpx.Headers) -> list[tuple[str, str]]:

@@ -8,7 +8,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-import filelock
 import httpx
 import lxml.html
 
+from tests.e2e.made_once import made_once
 from tests.e2e.product import until
 from tests.servers import free_port
 
@@ -42,28 +41,11 @@ class Installation:
 
 
 def installation(cache: Path) -> Installation:
-    """The one in this folder; made if it is not there yet, which takes half a minute.
-
-    Two at once wait for each other. What one left that was killed half way is never taken up: an installation gets a new
-    folder, and counts from the moment that a file beside it names it.
-    """
-    cache.mkdir(parents=True, exist_ok=True)
+    """The one in this folder; made if it is not there yet, which takes half a minute."""
     version = hashlib.sha256(sys.version.encode())
     for source in sorted(PROJECT.glob("*.[pt]*")):
         version.update(source.read_bytes())
-    made = cache / f"{version.hexdigest()[:16]}.txt"
-    with filelock.FileLock(cache / "lock"):
-        if not made.exists():
-            named = {marker.read_text() for marker in cache.glob("*.txt")}
-            for left in cache.glob("desk-*"):
-                if left.name not in named:
-                    shutil.rmtree(left, ignore_errors=True)
-            folder = Path(tempfile.mkdtemp(prefix="desk-", dir=cache))
-            _install(folder)
-            naming = made.with_suffix(".new")
-            naming.write_text(folder.name)
-            naming.replace(made)
-        folder = cache / made.read_text()
+    folder = made_once(cache, version.hexdigest()[:16], _install)
     return Installation(_python(folder), folder / "desk.sqlite3")
 
 

@@ -17,7 +17,7 @@ Set($DatabaseName, "$folder/desk.sqlite3");
 Set($MailCommand, 'mbox'); # a file in $VarPath
 Set($LogToSyslog, undef);
 Set($LogToSTDERR, 'warning');
-Set($HTMLFormatter, 'core'); # no warning that a faster one is not installed
+Set($HTMLFormatter, 'core'); # the same on every machine, whatever is installed
 
 $RT::VarPath = "$folder/var";
 $RT::MasonDataDir = "$folder/mason";

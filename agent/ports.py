@@ -156,6 +156,44 @@ class TicketHints(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A ticket of a helpdesk that stands for a conversation held elsewhere, e.g. in the chat widget.
+
+    Attributes:
+        ticket: as a conversation's id: `source:ticket id`.
+        told: so many messages of the conversation are in the ticket's first note.
+    """
+
+    conversation_id: ConversationId
+    ticket: ConversationId
+    told: int
+
+
+class TicketLinks(Protocol):
+    """Which ticket stands for which conversation. Every method raises `QueueUnavailable` when Redis can't be reached."""
+
+    async def keep(self, link: Link) -> None:
+        """Write it down; from now on its ticket is due to be looked at."""
+        ...
+
+    async def of_conversation(self, conversation_id: ConversationId) -> Link | None:
+        """None if no ticket stands for it."""
+        ...
+
+    async def of_ticket(self, ticket: ConversationId) -> Link | None:
+        """None if it stands for no conversation."""
+        ...
+
+    async def due(self) -> list[ConversationId]:
+        """Tickets to look at now. Each is due again after a while: sooner the later something was said in it."""
+        ...
+
+    async def touch(self, ticket: ConversationId) -> None:
+        """Something was said."""
+        ...
+
+
 class Outbox(Protocol):
     """Committed outcomes that the helpdesk has not confirmed yet."""
 

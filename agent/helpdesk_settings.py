@@ -17,6 +17,8 @@ def _web_address(value: str) -> str:
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Secret = Annotated[SecretStr, Field(min_length=8)]
+Number = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,17}$")]
+"""An id of the helpdesk's."""
 
 
 class _Settings(BaseModel):
@@ -96,26 +98,47 @@ class ZammadSettings(DeskSettings):
 class ChatwootSettings(DeskSettings):
     """Chatwoot, as an agent bot or by the account's webhook. `queues` name teams by id.
 
+    With `bot_token` a conversation is ours as long as it is pending and nobody is assigned, whatever its labels: what is
+    resolved comes back as pending, and no person looks there. Without, it is ours while it is open without the stop tag,
+    which is a label and must exist in the account.
+
     Attributes:
         account: its id, the number in the address of the dashboard.
         token: access token of an agent: a bot's own can't read conversations.
         bot_token: the agent bot's, by which replies are the bot's; those of `token` if not given.
+        inbox: id of the inbox in which conversations are opened for somebody who has none, best one for e-mail.
+        signed: False for a server before 4.13, which signs nothing: one of `secrets` then stands in the webhook's path.
         window_s: how old a webhook's timestamp may be.
     """
 
     system: Literal["chatwoot"]
     account: int = Field(ge=1)
     bot_token: SecretStr | None = None
+    inbox: int | None = Field(None, ge=1)
     secrets: tuple[Secret, ...] = Field(min_length=1)
+    signed: bool = True
+    queues: Mapping[str, Number] = Field(default_factory=dict)
+    default_queue: Number | None = None
     window_s: int = Field(300, ge=10)
 
 
 class ZendeskSettings(DeskSettings):
-    """Zendesk. `token`: an API token, used with `email`, of an agent. `queues` name groups by id."""
+    """Zendesk. `token`: an API token, used with `email`, of an agent. `queues` name groups by id.
+
+    Attributes:
+        email: of the agent that Innkeeper writes as.
+        replied: status that a reply sets; None leaves it as it is.
+        safe_update: refuse to reply to a ticket that has changed since it was read; the reply is then thought over again.
+        window_s: how old a webhook's timestamp may be.
+    """
 
     system: Literal["zendesk"]
-    email: str
+    email: str = Field(pattern=r"^[^@\s<>:]+@[^@\s<>:]+$")
     secrets: tuple[Secret, ...] = Field(min_length=1)
+    queues: Mapping[str, Number] = Field(default_factory=dict)
+    default_queue: Number | None = None
+    replied: Literal["open", "pending", "hold", "solved"] | None = "pending"
+    safe_update: bool = True
     window_s: int = Field(300, ge=10)
 
 

@@ -9,6 +9,7 @@ from agent.channels.helpdesks import wording
 from agent.channels.helpdesks.marks import mark, marks_in
 from agent.channels.helpdesks.types import DeskTicket, Helpdesk, Owner, Words, Wrote
 from agent.errors import HelpdeskRefused, ReplyWithheld
+from agent.ports import Conversations
 from agent.types import Decision, OutboxEntry
 
 SENT = frozenset({Decision.ANSWER, Decision.CLARIFY, Decision.REFUSE})
@@ -27,14 +28,15 @@ class Part:
 class DeskSender:
     """Implements `ReplySender` for every helpdesk that has an API."""
 
-    def __init__(self, helpdesks: Mapping[str, Helpdesk]) -> None:
+    def __init__(self, helpdesks: Mapping[str, Helpdesk], conversations: Conversations) -> None:
         self._helpdesks = helpdesks
+        self._conversations = conversations
 
     async def send(self, entry: OutboxEntry) -> None:
         """Write what is not yet in the ticket. Safe to repeat after any failure.
 
         Raises:
-            HelpdeskUnavailable: try again later.
+            HelpdeskUnavailable, QueueUnavailable: try again later.
             HelpdeskRefused: never.
             ReplyWithheld: a person has spoken since the customer's message, or taken the ticket.
         """
@@ -56,6 +58,9 @@ class DeskSender:
             await (helpdesk.reply if part.public else helpdesk.note)(ticket, part.words, part.mark)
         if entry.outcome.decision is Decision.HANDOFF:
             await helpdesk.hand_off(ticket, entry.outcome.queue)
+            # A ticket may be given back before any event makes us read it again: it must have been seen at a person by then.
+            if (await helpdesk.read(entry.ticket_id)).owner is Owner.PERSON:
+                await self._conversations.set_owner(entry.conversation_id, person=True)
 
 
 def parts(entry: OutboxEntry) -> list[Part]:

@@ -121,7 +121,8 @@ class Inn:
                 except TransientError as error:
                     self.failures.append(error)
             for outbox_id in await self.outbox.pending():
-                await deliver_once(DeskSender({SOURCE: self.helpdesk}), self.outbox, outbox_id, 1)
+                sender = DeskSender({SOURCE: self.helpdesk}, self.conversations)
+                await deliver_once(sender, self.outbox, outbox_id, 1)
             self.queue.deliveries.clear()
             if not self.queue.turns and not await self.outbox.pending() and not await self.hints.waiting():
                 return

@@ -136,6 +136,19 @@ async def test_a_ticket_that_is_given_back_is_ours_again(inn: Inn) -> None:
     assert len(ticket.by("us", public=True)) == 2
 
 
+@pytest.mark.parametrize("has_spoken", [False, True])
+async def test_a_ticket_that_comes_back_before_we_look_again_is_ours(inn: Inn, has_spoken: bool) -> None:
+    outcome, inn.graph.outcome = inn.graph.outcome, HANDOFF
+    ticket = await inn.write()
+    if has_spoken:
+        inn.desk.staff_writes(ticket.id, "It is on its way.")
+    if not inn.desk.gives_back(ticket):
+        return
+    inn.graph.outcome = outcome
+    await inn.write("One more question: what does a dog cost?", ticket.id)
+    assert len(ticket.by("us", public=True)) == 2
+
+
 async def test_a_draft_is_an_internal_note(inn: Inn) -> None:
     inn.graph.outcome = DRAFT
     ticket = await inn.write()

@@ -1,0 +1,304 @@
+"""Zendesk: webhooks by an event subscription or by a trigger, comments by its ticketing API.
+
+Source: Zendesk's developer documentation (webhooks, verifying, ticket events, tickets, comments, tags, update collisions,
+cursor pagination), 2026. Not tried against a server: that a reply is refused with 409 when the ticket has changed (switch it
+off by `safe_update`), `Idempotency-Key` for a new ticket, and that the invocation id stays the same over retries.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agent.channels.helpdesks import signatures
+from agent.channels.helpdesks.automatic import automatic_subject
+from agent.channels.helpdesks.checking import Checks
+from agent.channels.helpdesks.http import DeskApi
+from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.types import (
+    Contact,
+    Delivery,
+    DeskMessage,
+    DeskTicket,
+    Finding,
+    Helpdesk,
+    Hint,
+    Owner,
+    Setup,
+    System,
+    Words,
+    Wrote,
+)
+from agent.channels.intake import parse_json
+from agent.channels.problems import describe
+from agent.errors import AgentError, HelpdeskRefused, PayloadInvalid, SignatureInvalid
+from agent.helpdesk_settings import ZendeskSettings
+
+MAX_PAGES = 50
+PAGE = 100
+"""Both: a ticket has at most 5,000 comments."""
+STAFF = frozenset({"agent", "admin"})
+_COMMENTED, _CREATED = "zen:event-type:ticket.comment_added", "zen:event-type:ticket.created"
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Author(_Lenient):
+    is_staff: bool | None = None
+
+
+class _Comment(_Lenient):
+    is_public: bool = True
+    author: _Author = _Author()
+
+
+class _Event(_Lenient):
+    comment: _Comment | None = None
+
+
+class _Ticket(_Lenient):
+    id: int
+    is_public: bool | None = None
+
+
+class _Body(_Lenient):
+    """An event has `type`, `id` and `detail`; what a trigger sends is ours to write: `ticket_id`."""
+
+    type: str | None = None
+    id: str | None = None
+    detail: _Ticket | None = None
+    event: _Event | None = None
+    ticket_id: int | None = None
+
+
+class ZendeskReceiver:
+    """Verifies an event or a trigger's webhook and says which ticket it is about."""
+
+    def __init__(self, settings: ZendeskSettings) -> None:
+        self._settings = settings
+
+    def receive(self, delivery: Delivery) -> Hint | None:
+        """None for what isn't a customer's public comment. Raises as `Receiver`."""
+        self._verify(delivery)
+        try:
+            body = _Body.model_validate(parse_json(delivery.body))
+        except ValidationError as error:
+            raise PayloadInvalid(describe(error)) from error
+        if body.type is None:
+            if body.ticket_id is None:
+                raise PayloadInvalid('neither an event nor {"ticket_id": …}: copy the trigger\'s body from `innkeeper connect`')
+            return Hint(_delivery_id(delivery), str(body.ticket_id))
+        if body.type not in (_COMMENTED, _CREATED) or _is_internal(body):
+            return None
+        if body.detail is None:
+            raise PayloadInvalid("detail.id: an event of a ticket has it")
+        return Hint(body.id or _delivery_id(delivery), str(body.detail.id))
+
+    def _verify(self, delivery: Delivery) -> None:
+        given = signatures.from_base64(signatures.header(delivery, "X-Zendesk-Webhook-Signature"))
+        timestamp = signatures.header(delivery, "X-Zendesk-Webhook-Signature-Timestamp")
+        signatures.require(signatures.digests(self._settings.secrets, timestamp.encode() + delivery.body, "sha256"), given)
+        try:
+            at = datetime.fromisoformat(utc(timestamp)).timestamp()
+        except (ValueError, OverflowError) as error:
+            raise SignatureInvalid("X-Zendesk-Webhook-Signature-Timestamp is not a time") from error
+        signatures.require_fresh(at, delivery.now, self._settings.window_s)
+
+
+def _is_internal(body: _Body) -> bool:
+    """True for what a member of staff has written, and for notes."""
+    comment = body.event.comment if body.event else None
+    if comment is None:
+        return body.detail is not None and body.detail.is_public is False
+    return not comment.is_public or bool(comment.author.is_staff)
+
+
+def _delivery_id(delivery: Delivery) -> str:
+    """For a body that has no id of its own."""
+    signed = delivery.headers["x-zendesk-webhook-signature-timestamp"].encode() + delivery.body
+    return delivery.headers.get("x-zendesk-webhook-invocation-id") or hashlib.sha256(signed).hexdigest()
+
+
+class Zendesk:
+    """`Helpdesk` by Zendesk's ticketing API."""
+
+    def __init__(self, source: str, settings: ZendeskSettings) -> None:
+        self._settings = settings
+        self._tag = settings.stop_tag.lower()  # as Zendesk keeps it
+        auth = httpx.BasicAuth(f"{settings.email}/token", settings.token.get_secret_value())
+        self._api = DeskApi(source, settings, {}, auth)
+        self._me: int | None = None
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._api.aclose()
+
+    async def read(self, ticket_id: str) -> DeskTicket:
+        """The ticket, its comments, and the roles of authors who are neither its requester nor we."""
+        me = await self._own_id()
+        ticket = (await self._api.get(self._path(ticket_id)))["ticket"]
+        comments = await self._all(f"{self._path(ticket_id)}/comments", "comments")
+        comments.sort(key=lambda one: (utc(one["created_at"]), int(one["id"])))
+        requester = ticket.get("requester_id")
+        authors = {requester: Wrote.CUSTOMER, me: Wrote.US}
+        authors |= await self._roles({one.get("author_id") for one in comments} - set(authors))
+        messages = [_message(one, authors) for one in comments]
+        if messages and messages[0].wrote is Wrote.CUSTOMER and automatic_subject(ticket.get("subject")):
+            messages[0] = replace(messages[0], automatic=True)
+        return DeskTicket(
+            ticket_id=str(ticket["id"]),
+            subject=ticket.get("subject"),
+            messages=tuple(messages),
+            owner=self._owner(ticket, me),
+            known={"updated_at": ticket["updated_at"], "is_mine": ticket.get("assignee_id") == me},
+        )
+
+    async def reply(self, ticket: DeskTicket, words: Words, mark: str) -> None:
+        """A public comment, unless the ticket has changed since it was read.
+
+        Raises:
+            HelpdeskRefused: Zendesk has made a note of it, as it does for agents who may not write to customers.
+        """
+        wanted: dict[str, Any] = {"comment": {"html_body": words.html, "public": True}}
+        if self._settings.replied:
+            wanted["status"] = self._settings.replied
+        if self._settings.safe_update:
+            wanted |= {"safe_update": True, "updated_stamp": ticket.known["updated_at"]}
+        answer = await self._change(ticket, wanted)
+        events = (answer.get("audit") or {}).get("events") or []
+        if any(one.get("type") == "Comment" and one.get("public") is False for one in events):
+            raise HelpdeskRefused(
+                f"ticket {ticket.ticket_id}: the reply became an internal note; give {self._settings.email} a role "
+                "that may write public comments"
+            )
+
+    async def note(self, ticket: DeskTicket, words: Words, mark: str) -> None:
+        """An internal note."""
+        await self._change(ticket, {"comment": {"html_body": words.html, "public": False}})
+
+    async def hand_off(self, ticket: DeskTicket, queue: str | None) -> None:
+        """Open, in the group, no longer ours; then the stop tag."""
+        wanted: dict[str, Any] = {"status": "open"}
+        if group := self._settings.queue(queue):
+            wanted["group_id"] = int(group)
+        if ticket.known["is_mine"]:
+            wanted["assignee_id"] = None
+        await self._change(ticket, wanted)
+        # Adds to the tags that are there; a ticket's own field `tags` would replace them.
+        await self._api.put(f"{self._path(ticket.ticket_id)}/tags", {"tags": [self._tag]})
+
+    async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
+        """A new ticket with an internal note and the stop tag. Needs the customer's address."""
+        if contact.email is None:
+            raise HelpdeskRefused("a new Zendesk ticket needs the customer's e-mail address")
+        ticket: dict[str, Any] = {
+            "subject": subject,
+            "comment": {"html_body": words.html, "public": False},
+            "requester": {"name": contact.name or contact.email, "email": contact.email},
+            "tags": [self._tag],
+        }
+        if self._settings.default_queue:
+            ticket["group_id"] = int(self._settings.default_queue)
+        headers = {"Idempotency-Key": mark}
+        return str((await self._api.call("POST", "/api/v2/tickets", json={"ticket": ticket}, headers=headers))["ticket"]["id"])
+
+    async def check(self) -> list[Finding]:
+        """Address, token, role, tickets, groups."""
+        checks = Checks()
+        if await checks.ok("token", lambda: self._api.get("/api/v2/users/me"), self._tell_me):
+            await checks.ok("tickets", lambda: self._api.get("/api/v2/tickets", **{"page[size]": 1}), lambda _: "can be read")
+            await checks.names("groups", lambda: self._all("/api/v2/groups", "groups"), self._settings, "id")
+        return checks.findings
+
+    def _tell_me(self, answer: dict[str, Any]) -> str:
+        user = answer["user"]
+        if user.get("role") not in STAFF:
+            raise AgentError(f"{self._settings.email} is no agent, or its token is wrong: Zendesk takes it for a customer")
+        if user.get("only_private_comments"):
+            raise AgentError(f"{self._settings.email} may write internal notes only: give it a role that may write to customers")
+        return f"it is {user['role']} {int(user['id'])}"
+
+    def _path(self, ticket_id: str) -> str:
+        return f"/api/v2/tickets/{int(ticket_id)}"
+
+    async def _change(self, ticket: DeskTicket, wanted: dict[str, Any]) -> dict[str, Any]:
+        return await self._api.put(self._path(ticket.ticket_id), {"ticket": wanted}) or {}
+
+    async def _all(self, path: str, key: str) -> list[dict[str, Any]]:
+        """Every object of a list, by cursor."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            answer = await self._api.get(path, **{"page[size]": PAGE, "page[after]": cursor})
+            found += answer[key]
+            meta = answer.get("meta") or {}
+            cursor = meta.get("after_cursor")
+            if not (meta.get("has_more") and cursor):
+                break
+        return found
+
+    async def _own_id(self) -> int:
+        if self._me is None:
+            self._me = int((await self._api.get("/api/v2/users/me"))["user"]["id"])
+        return self._me
+
+    async def _roles(self, users: Iterable[int | None]) -> dict[int | None, Wrote]:
+        """Who they are. Somebody who is there no more counts as staff: we keep silent rather than talk over a person."""
+        wanted = sorted(user for user in users if user is not None and user > 0)
+        roles: dict[int | None, Wrote] = dict.fromkeys(wanted, Wrote.STAFF)
+        for start in range(0, len(wanted), PAGE):
+            ids = ",".join(str(user) for user in wanted[start : start + PAGE])
+            for user in (await self._api.get("/api/v2/users/show_many", ids=ids))["users"]:
+                if user.get("role") == "end-user":
+                    roles[user["id"]] = Wrote.CUSTOMER
+        return roles
+
+    def _owner(self, ticket: dict[str, Any], me: int) -> Owner:
+        is_assigned = ticket.get("assignee_id") not in (None, me)
+        if self._tag in (ticket.get("tags") or []) or (is_assigned and not self._settings.answers_assigned):
+            return Owner.PERSON
+        return Owner.US
+
+
+def _message(comment: dict[str, Any], authors: Mapping[int | None, Wrote]) -> DeskMessage:
+    # Rules write as user -1.
+    wrote = authors.get(comment.get("author_id"), Wrote.MACHINE)
+    by_mail = (comment.get("via") or {}).get("channel") == "email"
+    html = comment.get("html_body")
+    return DeskMessage(
+        message_id=str(comment["id"]),
+        wrote=wrote,
+        text=said(None if html else comment.get("body"), html, mail=by_mail and wrote is Wrote.CUSTOMER),
+        sent_at=utc(comment["created_at"]),
+        public=comment.get("public") is True,
+    )
+
+
+def setup(settings: ZendeskSettings) -> Setup:
+    """A webhook by events, or one by a trigger where its conditions are wanted."""
+    return Setup(
+        steps=(
+            "Admin Center > Apps and integrations > Webhooks > Create webhook > Zendesk events: "
+            "Ticket > Comment added to ticket, Ticket created.",
+            "  Endpoint URL {webhook}, request method POST, request format JSON, no authentication.",
+            "Zendesk makes the signing secret itself: Reveal secret, and copy it into `secrets` of the settings.",
+            "Or by a trigger, to choose tickets by its conditions: create the webhook with Trigger or automation, then",
+            "  Objects and rules > Business rules > Triggers > Create trigger.",
+            "  Conditions: Current user is (end user); Comment is public; "
+            f"Tags contains none of the following {settings.stop_tag.lower()}.",
+            '  Actions: Notify active webhook, the one above; JSON body: an object with one field, "ticket_id", '
+            "whose value is the placeholder for the ticket's ID, in quotes.",
+            f"To give a ticket back to the assistant, remove its tag {settings.stop_tag.lower()} and its assignee.",
+        ),
+        sample=b'{"type":"zen:event-type:ticket.tags_changed","id":"innkeeper-connect","detail":{"id":"0"},"event":{}}',
+    )
+
+
+SYSTEM = System("zendesk", Zendesk, ZendeskReceiver, setup)
+_: type[Helpdesk] = Zendesk

@@ -37,7 +37,7 @@ async def open_desks(
             stack.push_async_callback(desk.aclose)
         client = await stack.enter_async_context(new_client())
         generic = {name: desk for name, desk in settings.helpdesks.items() if isinstance(desk, HelpdeskSettings)}
-        by_api = DeskSender(desks)
+        by_api = DeskSender(desks, hints, queue)
         sender = SenderBySource(dict.fromkeys(desks, by_api), otherwise=WebhookSender(generic, client))
         polls = {
             source: (desk.poll_s, partial(poll_once, source, desk, hints, queue))

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import structlog
 
 from agent.channels.helpdesks import wording
+from agent.channels.helpdesks.intake import take
 from agent.channels.helpdesks.marks import mark, marks_in
-from agent.channels.helpdesks.types import DeskTicket, Helpdesk, Owner, Words, Wrote
+from agent.channels.helpdesks.types import DeskTicket, Helpdesk, Hint, Owner, Words, Wrote
 from agent.errors import HelpdeskRefused, ReplyWithheld
+from agent.ports import TicketHints, TurnQueue
 from agent.types import Decision, OutboxEntry
 
 SENT = frozenset({Decision.ANSWER, Decision.CLARIFY, Decision.REFUSE})
@@ -27,8 +29,10 @@ class Part:
 class DeskSender:
     """Implements `ReplySender` for every helpdesk that has an API."""
 
-    def __init__(self, helpdesks: Mapping[str, Helpdesk]) -> None:
+    def __init__(self, helpdesks: Mapping[str, Helpdesk], hints: TicketHints, queue: TurnQueue) -> None:
         self._helpdesks = helpdesks
+        self._hints = hints
+        self._queue = queue
 
     async def send(self, entry: OutboxEntry) -> None:
         """Write what is not yet in the ticket. Safe to repeat after any failure.
@@ -36,6 +40,7 @@ class DeskSender:
         Raises:
             HelpdeskUnavailable: try again later.
             HelpdeskRefused: never.
+            QueueUnavailable: try again later.
             ReplyWithheld: a person has spoken since the customer's message, or taken the ticket.
         """
         helpdesk = self._helpdesks.get(entry.source)
@@ -56,6 +61,9 @@ class DeskSender:
             await (helpdesk.reply if part.public else helpdesk.note)(ticket, part.words, part.mark)
         if entry.outcome.decision is Decision.HANDOFF:
             await helpdesk.hand_off(ticket, entry.outcome.queue)
+            # The ticket is looked at once as a person's. Only then can it be given back, and the helpdesk may tell us nothing
+            # more of it until it is.
+            await take(self._hints, self._queue, entry.source, Hint(f"handed-off-{entry.outbox_id}", entry.ticket_id))
 
 
 def parts(entry: OutboxEntry) -> list[Part]:

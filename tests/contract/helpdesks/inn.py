@@ -121,7 +121,7 @@ class Inn:
                 except TransientError as error:
                     self.failures.append(error)
             for outbox_id in await self.outbox.pending():
-                await deliver_once(DeskSender({SOURCE: self.helpdesk}), self.outbox, outbox_id, 1)
+                await deliver_once(DeskSender({SOURCE: self.helpdesk}, self.hints, self.queue), self.outbox, outbox_id, 1)
             self.queue.deliveries.clear()
             if not self.queue.turns and not await self.outbox.pending() and not await self.hints.waiting():
                 return
@@ -144,6 +144,8 @@ async def started_inn(desk: FakeDesk, redis: Redis) -> AsyncIterator[Inn]:
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://innkeeper") as client:
                 sync = TicketSync({SOURCE: helpdesk}, conversations, hints)
+                if desk.polled:  # what is there before it begins is not looked at
+                    assert await poll_once(SOURCE, helpdesk, hints, queue) == 0
                 yield Inn(desk, client, "", helpdesk, graph, conversations, outbox, hints, queue, turns, sync)
         finally:
             await helpdesk.aclose()

@@ -136,6 +136,16 @@ async def test_a_ticket_that_is_given_back_is_ours_again(inn: Inn) -> None:
     assert len(ticket.by("us", public=True)) == 2
 
 
+async def test_a_ticket_that_is_given_back_in_silence_is_ours_again(inn: Inn) -> None:
+    outcome, inn.graph.outcome = inn.graph.outcome, HANDOFF
+    ticket = await inn.write()
+    if not inn.desk.gives_back(ticket):
+        return
+    inn.graph.outcome = outcome
+    await inn.write("One more question: what does a dog cost?", ticket.id)
+    assert len(ticket.by("us", public=True)) == 2
+
+
 async def test_a_draft_is_an_internal_note(inn: Inn) -> None:
     inn.graph.outcome = DRAFT
     ticket = await inn.write()

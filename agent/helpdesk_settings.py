@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator, model_validator
 
 STOP_TAG = "ai-handoff"
 
@@ -208,14 +208,34 @@ class DjangoHelpdeskSettings(DeskSettings):
 class RequestTrackerSettings(DeskSettings):
     """Request Tracker 5 by its REST2 API, polled. `token`: an authentication token. `queues` name queues.
 
+    RT has no tags. A ticket is a person's while it lies in a queue that isn't `watched`, belongs to somebody, or has the stop
+    tag in `stop_field`. A hand-off must end in one of these, so at least one of `default_queue`, `handoff_owner` and
+    `stop_field` is needed.
+
     Attributes:
         watched: queues whose tickets are answered.
+        handoff_owner: user who owns a ticket after a hand-off.
+        stop_field: custom field of tickets that holds the stop tag.
+        on_behalf: users that open tickets in a customer's name, such as a web form's: what they open with is the customer's.
         poll_s: how often it is asked what is new.
     """
 
     system: Literal["request-tracker"]
     watched: tuple[str, ...] = Field(min_length=1)
+    handoff_owner: str | None = None
+    stop_field: str | None = None
+    on_behalf: tuple[str, ...] = ()
     poll_s: float = Field(15.0, ge=1)
+
+    @model_validator(mode="after")
+    def _can_stop(self) -> Self:
+        if self.handoff_owner or self.stop_field:
+            return self
+        if self.default_queue is None:
+            raise ValueError("say what makes a ticket a person's: default_queue, handoff_owner or stop_field")
+        if watched := sorted({*self.queues.values(), self.default_queue} & {*self.watched}):
+            raise ValueError(f"a ticket handed off to {', '.join(watched)} would be answered again: that queue is watched")
+        return self
 
 
 class EmailSettings(_Settings):

@@ -8,7 +8,7 @@ import pytest
 from agent.adapters.links import RedisTicketLinks
 from agent.adapters.redis_store import RedisConversations, redis_client
 from agent.channels.helpdesks.bridge import Bridge
-from agent.channels.helpdesks.types import Contact
+from agent.channels.helpdesks.types import Contact, Owner
 from agent.errors import HelpdeskUnavailable
 from agent.ports import Ticket
 from agent.types import Author, ConversationId, Message, MessageId, OutboxEntry, OutboxId, RunId
@@ -78,7 +78,7 @@ async def test_a_hand_off_opens_a_ticket_that_says_all_and_belongs_to_people(cha
     assert "Customer asks: where is it?" in note
     assert "On its way." in note
     assert "<b>order" not in note or not ticket.entries[0].html
-    assert chat.inn.desk.is_handed_off(ticket)
+    assert (await chat.inn.helpdesk.read(str(ticket.id))).owner is Owner.PERSON
     assert ticket.email == EMILY.email
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.errors import SettingsInvalid
+from agent.site_settings import WIDGET_SOURCE, SiteSettings, check_site_names
 
 PREFIX = "INNKEEPER_"
 
@@ -98,6 +99,10 @@ class Settings(BaseSettings):
     helpdesks: Annotated[dict[str, HelpdeskSettings], NoDecode] = Field(
         default_factory=dict, description="helpdesks by source name, as JSON or TOML tables"
     )
+    sites: Annotated[dict[str, SiteSettings], NoDecode] = Field(
+        default_factory=dict, description="sites with the chat widget by name, as JSON or TOML tables"
+    )
+    widget_streams: int = Field(5_000, ge=1, description="open event streams of widgets that one API process takes")
     api_key: SecretStr | None = Field(
         None, description="bearer token that POST /v1/answers asks for; open on loopback if not given"
     )
@@ -112,7 +117,7 @@ class Settings(BaseSettings):
     model_down_handoff_s: float = Field(300.0, ge=0, description="hand tickets over when the model has been down this long")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of the structured logs on stderr")
 
-    @field_validator("helpdesks", mode="before")
+    @field_validator("helpdesks", "sites", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         if isinstance(value, str):
@@ -123,6 +128,22 @@ class Settings(BaseSettings):
             except json.JSONDecodeError as error:
                 raise ValueError(f"not JSON: {error}") from error
         return value
+
+    @field_validator("sites")
+    @classmethod
+    def _site_names(cls, sites: dict[str, SiteSettings]) -> dict[str, SiteSettings]:
+        return check_site_names(sites)
+
+    @model_validator(mode="after")
+    def _sites_and_helpdesks(self) -> Self:
+        if WIDGET_SOURCE in self.helpdesks:
+            raise ValueError(
+                f"INNKEEPER_HELPDESKS: {WIDGET_SOURCE!r} is what the chat widget goes by; name the helpdesk otherwise"
+            )
+        for name, site in self.sites.items():
+            if site.handoff is not None and site.handoff not in self.helpdesks:
+                raise ValueError(f"INNKEEPER_SITES.{name}.handoff: there is no helpdesk {site.handoff!r} in INNKEEPER_HELPDESKS")
+        return self
 
     @model_validator(mode="after")
     def _one_reranker(self) -> Self:

@@ -110,6 +110,26 @@ redis.call('ZADD', pending, now, outbox_id)
 return entry
 """
 
+# Once a person owns the conversation there is nothing to hand off. What was asked so far is the person's.
+_HAND_OFF = """
+local meta, messages, ids, unanswered, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local cid, length, now, outbox_id, entry, message = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+if redis.call('HGET', meta, 'handed_off') == '1' then return false end
+if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return false end
+redis.call('HSETNX', meta, 'source', ARGV[7])
+redis.call('HSETNX', meta, 'ticket_id', ARGV[8])
+redis.call('HSET', meta, 'handed_off', '1', 'answered', length, 'length', length)
+redis.call('ZREM', unanswered, cid)
+if message ~= '' then
+    redis.call('SADD', ids, outbox_id)
+    redis.call('RPUSH', messages, message)
+    redis.call('HINCRBY', meta, 'length', 1)
+end
+redis.call('HSET', entries, outbox_id, entry)
+redis.call('ZADD', pending, now, outbox_id)
+return entry
+"""
+
 _SETTLE = """
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
@@ -163,6 +183,7 @@ class RedisConversations:
         self._append = client.register_script(_APPEND)
         self._commit = client.register_script(_COMMIT)
         self._release = client.register_script(_RELEASE)
+        self._hand_off = client.register_script(_HAND_OFF)
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
@@ -247,6 +268,27 @@ class RedisConversations:
                     dump_entry(entry),
                     dump_message(reply) if reply else "",
                     "1" if outcome.decision is Decision.HANDOFF else "",
+                ],
+            )
+        return load_entry(stored) if stored else None
+
+    async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        """Write a hand-off that the customer asked for, in one atomic step, once; see the port."""
+        entry = make_entry(conversation, run_id, outcome)
+        reply = make_reply(entry)
+        cid = conversation.conversation_id
+        with unavailable("hand a conversation off"):
+            stored = await self._hand_off(
+                keys=[*_keys(cid), _UNANSWERED, _ENTRIES, _PENDING],
+                args=[
+                    cid,
+                    conversation.length,
+                    _now_ms(),
+                    entry.outbox_id,
+                    dump_entry(entry),
+                    dump_message(reply) if reply else "",
+                    conversation.source,
+                    conversation.ticket_id,
                 ],
             )
         return load_entry(stored) if stored else None

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from redis.asyncio import Redis
+
 from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.queue import DocketQueue, Handlers, WorkerOptions, run_worker
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, is_ready, redis_client
@@ -21,6 +23,7 @@ from agent.wiring import parts, rules, shelf
 from agent.wiring.http import serve_app
 from agent.wiring.refresh import SourceRefresher
 from agent.wiring.verifiers import second_verifiers
+from agent.wiring.widget import WIDGET_SOURCE, build_progress, build_sender, build_widget
 from knowledge.errors import KnowledgeError, RerankerUnavailable
 
 
@@ -34,6 +37,7 @@ class Process:
     outbox: RedisOutbox
     queue: DocketQueue
     deps: ApiDeps
+    redis: Redis
     refresher: SourceRefresher
 
 
@@ -44,7 +48,9 @@ async def serve(settings: Settings, fd: int | None = None) -> None:
         InnkeeperError: a part can't be built; see the message.
     """
     async with assemble(settings) as process:
-        await serve_app(create_app(process.deps), settings.host, settings.port, fd)
+        widget = process.deps.widget
+        on_stop = widget.streams.close if widget else None
+        await serve_app(create_app(process.deps), settings.host, settings.port, fd, on_stop)
 
 
 async def work(settings: Settings) -> None:
@@ -60,7 +66,7 @@ async def work(settings: Settings) -> None:
             grace_s=min(15.0, settings.redelivery_s * 0.75),
         )
         async with new_client() as client:
-            sender = WebhookSender(settings.helpdesks, client)
+            sender = build_sender(process.redis, WebhookSender(settings.helpdesks, client))
             handlers = Handlers(turn, sender, process.refresher, process.refresher.stop, process.turns.hand_over)
             await run_worker(process.queue, handlers, process.conversations, process.outbox, options)
 
@@ -106,6 +112,8 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             model_down_handoff_s=settings.model_down_handoff_s,
             on_outcome=parts.count_outcome,
             shadow=RedisShadowRecords(redis),
+            progress=build_progress(redis),
+            draftless=(WIDGET_SOURCE,),
         )
         direct = build_graph()
 
@@ -123,6 +131,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             return await is_ready(redis)
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
-        deps = ApiDeps(settings, conversations, queue, answer, turns, checks)
+        widget = build_widget(settings, redis, policies, turns)
+        deps = ApiDeps(settings, conversations, queue, answer, turns, checks, widget=widget)
         refresher = SourceRefresher(knowledge, shelf.sources_path(settings), guard.allow)
-        yield Process(settings, turns, conversations, RedisOutbox(redis), queue, deps, refresher)
+        yield Process(settings, turns, conversations, RedisOutbox(redis), queue, deps, redis, refresher)

@@ -6,8 +6,8 @@ AgentError
   RequestRejected                      -> 4xx to the sender, nothing is queued
     SignatureInvalid, PayloadInvalid, SourceUnknown, BodyTooLarge, BodyTooSlow, JsonInvalid,
     Unauthorized, ContentTypeUnsupported
-    OriginRefused, SiteUnknown, SessionInvalid, IdentityInvalid, ConversationClosed, TooManyRequests,
-    TooManyStreams (the widget)
+    OriginRefused, SiteUnknown, SessionInvalid, IdentityInvalid, MessageMissing, ConversationClosed,
+    TooManyRequests, TooManyStreams (the widget)
   TransientError                       -> try again with backoff
     ModelUnavailable, QueueUnavailable, HelpdeskUnavailable
   PermanentError                       -> hand off, don't try again
@@ -121,6 +121,13 @@ class IdentityInvalid(RequestRejected):
 
     code = "identity_invalid"
     status = 401
+
+
+class MessageMissing(RequestRejected):
+    """No such reply in the conversation."""
+
+    code = "message_missing"
+    status = 404
 
 
 class ConversationClosed(RequestRejected):

@@ -13,7 +13,7 @@ HANDOFF = "__handoff__"
 Shown = dict[str, Any]
 
 _MARKS = r"(?:\s*\[\d+\])"
-_SENTENCE_END = re.compile(rf"(?<=[.!?…؟]){_MARKS}*\s+(?![a-zà-ÿ])|(?<=[。！？]){_MARKS}*\s*(?=\S)|{_MARKS}+\s+(?=\S)")
+_SENTENCE_END = re.compile(rf"(?<=[.!?…؟]){_MARKS}*\s+(?![a-zà-ÿ]|\[\d+\])|(?<=[。！？]){_MARKS}*\s*(?=\S)(?!\[\d+\])|{_MARKS}+\s+(?=\S)")
 
 
 def customer_message(message_id: str, text: str, at: str, client_id: str | None) -> Shown:

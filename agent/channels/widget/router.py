@@ -24,7 +24,7 @@ from agent.channels.widget.messages import customer_message
 from agent.channels.widget.progress import conversation_id_of, progress_event
 from agent.channels.widget.sessions import Caller, Doorkeeper
 from agent.channels.widget.states import state_of
-from agent.errors import ConversationClosed, ConversationMissing
+from agent.errors import ConversationClosed, MessageMissing
 from agent.ports import Stage, Ticket
 from agent.site_settings import WIDGET_SOURCE
 from agent.types import Author, Message, MessageId, OutboxId, RunId, outbox_id
@@ -167,7 +167,7 @@ class _Desk:
         feedback = await bodies.read(request, bodies.Feedback)
         is_ours = message_id.startswith(_OURS) and len(message_id) <= 100
         if not is_ours or not await self.widget.conversations.is_published(conversation.id, OutboxId(message_id)):
-            raise ConversationMissing("there is no such reply in this conversation")
+            raise MessageMissing("there is no such reply in this conversation")
         event = Event("message.feedback", json.dumps({"id": message_id, "value": feedback.value}))
         said = {message_id: feedback.model_dump_json()}
         await self.widget.conversations.publish(conversation.id, Publication((event,), feedback=said))

@@ -74,7 +74,13 @@ class Shadowing(PolicyEngine):
 
 class House:
     def __init__(
-        self, chat: FakeChatModel | None = None, policies: PolicyEngine | None = None, *, later_s: float = 0, waits: bool = False, draftless: tuple[str, ...] = ()
+        self,
+        chat: FakeChatModel | None = None,
+        policies: PolicyEngine | None = None,
+        *,
+        later_s: float = 0,
+        waits: bool = False,
+        draftless: tuple[str, ...] = (),
     ) -> None:
         self.told: list[str] = []
         self.conversations, self.queue, self.shelf = InMemoryConversations(), InMemoryQueue(), Shelf()

@@ -13,7 +13,11 @@ HANDOFF = "__handoff__"
 Shown = dict[str, Any]
 
 _MARKS = r"(?:\s*\[\d+\])"
-_SENTENCE_END = re.compile(rf"(?<=[.!?…؟]){_MARKS}*\s+(?![a-zà-ÿ]|\[\d+\])|(?<=[。！？]){_MARKS}*\s*(?=\S)(?!\[\d+\])|{_MARKS}+\s+(?=\S)")
+_SENTENCE_END = re.compile(
+    rf"(?<=[.!?…؟]){_MARKS}*\s+(?![a-zà-ÿ]|\[\d+\])"  # not in "e.g. this", nor before the marks of the sentence
+    rf"|(?<=[。！？]){_MARKS}*\s*(?=\S)(?!\[\d+\])"
+    rf"|{_MARKS}+\s+(?=\S)"
+)
 
 
 def customer_message(message_id: str, text: str, at: str, client_id: str | None) -> Shown:

@@ -12,9 +12,11 @@ from agent.site_settings import SiteSettings
 
 PREFIX = "/widget/"
 FILES = ("/widget/locales/", "/widget/demo")
-ALLOWED_HEADERS = "authorization, content-type, idempotency-key, last-event-id"
-ALLOWED_METHODS = "GET, POST"
-PREFLIGHT_S = 600
+PREFLIGHT = {
+    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-headers": "authorization, content-type, idempotency-key, last-event-id",
+    "access-control-max-age": "600",
+}
 
 
 def is_open(path: str) -> bool:
@@ -45,35 +47,28 @@ class OriginGate:
             return
         headers = Headers(scope=scope)
         origin = headers.get("origin")
-        if origin is None and scope["method"] in ("GET", "HEAD") and headers.get("sec-fetch-site") == "same-origin":
-            # A browser leaves Origin out of a GET to the page's own server, and lets no page say `same-origin` itself.
-            await self._app(scope, receive, send)
-            return
-        if origin is None or origin not in self._origins:
+        # A browser leaves Origin out of a GET to the page's own server, and lets no page say `same-origin` itself.
+        is_own = origin is None and scope["method"] in ("GET", "HEAD") and headers.get("sec-fetch-site") == "same-origin"
+        if not is_own and origin not in self._origins:
             refused = problem(403, OriginRefused.code, "the widget's routes answer only to the pages in a site's list of origins")
             refused.headers["vary"] = "Origin"
             await refused(scope, receive, send)
             return
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            await _preflight(origin)(scope, receive, send)
+            await Response(status_code=204, headers=_cors(origin) | PREFLIGHT)(scope, receive, send)
             return
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_cors(origin))
+                given = MutableHeaders(scope=message)
+                given.update(_cors(origin))
+                given["x-content-type-options"] = "nosniff"
+                given.setdefault("cache-control", "no-store")
             await send(message)
 
         await self._app(scope, receive, answer)
 
 
-def _cors(origin: str) -> dict[str, str]:
-    return {"access-control-allow-origin": origin, "vary": "Origin", "access-control-expose-headers": "retry-after"}
-
-
-def _preflight(origin: str) -> Response:
-    more = {
-        "access-control-allow-methods": ALLOWED_METHODS,
-        "access-control-allow-headers": ALLOWED_HEADERS,
-        "access-control-max-age": str(PREFLIGHT_S),
-    }
-    return Response(status_code=204, headers=_cors(origin) | more)
+def _cors(origin: str | None) -> dict[str, str]:
+    allowed = {"access-control-allow-origin": origin, "access-control-expose-headers": "retry-after"} if origin else {}
+    return {"vary": "Origin", **allowed}

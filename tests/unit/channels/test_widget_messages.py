@@ -11,7 +11,7 @@ from agent.types import Citation, Decision
 from knowledge.types import DocumentId, PassageId
 from tests.samples import entry, outcome
 
-ATTACK = '<script>alert(1)</script><img src=x onerror=alert(1)> [a](javascript:alert(1)) ![x](https://evil.example/x.png)'
+ATTACK = "<script>alert(1)</script><img src=x onerror=alert(1)> [a](javascript:alert(1)) ![x](https://evil.example/x.png)"
 
 
 def is_element(part: object) -> bool:
@@ -46,7 +46,8 @@ def test_script_in_a_reply_stays_text() -> None:
 
 
 def test_pieces_are_sentences_with_their_marks_and_whole_blocks() -> None:
-    text = "You get **half** back [1].\n\nA dog costs €12. [1] Two cost €20, e.g. at night. [2]\n\n- one\n- two\n\n| a |\n|---|\n| b |"
+    sentences = "You get **half** back [1].\n\nA dog costs €12. [1] Two cost €20, e.g. at night. [2]"
+    text = f"{sentences}\n\n- one\n- two\n\n| a |\n|---|\n| b |"
     found = pieces(text)
     assert found[0] == [["p", "You get ", ["strong", "half"], " back [1]."]]
     assert found[1:3] == [[["p", "A dog costs €12. [1]"]], [["p", "Two cost €20, e.g. at night. [2]"]]]

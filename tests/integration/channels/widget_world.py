@@ -110,12 +110,13 @@ class Sse:
     response: httpx.Response
     lines: AsyncIterator[str]
     last_id: str = ""
+    wait_s: float = WAIT_S
     comments: list[str] = field(default_factory=list)
 
     async def next(self) -> tuple[str, Any]:
         """The next event's name and data."""
         name, data, event_id = "", "", ""
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(self.wait_s):
             async for line in self.lines:
                 key, _, value = line.partition(": ")
                 if line.startswith(":"):

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
@@ -45,6 +45,7 @@ from agent.types import (
 )
 
 PREFIX = "innkeeper:"
+MOST_CONNECTIONS = 64
 _UNANSWERED = PREFIX + "unanswered"
 _ENTRIES = PREFIX + "outbox:entries"
 _PENDING = PREFIX + "outbox:pending"
@@ -151,15 +152,21 @@ class DeadEntry:
 
 @asynccontextmanager
 async def redis_client(url: str, *, timeout_s: float = 5.0) -> AsyncIterator[Redis]:
-    """A client for the stores: text replies, every call bounded, one quick retry for a stale connection."""
-    client: Redis = Redis.from_url(
+    """A client for the stores: text replies, every call bounded, one quick retry for a stale connection.
+
+    Many callers at once wait for one another's connections; the library's own pool would refuse the 101st.
+    """
+    pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
         url,
+        max_connections=MOST_CONNECTIONS,
+        timeout=timeout_s,
         decode_responses=True,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), 1),
     )
+    client = Redis.from_pool(pool)
     try:
         yield client
     finally:

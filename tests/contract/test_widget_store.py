@@ -245,3 +245,11 @@ async def test_no_redis_is_told_and_waking_waits_for_it() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
                 await RedisWakes(client).listen(lambda woken: None)
+
+
+@pytest.mark.slow
+async def test_hundreds_at_once_wait_for_one_another(redis_url: str) -> None:
+    async with redis_client(redis_url) as client:
+        store = RedisWidgetConversations(client)
+        await asyncio.gather(*(store.publish(ABOUT.id, said(str(n))) for n in range(500)))
+        assert len((await store.history(ABOUT.id)).messages) == 500

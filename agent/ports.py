@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from agent.types import (
@@ -117,6 +118,13 @@ class Conversations(Protocol):
 
         A person's conversation is handed off. It is ours again only if the helpdesk has shown it as a person's before:
         a hand-off that is still on its way there must not be taken back.
+        """
+        ...
+
+    async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        """Write a hand-off that the customer asked for, whether or not anything is unanswered or was ever said.
+
+        None, and nothing written, if a person owns the conversation already or a message arrived since it was read.
         """
         ...
 
@@ -286,6 +294,42 @@ class Approvals(Protocol):
 
     async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
         """Drop the proposal; the conversation stays with the person. Returns and raises as `approve`."""
+        ...
+
+
+class PersonRequests(Protocol):
+    """What a customer asks for by a button, not in words."""
+
+    async def request_person(self, ticket: Ticket, request_id: str, language: str | None) -> bool:
+        """Hand the conversation off, once. False if a person owns it already.
+
+        Args:
+            ticket: the conversation, which need not have begun.
+            request_id: of this request; the same for a repeat.
+            language: the customer's, if nothing that they wrote tells it.
+
+        Raises:
+            QueueUnavailable: ask again.
+        """
+        ...
+
+
+class Stage(StrEnum):
+    """What a turn does at the moment."""
+
+    RECEIVED = "received"
+    SEARCHING = "searching"
+    WRITING = "writing"
+    CHECKING = "checking"
+    IDLE = "idle"
+    """Nothing: the turn has ended without a message."""
+
+
+class Progress(Protocol):
+    """Tells a customer who waits what is being done."""
+
+    async def tell(self, conversation_id: ConversationId, stage: Stage) -> None:
+        """Never raises, and takes little time."""
         ...
 
 

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings
+from agent.site_settings import WIDGET_SOURCE, SiteSettings, check_site_names
 
 __all__ = ["HelpdeskSettings", "Settings", "helpdesks_path", "load_settings", "read_helpdesks"]
 
@@ -79,6 +80,10 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="helpdesks by source name, as JSON or TOML tables; beside them those that `innkeeper connect` has written",
     )
+    sites: Annotated[dict[str, SiteSettings], NoDecode] = Field(
+        default_factory=dict, description="sites with the chat widget by name, as JSON or TOML tables"
+    )
+    widget_streams: int = Field(5_000, ge=1, description="open event streams of widgets that one API process takes")
     api_key: SecretStr | None = Field(
         None, description="bearer token that POST /v1/answers asks for; open on loopback if not given"
     )
@@ -93,7 +98,7 @@ class Settings(BaseSettings):
     model_down_handoff_s: float = Field(300.0, ge=0, description="hand tickets over when the model has been down this long")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of the structured logs on stderr")
 
-    @field_validator("helpdesks", mode="before")
+    @field_validator("helpdesks", "sites", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         if isinstance(value, str):
@@ -104,6 +109,19 @@ class Settings(BaseSettings):
             except json.JSONDecodeError as error:
                 raise ValueError(f"not JSON: {error}") from error
         return value
+
+    @field_validator("sites")
+    @classmethod
+    def _site_names(cls, sites: dict[str, SiteSettings]) -> dict[str, SiteSettings]:
+        return check_site_names(sites)
+
+    @model_validator(mode="after")
+    def _no_helpdesk_called_widget(self) -> Self:
+        if WIDGET_SOURCE in self.helpdesks:
+            raise ValueError(
+                f"INNKEEPER_HELPDESKS: {WIDGET_SOURCE!r} is what the chat widget goes by; name the helpdesk otherwise"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_reranker(self) -> Self:
@@ -157,7 +175,14 @@ def load_settings() -> Settings:
     if problems:
         raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems))
     # What is set by hand goes before what `innkeeper connect` has written.
-    return settings.model_copy(update={"helpdesks": read_helpdesks(helpdesks_path(settings.data_dir)) | settings.helpdesks})
+    helpdesks = read_helpdesks(helpdesks_path(settings.data_dir)) | settings.helpdesks
+    for name, site in settings.sites.items():
+        if site.handoff is not None and site.handoff not in helpdesks:
+            raise SettingsInvalid(
+                f"{PREFIX}SITES.{name}.handoff: there is no helpdesk {site.handoff!r} in {PREFIX}HELPDESKS, "
+                "and `innkeeper connect` knows none of that name"
+            )
+    return settings.model_copy(update={"helpdesks": helpdesks})
 
 
 def helpdesks_path(data_dir: Path) -> Path:

@@ -17,6 +17,7 @@ from agent.errors import (
     ModelUnavailable,
     QueueUnavailable,
     RequestRejected,
+    TooManyRequests,
     TransientError,
     Unauthorized,
 )
@@ -65,6 +66,8 @@ async def _rejected(request: Request, error: Exception) -> JSONResponse:
     code, status = (error.code, error.status) if isinstance(error, RequestRejected) else ("request_rejected", 400)
     _log.warning("request_rejected", path=_place(request), status=status, code=code, reason=str(error))
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+    if isinstance(error, TooManyRequests):
+        headers = {"Retry-After": str(error.retry_after_s)}
     return problem(status, code, str(error), headers)
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from agent.adapters.redis_store import redis_client
 from tests.contract.helpdesks.fake_desk import FakeDesk
+from tests.contract.helpdesks.fake_glpi import FakeGlpi
 from tests.contract.helpdesks.fake_zammad import FakeZammad
 from tests.contract.helpdesks.inn import Inn, started_inn
 
-DESKS: tuple[type[FakeDesk], ...] = (FakeZammad,)
+DESKS: tuple[type[FakeDesk], ...] = (FakeZammad, FakeGlpi)
 
 
 @pytest.fixture(params=DESKS, ids=lambda kind: kind.system)

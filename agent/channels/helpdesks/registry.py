@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from agent.channels.helpdesks import glpi, zammad
+from agent.channels.helpdesks import django_helpdesk, glpi, zammad
 from agent.channels.helpdesks.types import Helpdesk, Receiver, System
 from agent.helpdesk_settings import AnyHelpdesk
 
-SYSTEMS: Mapping[str, System] = {one.name: one for one in (zammad.SYSTEM, glpi.SYSTEM)}
+SYSTEMS: Mapping[str, System] = {one.name: one for one in (zammad.SYSTEM, glpi.SYSTEM, django_helpdesk.SYSTEM)}
 
 
 def receivers(helpdesks: Mapping[str, AnyHelpdesk]) -> dict[str, Receiver]:

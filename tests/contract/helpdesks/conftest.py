@@ -6,11 +6,12 @@ import pytest
 
 from agent.adapters.redis_store import redis_client
 from tests.contract.helpdesks.fake_desk import FakeDesk
+from tests.contract.helpdesks.fake_django_helpdesk import FakeDjangoHelpdesk
 from tests.contract.helpdesks.fake_glpi import FakeGlpi
 from tests.contract.helpdesks.fake_zammad import FakeZammad
 from tests.contract.helpdesks.inn import Inn, started_inn
 
-DESKS: tuple[type[FakeDesk], ...] = (FakeZammad, FakeGlpi)
+DESKS: tuple[type[FakeDesk], ...] = (FakeZammad, FakeGlpi, FakeDjangoHelpdesk)
 
 
 @pytest.fixture(params=DESKS, ids=lambda kind: kind.system)

@@ -1,6 +1,8 @@
 """GLPI's sessions, which end when GLPI likes; and what only GLPI has."""
 
 import asyncio
+import hashlib
+import hmac
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,7 +11,7 @@ from agent.adapters.redis_store import redis_client
 from agent.channels.helpdesks.glpi import Glpi
 from agent.channels.helpdesks.types import Owner, Wrote
 from agent.errors import HelpdeskUnavailable, TicketMissing
-from tests.contract.helpdesks.fake_glpi import CUSTOMER, FakeGlpi
+from tests.contract.helpdesks.fake_glpi import CUSTOMER, SECRET, FakeGlpi
 from tests.contract.helpdesks.inn import SOURCE, Inn, started_inn
 
 
@@ -112,3 +114,10 @@ async def test_a_solved_ticket_is_opened_at_a_hand_off(inn: Inn, desk: FakeGlpi)
     await inn.helpdesk.hand_off(await inn.helpdesk.read(str(ticket_id)), None)
     assert desk.tickets[ticket_id].status == "assigned"
     assert desk.groups[ticket_id] == [1]
+
+
+async def test_the_challenge_is_answered_where_webhooks_go(inn: Inn) -> None:
+    token = "ab" * 32
+    response = await inn.client.get(f"/webhooks/{SOURCE}", params={"crc_token": token})
+    assert response.status_code == 200
+    assert response.text == hmac.new(SECRET.encode(), token.encode(), hashlib.sha256).hexdigest()

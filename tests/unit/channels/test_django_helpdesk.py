@@ -12,6 +12,29 @@ from agent.helpdesk_settings import DjangoHelpdeskSettings
 
 SECRET = "s3cr3t-in-the-path"
 US, STAFF = 7, 3
+# As release 2.6.1 has sent them.
+NEW_TICKET = (
+    rb'{"ticket": {"id": 1, "queue": 1, "title": "Late parcel", "description": "Where is my order?\n\nEmily", '
+    rb'"resolution": null, "submitter_email": "emily@example.com", "assigned_to": null, "status": 1, "on_hold": '
+    rb'false, "priority": 3, "due_date": null, "merged_to": null, "followup_set": [{"id": 1, "ticket": 1, '
+    rb'"user": null, "title": "Ticket Opened Via Web", "comment": "Where is my order?\n\nEmily", "public": '
+    rb'true, "new_status": null, "time_spent": null, "followupattachment_set": [], "date": '
+    rb'"2026-11-26T09:05:51.987427-06:00", "message_id": null, "email_recipients": ["emily@example.com"]}]}, '
+    rb'"queue_slug": "support"}'
+)
+FOLLOW_UP = (
+    rb'{"ticket": {"id": 1, "queue": 1, "title": "Late parcel", "description": "Where is my order?\n\nEmily", '
+    rb'"resolution": null, "submitter_email": "emily@example.com", "assigned_to": null, "status": 1, "on_hold": '
+    rb'false, "priority": 3, "due_date": null, "merged_to": null, "followup_set": [{"id": 1, "ticket": 1, '
+    rb'"user": null, "title": "Ticket Opened Via Web", "comment": "Where is my order?\n\nEmily", "public": '
+    rb'true, "new_status": null, "time_spent": null, "followupattachment_set": [], "date": '
+    rb'"2026-11-26T09:05:51.987427-06:00", "message_id": null, "email_recipients": ["emily@example.com"]}, '
+    rb'{"id": 2, "ticket": 1, "user": null, "title": "E-Mail Received from emily@example.com", "comment": "Any '
+    rb'news?\n\nOn Monday you wrote:\n> Old text\n", "public": true, "new_status": null, "time_spent": null, '
+    rb'"followupattachment_set": [], "date": "2026-11-26T09:05:53.997996-06:00", "message_id": '
+    rb'"<179570555229.24170.11013475867673593466@example.com>", "email_recipients": ["emily@example.com"]}]}, '
+    rb'"queue_slug": "support", "followup_id": 2}'
+)
 
 
 def settings(*secrets: str) -> DjangoHelpdeskSettings:
@@ -38,6 +61,11 @@ def test_a_new_ticket_and_a_customers_follow_up_are_hints() -> None:
     assert received(body()) == Hint("5-new", "5")
     assert received(body(followup_id=9)) == Hint("5-9", "5")
     assert received(body(followup_id=9), SECRET, "another-secret", SECRET) == Hint("5-9", "5")
+
+
+def test_recorded_bodies() -> None:
+    assert received(NEW_TICKET) == Hint("1-new", "1")
+    assert received(FOLLOW_UP) == Hint("1-2", "1")
 
 
 def test_a_ticket_that_somebody_has_opened_while_logged_in_is_a_hint() -> None:

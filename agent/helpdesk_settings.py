@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator, model_validator
 
@@ -13,6 +14,14 @@ def _web_address(value: str) -> str:
     if not value.startswith(("http://", "https://")) or value.partition("://")[2].strip("/") == "":
         raise ValueError("write it as https://host or http://host:port")
     return value.rstrip("/")
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("write it as Europe/Paris or UTC") from error
+    return value
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
@@ -181,28 +190,43 @@ class FreeScoutSettings(DeskSettings):
 
 
 class GlpiSettings(DeskSettings):
-    """GLPI 11. `token`: a user token. `queues` name groups by id.
+    """GLPI 11, by its legacy REST API. `token`: a user's API token. `queues` and `default_queue` name groups by id.
+
+    GLPI has no tags: a ticket belongs to people while one of these groups is assigned to it. So `default_queue` is needed,
+    `stop_tag` isn't, and no rule of GLPI may assign these groups to new tickets.
 
     Attributes:
-        app_token: of the API client, if one is asked for.
+        app_token: of the API client, if it has one.
+        api_path: where the legacy API answers.
+        timezone: of the times that the API gives, which tell none themselves: the server's, or that of the user's preferences.
         window_s: how old a webhook's timestamp may be: it is that of the first attempt, and retries come for hours.
     """
 
     system: Literal["glpi"]
     app_token: SecretStr | None = None
+    api_path: str = Field("/apirest.php", pattern=r"^(/[A-Za-z0-9._-]+)+$")
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    default_queue: str = Field(min_length=1)
     secrets: tuple[Secret, ...] = Field(min_length=1)
     window_s: int = Field(86_400, ge=10)
 
 
 class DjangoHelpdeskSettings(DeskSettings):
-    """django-helpdesk. `token`: the password of `user`, who must be staff. `queues` name queues by slug.
+    """django-helpdesk. `token`: the password of `user`, who must be staff. `queues` name queues by id.
 
-    It signs nothing: one of `secrets` stands in the webhook's path.
+    It signs nothing: one of `secrets` stands in the webhook's path. It has no tags: `stop_tag` is the name of a custom field
+    (boolean, staff only); where there is none, a hand-off puts the ticket on hold.
+
+    Attributes:
+        user_id: of `user`, the number in the address of its page in Django's admin; the API doesn't tell it.
+        poll_s: how often new messages are asked for: its webhooks are sent once, and lost if that fails.
     """
 
     system: Literal["django-helpdesk"]
     user: str = Field(min_length=1)
+    user_id: int = Field(ge=1)
     secrets: tuple[Secret, ...] = Field(min_length=1)
+    poll_s: float = Field(60.0, ge=1)
 
 
 class RequestTrackerSettings(DeskSettings):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agent.channels.helpdesks import chatwoot, request_tracker, zammad, zendesk
+from agent.channels.helpdesks import chatwoot, django_helpdesk, glpi, request_tracker, zammad, zendesk
 from agent.channels.helpdesks.types import Helpdesk, Receiver, System
 from agent.helpdesk_settings import AnyHelpdesk
 
@@ -12,6 +12,8 @@ SYSTEMS: Mapping[str, System] = {
         zammad.SYSTEM,
         chatwoot.SYSTEM,
         zendesk.SYSTEM,
+        glpi.SYSTEM,
+        django_helpdesk.SYSTEM,
         request_tracker.SYSTEM,
     )
 }

@@ -7,6 +7,8 @@ import pytest
 from agent.adapters.redis_store import redis_client
 from tests.contract.helpdesks.fake_chatwoot import FakeChatwoot, FakeChatwootAccount
 from tests.contract.helpdesks.fake_desk import FakeDesk
+from tests.contract.helpdesks.fake_django_helpdesk import FakeDjangoHelpdesk
+from tests.contract.helpdesks.fake_glpi import FakeGlpi
 from tests.contract.helpdesks.fake_request_tracker import FakeRequestTracker
 from tests.contract.helpdesks.fake_zammad import FakeZammad
 from tests.contract.helpdesks.fake_zendesk import FakeZendesk, FakeZendeskTrigger
@@ -18,6 +20,8 @@ DESKS: tuple[type[FakeDesk], ...] = (
     FakeChatwootAccount,
     FakeZendesk,
     FakeZendeskTrigger,
+    FakeGlpi,
+    FakeDjangoHelpdesk,
     FakeRequestTracker,
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agent.channels.helpdesks import chatwoot, request_tracker, zammad, zendesk
+from agent.channels.helpdesks import chatwoot, freshdesk, request_tracker, zammad, zendesk
 from agent.channels.helpdesks.types import Helpdesk, Receiver, System
 from agent.helpdesk_settings import AnyHelpdesk
 
@@ -13,6 +13,7 @@ SYSTEMS: Mapping[str, System] = {
         chatwoot.SYSTEM,
         zendesk.SYSTEM,
         request_tracker.SYSTEM,
+        freshdesk.SYSTEM,
     )
 }
 

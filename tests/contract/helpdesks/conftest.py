@@ -7,6 +7,7 @@ import pytest
 from agent.adapters.redis_store import redis_client
 from tests.contract.helpdesks.fake_chatwoot import FakeChatwoot, FakeChatwootAccount
 from tests.contract.helpdesks.fake_desk import FakeDesk
+from tests.contract.helpdesks.fake_freescout import FakeFreeScout
 from tests.contract.helpdesks.fake_freshdesk import FakeFreshdesk
 from tests.contract.helpdesks.fake_request_tracker import FakeRequestTracker
 from tests.contract.helpdesks.fake_zammad import FakeZammad
@@ -21,6 +22,7 @@ DESKS: tuple[type[FakeDesk], ...] = (
     FakeZendeskTrigger,
     FakeRequestTracker,
     FakeFreshdesk,
+    FakeFreeScout,
 )
 
 

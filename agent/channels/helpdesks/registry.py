@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agent.channels.helpdesks import chatwoot, freescout, freshdesk, request_tracker, zammad, zendesk
+from agent.channels.helpdesks import chatwoot, freescout, freshdesk, jira, request_tracker, zammad, zendesk
 from agent.channels.helpdesks.types import Helpdesk, Receiver, System
 from agent.helpdesk_settings import AnyHelpdesk
 
@@ -15,6 +15,7 @@ SYSTEMS: Mapping[str, System] = {
         request_tracker.SYSTEM,
         freshdesk.SYSTEM,
         freescout.SYSTEM,
+        jira.SYSTEM,
     )
 }
 

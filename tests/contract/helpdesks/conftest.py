@@ -9,6 +9,7 @@ from tests.contract.helpdesks.fake_chatwoot import FakeChatwoot, FakeChatwootAcc
 from tests.contract.helpdesks.fake_desk import FakeDesk
 from tests.contract.helpdesks.fake_freescout import FakeFreeScout
 from tests.contract.helpdesks.fake_freshdesk import FakeFreshdesk
+from tests.contract.helpdesks.fake_jira import FakeJira, FakeJiraDataCenter
 from tests.contract.helpdesks.fake_request_tracker import FakeRequestTracker
 from tests.contract.helpdesks.fake_zammad import FakeZammad
 from tests.contract.helpdesks.fake_zendesk import FakeZendesk, FakeZendeskTrigger
@@ -23,6 +24,8 @@ DESKS: tuple[type[FakeDesk], ...] = (
     FakeRequestTracker,
     FakeFreshdesk,
     FakeFreeScout,
+    FakeJira,
+    FakeJiraDataCenter,
 )
 
 

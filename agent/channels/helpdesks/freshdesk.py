@@ -7,6 +7,7 @@ A later out-of-office reply can't be told: Freshdesk shows neither its headers n
 """
 
 import hashlib
+import html
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -115,11 +116,11 @@ class Freshdesk:
         if ticket.known["has_email"]:
             await self._api.post(f"/api/v2/tickets/{ticket.ticket_id}/reply", {"body": words.html})
         else:
-            await self._note(ticket, words, private=False)
+            await self._note(ticket.ticket_id, words, private=False)
 
     async def note(self, ticket: DeskTicket, words: Words, mark: str) -> None:
         """A private note."""
-        await self._note(ticket, words, private=True)
+        await self._note(ticket.ticket_id, words, private=True)
 
     async def hand_off(self, ticket: DeskTicket, queue: str | None) -> None:
         """Stop tag, status and group in one call. The tags are read anew: a change replaces all of them."""
@@ -131,13 +132,16 @@ class Freshdesk:
         await self._api.put(path, {"tags": tags, "status": OPEN} | ({"group_id": int(group)} if group else {}))
 
     async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
-        """A new ticket in the customer's name, a person's at once. Its description has the words: the customer sees them."""
+        """A new ticket in the customer's name, a person's at once, then a private note: the customer sees the description.
+
+        If only the note fails, a repeat opens another ticket.
+        """
         if contact.email is None:
             raise HelpdeskRefused("a new Freshdesk ticket needs the customer's e-mail address")
         wanted: dict[str, Any] = {
             "email": contact.email,
             "subject": subject,
-            "description": words.html,
+            "description": html.escape(subject),
             "status": OPEN,
             "priority": LOW,
             "source": PORTAL,
@@ -147,7 +151,9 @@ class Freshdesk:
             wanted["name"] = contact.name
         if self._settings.default_queue:
             wanted["group_id"] = int(self._settings.default_queue)
-        return str((await self._api.post("/api/v2/tickets", wanted))["id"])
+        made = str((await self._api.post("/api/v2/tickets", wanted))["id"])
+        await self._note(made, words, private=True)
+        return made
 
     async def check(self) -> list[Finding]:
         """Address, key, tickets, groups."""
@@ -160,8 +166,8 @@ class Freshdesk:
     async def _groups(self) -> list[dict[str, Any]]:
         return [one async for one in self._pages("/api/v2/groups")]
 
-    async def _note(self, ticket: DeskTicket, words: Words, *, private: bool) -> None:
-        await self._api.post(f"/api/v2/tickets/{ticket.ticket_id}/notes", {"body": words.html, "private": private})
+    async def _note(self, ticket_id: str, words: Words, *, private: bool) -> None:
+        await self._api.post(f"/api/v2/tickets/{ticket_id}/notes", {"body": words.html, "private": private})
 
     async def _pages(self, path: str) -> AsyncIterator[dict[str, Any]]:
         for page in range(1, MOST_PAGES + 1):

@@ -72,11 +72,11 @@ class Jira:
 
     async def reply(self, ticket: DeskTicket, words: Words, mark: str) -> None:
         """A public comment, which goes out by e-mail."""
-        await self._comment(ticket, words, public=True)
+        await self._comment(ticket.ticket_id, words, public=True)
 
     async def note(self, ticket: DeskTicket, words: Words, mark: str) -> None:
         """An internal comment."""
-        await self._comment(ticket, words, public=False)
+        await self._comment(ticket.ticket_id, words, public=False)
 
     async def hand_off(self, ticket: DeskTicket, queue: str | None) -> None:
         """The label and the component in one call; what is there already is added once."""
@@ -87,17 +87,22 @@ class Jira:
         await self._api.put(f"/rest/api/2/issue/{ticket.ticket_id}", {"update": update})
 
     async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
-        """A new request in the customer's name. The words are its description, which the customer sees."""
+        """A new request in the customer's name, then an internal comment: the customer sees the description.
+
+        If only the comment fails, a repeat opens another request.
+        """
         if self._settings.request_type is None or contact.email is None:
             raise HelpdeskRefused("a new Jira request needs `request_type` in the settings, and the customer's e-mail address")
         desk = await self._service_desk()
         wanted = {
             "serviceDeskId": desk,
             "requestTypeId": self._settings.request_type,
-            "requestFieldValues": {"summary": subject, "description": wiki(words.text)},
+            "requestFieldValues": {"summary": subject, "description": wiki(subject)},
             "raiseOnBehalfOf": await self._customer(desk, contact.email, contact.name),
         }
-        return str((await self._api.post(f"{_DESK}/request", wanted))["issueId"])
+        made = str((await self._api.post(f"{_DESK}/request", wanted))["issueId"])
+        await self._comment(made, words, public=False)
+        return made
 
     async def check(self) -> list[Finding]:
         """Address, token, service project, rights, request type, components."""
@@ -118,8 +123,8 @@ class Jira:
         path = f"{_DESK}/servicedesk/{await self._service_desk()}/requesttype/{self._settings.request_type}"
         return await self._api.get(path)
 
-    async def _comment(self, ticket: DeskTicket, words: Words, *, public: bool) -> None:
-        path = f"{_DESK}/request/{ticket.ticket_id}/comment"
+    async def _comment(self, issue: str, words: Words, *, public: bool) -> None:
+        path = f"{_DESK}/request/{issue}/comment"
         await self._api.post(path, {"body": wiki(words.text), "public": public})
 
     async def _comments(self, issue: str) -> AsyncIterator[dict[str, Any]]:

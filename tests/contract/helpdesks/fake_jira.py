@@ -39,6 +39,7 @@ class FakeJira(FakeDesk):
     def __init__(self) -> None:
         super().__init__()
         self.customers: list[str] = []
+        self.raised_by_us: set[int] = set()
 
     def settings(self, url: str) -> JiraSettings:
         return JiraSettings(
@@ -93,7 +94,7 @@ class FakeJira(FakeDesk):
             "summary": first.subject or ticket.subject,
             "description": first.text,
             "reporter": self.person(CUSTOMER),
-            "creator": self.person(self.author(first)),
+            "creator": self.person(ME if ticket.id in self.raised_by_us else self.author(first)),
             "assignee": self.person(ticket.assignee) if ticket.assignee else None,
             "labels": list(ticket.tags),
             "components": [{"id": "1", "name": ticket.group}] if ticket.group in COMPONENTS else [],
@@ -217,7 +218,9 @@ class FakeJira(FakeDesk):
             given = wanted["requestFieldValues"]
             ticket = FakeTicket(next(self._ticket_ids), given["summary"])
             self.tickets[ticket.id] = ticket
-            self.add(ticket, "us", given["description"])
+            # In the customer's name; only `creator` tells who it was.
+            self.raised_by_us.add(ticket.id)
+            self.add(ticket, "customer", given["description"])
             return JSONResponse({"issueId": str(ticket.id), "issueKey": f"SUP-{ticket.id}", "requestTypeId": "11"}, 201)
 
     name_field = "displayName"

@@ -40,12 +40,15 @@ async def test_a_customer_is_made_once_and_found_again(inn: Inn) -> None:
     first = await inn.helpdesk.open("From the chat", EMILY, WORDS, "IK-0123456789AB")
     await inn.helpdesk.open("From the chat", Contact("Emily", "Emily@example.com"), WORDS, "IK-0123456789AB")
     assert desk.customers == ["emily@example.com"]
-    assert desk.tickets[int(first)].entries[0].text.startswith("Asks for a *person*.")
+    description, note = desk.tickets[int(first)].entries
+    assert description.text == "From the chat"
+    assert note.text.startswith("Asks for a *person*.")
+    assert not note.public
 
 
 async def test_a_request_that_we_have_opened_is_not_read_as_the_customers_words(inn: Inn) -> None:
     ticket = await inn.helpdesk.read(await inn.helpdesk.open("From the chat", EMILY, WORDS, "IK-0123456789AB"))
-    assert [one.wrote for one in ticket.messages] == [Wrote.US]
+    assert [one.wrote for one in ticket.messages] == [Wrote.US, Wrote.US]
 
 
 @pytest.mark.parametrize("kind", [FakeOtherProject], indirect=True)

@@ -22,7 +22,8 @@ Number = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,17}$")]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    # Ids of queues are often numbers, and are written as such in TOML and on the command line.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
 
 
 class HelpdeskSettings(_Settings):

@@ -31,7 +31,8 @@ Number = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,17}$")]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    # Ids of queues are often numbers, and are written as such in TOML and on the command line.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
 
 
 class HelpdeskSettings(_Settings):
@@ -156,9 +157,11 @@ class FreshdeskSettings(DeskSettings):
 
     Attributes:
         header: in which the automation rule sends one of `secrets`; Freshdesk signs nothing.
+        stop_tag: Freshdesk's tags have at most 32 characters.
     """
 
     system: Literal["freshdesk"]
+    stop_tag: str = Field(STOP_TAG, pattern=r"^[A-Za-z0-9_-]{1,32}$")
     secrets: tuple[Secret, ...] = Field(min_length=1)
     header: str = Field("X-Innkeeper-Secret", pattern=r"^[A-Za-z0-9-]+$")
 
@@ -167,10 +170,18 @@ class JiraSettings(DeskSettings):
     """Jira Service Management. `token`: an API token with `email` (Cloud), or a personal access token without (Data Center).
 
     `queues` name components; the stop tag is a label.
+
+    Attributes:
+        project: key of the service project, as in `SUP-12`; events of other projects are passed over.
+        request_type: id of the request type for tickets that we open; none are opened if not given.
+        signed: False for a Jira that can't sign its webhooks: one of `secrets` stands in the webhook's path then.
     """
 
     system: Literal["jira"]
+    project: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
     email: str | None = None
+    request_type: str | None = Field(None, pattern=r"^[0-9]+$")
+    signed: bool = True
     secrets: tuple[Secret, ...] = Field(min_length=1)
 
 
@@ -180,13 +191,25 @@ class FreeScoutSettings(DeskSettings):
     Attributes:
         secrets: the key that webhooks are signed with: `md5(APP_KEY + "webhook_key")`, or the APP_KEY itself (`base64:…`).
         user: id of the user that Innkeeper writes as.
+        tags: False without the module "Tags": then a hand-off is told by its assignee.
+        handoff_user: id of a user that a hand-off is assigned to; needed without tags.
         algorithm: other modules use the same header with other ones.
     """
 
     system: Literal["freescout"]
     user: int = Field(ge=1)
+    tags: bool = True
+    handoff_user: int | None = Field(None, ge=1)
     secrets: tuple[Secret, ...] = Field(min_length=1)
     algorithm: Literal["sha1-base64", "sha256-hex"] = "sha1-base64"
+
+    @model_validator(mode="after")
+    def _can_hand_off(self) -> Self:
+        if self.handoff_user == self.user:
+            raise ValueError("handoff_user must be another one than user")
+        if not self.tags and (self.handoff_user is None or self.answers_assigned):
+            raise ValueError("without tags a hand-off needs handoff_user, and answers_assigned must stay off")
+        return self
 
 
 class GlpiSettings(DeskSettings):

@@ -29,6 +29,7 @@ from agent.channels.helpdesks.types import (
     News,
     Owner,
     PolledHelpdesk,
+    Sample,
     Setup,
     System,
     Words,
@@ -245,16 +246,21 @@ def setup(settings: DjangoHelpdeskSettings) -> Setup:
             "Django's admin > Users > Add: a user for the assistant alone, with staff status, and access to its queues if "
             "these are granted one by one. The number in the address of its page is `user_id`.",
             "The site's settings: HELPDESK_ACTIVATE_API_ENDPOINT = True, and Django REST framework with BasicAuthentication.",
-            "The environment of the site: HELPDESK_NEW_TICKET_WEBHOOK_URLS={webhook}/{secret} and "
-            "HELPDESK_FOLLOWUP_WEBHOOK_URLS={webhook}/{secret}. Beside another address, the first takes a comma, the second a "
+            "The environment of the site: HELPDESK_NEW_TICKET_WEBHOOK_URLS={webhook} and "
+            "HELPDESK_FOLLOWUP_WEBHOOK_URLS={webhook}. Beside another address, the first takes a comma, the second a "
             "comma between two spaces.",
             f"Django's admin > Custom fields > Add: name {settings.stop_tag}, data type Boolean, staff only, not required. "
             "Without it a hand-off puts the ticket on hold, which also pauses its escalation.",
             "To give a ticket back to the assistant, untick that field, or take the ticket off hold.",
         ),
-        sample=b'{"ticket":{"id":0,"followup_set":[{"id":0,"user":1,"public":false}]},"queue_slug":"","followup_id":0}',
     )
 
 
-SYSTEM = System("django-helpdesk", DjangoHelpdesk, DjangoHelpdeskReceiver, setup)
+def sample(settings: DjangoHelpdeskSettings, now: float) -> Sample:
+    """A comment of staff's, for staff."""
+    body = b'{"ticket":{"id":0,"followup_set":[{"id":0,"user":1,"public":false}]},"queue_slug":"","followup_id":0}'
+    return Sample({}, body, settings.secrets[0].get_secret_value())
+
+
+SYSTEM = System("django-helpdesk", DjangoHelpdesk, DjangoHelpdeskReceiver, setup, sample)
 _: type[PolledHelpdesk] = DjangoHelpdesk

@@ -8,6 +8,7 @@ tried against a server; least sure is the requester without an account, by whose
 import hashlib
 import hmac
 import html
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,7 @@ from agent.channels.helpdesks.types import (
     Helpdesk,
     Hint,
     Owner,
+    Sample,
     Setup,
     System,
     Words,
@@ -50,6 +52,9 @@ BY_MAIL = 2
 """The request source "E-Mail" of a new GLPI: what comes by it may quote earlier messages."""
 ADD_TO_ALL, SEE_PRIVATE = 4096, 8192
 """Rights on followups. Source: GLPI, `ITILSubItemRights`."""
+
+
+_TOKEN = re.compile(r"[A-Za-z0-9+/=_.-]{1,128}")
 
 
 class _Lenient(BaseModel):
@@ -97,7 +102,13 @@ class GlpiReceiver:
         return Hint(f"{'ticket' if is_ticket else 'followup'}-{item.id}-{stamp}", str(ticket_id))
 
     def challenge(self, token: str) -> str:
-        """The token's hash by the first secret."""
+        """The token's hash by the first secret.
+
+        Raises:
+            PayloadInvalid: the token could be a webhook's body: hashes of those are signatures, and anybody may ask here.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise PayloadInvalid("crc_token: letters, digits and + / = _ . - only, at most 128")
         return hmac.new(self._secrets[0].get_secret_value().encode(), token.encode(), hashlib.sha256).hexdigest()
 
 
@@ -270,9 +281,15 @@ def setup(settings: GlpiSettings) -> Setup:
             f"A ticket is a person's while group {groups} (ids) is assigned to it: remove the group to give it back. "
             "No rule may assign these groups to new tickets.",
         ),
-        sample=b'{"event":"update","item":{"id":0}}',
     )
 
 
-SYSTEM = System("glpi", Glpi, GlpiReceiver, setup)
+def sample(settings: GlpiSettings, now: float) -> Sample:
+    """An update, which is nothing that we answer."""
+    body, timestamp = b'{"event":"update","item":{"id":0}}', f"{now:.0f}"
+    [signature, *_] = signatures.digests(settings.secrets, body + timestamp.encode(), "sha256")
+    return Sample({"X-GLPI-signature": signature.hex(), "X-GLPI-timestamp": timestamp}, body)
+
+
+SYSTEM = System("glpi", Glpi, GlpiReceiver, setup, sample)
 _: tuple[type[Helpdesk], type[Challenged]] = (Glpi, GlpiReceiver)

@@ -41,6 +41,11 @@ class DeskApi:
         """GET, as JSON."""
         return await self.call("GET", path, params={name: value for name, value in params.items() if value is not None})
 
+    async def get_page(self, path: str, **params: Any) -> tuple[Any, bool]:
+        """GET, as JSON, and whether its `Link` header (RFC 8288) names a next page."""
+        response = await self.request("GET", path, params=params)
+        return self._json("GET", path, response.content), "next" in response.links
+
     async def post(self, path: str, body: object) -> Any:
         """POST JSON; the answer as JSON, None if it is empty."""
         return await self.call("POST", path, json=body)

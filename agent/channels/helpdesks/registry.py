@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from agent.channels.helpdesks import chatwoot, django_helpdesk, glpi, request_tracker, zammad, zendesk
+from agent.channels.helpdesks import (
+    chatwoot,
+    django_helpdesk,
+    freescout,
+    freshdesk,
+    glpi,
+    jira,
+    request_tracker,
+    zammad,
+    zendesk,
+)
 from agent.channels.helpdesks.types import Helpdesk, Receiver, System
 from agent.helpdesk_settings import AnyHelpdesk
 
@@ -15,6 +25,9 @@ SYSTEMS: Mapping[str, System] = {
         glpi.SYSTEM,
         django_helpdesk.SYSTEM,
         request_tracker.SYSTEM,
+        freshdesk.SYSTEM,
+        freescout.SYSTEM,
+        jira.SYSTEM,
     )
 }
 

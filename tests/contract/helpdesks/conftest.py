@@ -8,7 +8,10 @@ from agent.adapters.redis_store import redis_client
 from tests.contract.helpdesks.fake_chatwoot import FakeChatwoot, FakeChatwootAccount
 from tests.contract.helpdesks.fake_desk import FakeDesk
 from tests.contract.helpdesks.fake_django_helpdesk import FakeDjangoHelpdesk
+from tests.contract.helpdesks.fake_freescout import FakeFreeScout
+from tests.contract.helpdesks.fake_freshdesk import FakeFreshdesk
 from tests.contract.helpdesks.fake_glpi import FakeGlpi
+from tests.contract.helpdesks.fake_jira import FakeJira, FakeJiraDataCenter
 from tests.contract.helpdesks.fake_request_tracker import FakeRequestTracker
 from tests.contract.helpdesks.fake_zammad import FakeZammad
 from tests.contract.helpdesks.fake_zendesk import FakeZendesk, FakeZendeskTrigger
@@ -23,6 +26,10 @@ DESKS: tuple[type[FakeDesk], ...] = (
     FakeGlpi,
     FakeDjangoHelpdesk,
     FakeRequestTracker,
+    FakeFreshdesk,
+    FakeFreeScout,
+    FakeJira,
+    FakeJiraDataCenter,
 )
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from agent.cli import app
 from agent.settings import load_settings
 from tests.contract.helpdesks.fake_desk import TOKEN
+from tests.contract.helpdesks.fake_freshdesk import FakeFreshdesk
 from tests.contract.helpdesks.fake_zammad import FakeZammad
 from tests.fakes import InMemoryConversations
 from tests.integration.channels.world import running, served, started_world
@@ -21,6 +22,12 @@ from tests.servers import free_port
 @pytest.fixture(scope="module")
 def zammad() -> Iterator[str]:
     with running(lambda: served(FakeZammad().app())) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def freshdesk() -> Iterator[str]:
+    with running(lambda: served(FakeFreshdesk().app())) as url:
         yield url
 
 
@@ -49,6 +56,16 @@ def test_a_good_helpdesk_is_kept_and_what_to_do_is_told(zammad: str, port: int, 
     assert secret in result.output
     assert TOKEN not in result.output
     assert "start Innkeeper" in result.output
+
+
+def test_a_queue_that_is_a_number_may_be_written_as_one(freshdesk: str, port: int) -> None:
+    words = ["connect", "freshdesk", "--url", freshdesk, "--token-file", "-", "--set", "default_queue=21", "--set"]
+    result = CliRunner().invoke(app, [*words, 'queues={"billing": 22}'], input=TOKEN)
+    assert result.exit_code == 0, result.output
+    desk = load_settings().helpdesks["freshdesk"]
+    assert (desk.default_queue, dict(desk.queues)) == ("21", {"billing": "22"})
+    # Braces that are the helpdesk's own stay as they are.
+    assert '{"ticket_id":"{{ticket.id}}","event":"{{triggered_event}}"}' in result.output.replace("\n", "")
 
 
 def test_given_again_it_checks_with_what_it_knows_and_keeps_the_secret(zammad: str, port: int) -> None:

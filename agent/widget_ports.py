@@ -173,8 +173,11 @@ class WidgetConversations(Protocol):
         """All messages that were published, oldest first."""
         ...
 
-    async def events_after(self, conversation_id: str, after: str | None, most: int = 100) -> Page:
-        """What came after `after`; nothing, and the place of now, for None."""
+    async def events_after(self, wanted: Sequence[tuple[str, str | None]], most: int = 100) -> list[Page]:
+        """For each conversation and place: what came after it; nothing, and the place of now, for None.
+
+        All in one go, since thousands of streams look at once.
+        """
         ...
 
 

@@ -107,7 +107,10 @@ class InMemoryWidgetConversations:
         last = shown.events[-1].event_id if shown.events else "0-0"
         return History(tuple(json.loads(text) for text in shown.messages), last, dict(shown.feedback))
 
-    async def events_after(self, conversation_id: str, after: str | None, most: int = 100) -> Page:
+    async def events_after(self, wanted: Sequence[tuple[str, str | None]], most: int = 100) -> list[Page]:
+        return [self._events_after(conversation_id, after, most) for conversation_id, after in wanted]
+
+    def _events_after(self, conversation_id: str, after: str | None, most: int) -> Page:
         shown = self.shown.get(conversation_id, _Shown())
         last = shown.events[-1].event_id if shown.events else "0-0"
         if after is None:

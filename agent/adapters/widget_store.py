@@ -13,7 +13,7 @@ Those of one conversation share the hash tag `{id}`, and last 30 days from the l
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, cast
 
@@ -155,13 +155,14 @@ class RedisWidgetConversations:
                 shown, newest, said = cast(tuple[list[str], list[Any], dict[str, str]], await pipeline.execute())
         return History(tuple(json.loads(text) for text in shown), newest[0][0] if newest else _START, said)
 
-    async def events_after(self, conversation_id: str, after: str | None, most: int = 100) -> Page:
-        """See `WidgetConversations`. `after` is an id in Redis's form."""
-        about, events, *_ = _keys(conversation_id)
-        with unavailable("read a widget's events"):
-            is_gap, last_id, found = await self._after(keys=[events, about], args=[after or "", most])
-        stored = tuple(_stored(event_id, pairs) for event_id, pairs in found)
-        return Page(stored, stored[-1].event_id if stored else last_id, bool(is_gap))
+    async def events_after(self, wanted: Sequence[tuple[str, str | None]], most: int = 100) -> list[Page]:
+        """See `WidgetConversations`. A place is an id in Redis's form."""
+        with unavailable("read the widgets' events"):
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for conversation_id, after in wanted:
+                    about, events, *_ = _keys(conversation_id)
+                    await self._after(keys=[events, about], args=[after or "", most], client=pipeline)
+                return [_page(*found) for found in await pipeline.execute()]
 
 
 class RedisWakes:
@@ -200,6 +201,11 @@ def _conversation(conversation_id: str, found: dict[str, str]) -> WidgetConversa
     texts: dict[str, Any] = {name: found.get(name) for name in _TEXTS}
     person = PersonState(found["person"]) if found.get("person") else None
     return WidgetConversation(id=conversation_id, person=person, closed=found.get("closed") == "1", **texts)
+
+
+def _page(is_gap: int, last_id: str, found: list[tuple[str, list[str]]]) -> Page:
+    stored = tuple(_stored(event_id, pairs) for event_id, pairs in found)
+    return Page(stored, stored[-1].event_id if stored else last_id, bool(is_gap))
 
 
 def _stored(event_id: str, pairs: list[str]) -> StoredEvent:

@@ -15,6 +15,7 @@ from agent.errors import QueueUnavailable
 from agent.widget_ports import (
     Event,
     Limit,
+    Page,
     PersonState,
     Publication,
     Session,
@@ -61,6 +62,11 @@ def store(both: tuple[WidgetSessions, WidgetConversations]) -> WidgetConversatio
 def said(*texts: str, key: str = "") -> Publication:
     messages = [json.dumps({"id": text, "text": text}) for text in texts]
     return Publication([Event("message.created", message) for message in messages], key, messages)
+
+
+async def after(store: WidgetConversations, conversation_id: str, place: str | None, most: int = 100) -> Page:
+    (page,) = await store.events_after([(conversation_id, place)], most)
+    return page
 
 
 async def test_a_session_is_found_and_lasts_longer_by_that(sessions: WidgetSessions) -> None:
@@ -134,7 +140,7 @@ async def test_one_key_is_published_once(store: WidgetConversations) -> None:
     done = await asyncio.gather(*(store.publish(ABOUT.id, said("hello", "again", key="m1")) for _ in range(5)))
     assert sorted(done) == [False] * 4 + [True]
     assert [m["text"] for m in (await store.history(ABOUT.id)).messages] == ["hello", "again"]
-    assert [event.name for event in (await store.events_after(ABOUT.id, "0-0")).events] == ["message.created"] * 2
+    assert [event.name for event in (await after(store, ABOUT.id, "0-0")).events] == ["message.created"] * 2
     assert await store.is_published(ABOUT.id, "m1")
     assert not await store.is_published(ABOUT.id, "m2")
 
@@ -145,7 +151,7 @@ async def test_the_history_ends_where_its_events_begin(store: WidgetConversation
     await store.publish(ABOUT.id, said("one \ud83d \u2028"))
     history = await store.history(ABOUT.id)
     await store.publish(ABOUT.id, said("two"))
-    page = await store.events_after(ABOUT.id, history.last_event_id)
+    page = await after(store, ABOUT.id, history.last_event_id)
     assert [json.loads(event.data)["text"] for event in page.events] == ["two"]
     assert page.last_id == (await store.history(ABOUT.id)).last_event_id
 
@@ -153,20 +159,29 @@ async def test_the_history_ends_where_its_events_begin(store: WidgetConversation
 async def test_now_is_where_only_new_events_follow(store: WidgetConversations) -> None:
     await store.create(ABOUT)
     await store.publish(ABOUT.id, said("old"))
-    now = await store.events_after(ABOUT.id, None)
+    now = await after(store, ABOUT.id, None)
     assert (now.events, now.is_gap) == ((), False)
     await store.publish(ABOUT.id, said("new"))
-    assert [event.data for event in (await store.events_after(ABOUT.id, now.last_id)).events] == [said("new").messages[0]]
+    assert [event.data for event in (await after(store, ABOUT.id, now.last_id)).events] == [said("new").messages[0]]
 
 
 async def test_events_come_in_pages(store: WidgetConversations) -> None:
     await store.create(ABOUT)
     await store.publish(ABOUT.id, said(*"abcde"))
-    found, after = "", "0-0"
+    found, place = "", "0-0"
     for _ in range(4):
-        page = await store.events_after(ABOUT.id, after, 2)
-        found, after = found + "".join(json.loads(event.data)["text"] for event in page.events), page.last_id
+        page = await after(store, ABOUT.id, place, 2)
+        found, place = found + "".join(json.loads(event.data)["text"] for event in page.events), page.last_id
     assert found == "abcde"
+
+
+async def test_many_are_read_in_one_go(store: WidgetConversations) -> None:
+    ids = [f"{n:024}" for n in range(5)]
+    for one in ids:
+        await store.publish(one, said(one))
+    pages = await store.events_after([*((one, "0-0") for one in ids), (ids[0], None), ("unknown" * 4, "0-0")])
+    assert [[json.loads(event.data)["text"] for event in page.events] for page in pages] == [*([one] for one in ids), [], []]
+    assert await store.events_after([]) == []
 
 
 async def test_what_was_said_of_a_reply_can_change(store: WidgetConversations) -> None:
@@ -179,9 +194,9 @@ async def test_what_was_said_of_a_reply_can_change(store: WidgetConversations) -
 async def test_a_place_that_was_never_reached_is_a_gap(store: WidgetConversations) -> None:
     await store.create(ABOUT)
     await store.publish(ABOUT.id, said("one"))
-    page = await store.events_after(ABOUT.id, "999999999999999-0")
+    page = await after(store, ABOUT.id, "999999999999999-0")
     assert (page.is_gap, page.last_id) == (True, (await store.history(ABOUT.id)).last_event_id)
-    assert (await store.events_after("f" * 24, "1-0")).is_gap
+    assert (await after(store, "f" * 24, "1-0")).is_gap
 
 
 @pytest.mark.parametrize("kind", ["memory", pytest.param("redis", marks=pytest.mark.slow)])
@@ -193,10 +208,10 @@ async def test_events_that_are_kept_no_more_are_a_gap(kind: str, request: pytest
         first = (await store.history(ABOUT.id)).last_event_id
         for n in range(10):
             await store.publish(ABOUT.id, said(*(f"{n}.{m}" for m in range(50))))
-        gap = await store.events_after(ABOUT.id, first)
+        gap = await after(store, ABOUT.id, first)
         assert (gap.is_gap, gap.events) == (True, ())
         await store.publish(ABOUT.id, said("last"))
-        page = await store.events_after(ABOUT.id, gap.last_id)
+        page = await after(store, ABOUT.id, gap.last_id)
         assert [json.loads(event.data)["text"] for event in page.events] == ["last"]
         assert not page.is_gap
 

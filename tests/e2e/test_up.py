@@ -31,7 +31,7 @@ def url_after(text: str, words: str) -> str:
 
 def test_the_demo_shows_three_tickets_takes_more_and_stops_cleanly(data_dir: Path) -> None:
     with up(data_dir, "--demo") as house:
-        told = house.printed("Try it yourself")
+        told = house.printed("The chat widget")
         tickets = told.split("\nTicket ")[1:]
         assert [re.search(r"^(answer|handoff) \(", ticket, re.M)[1] for ticket in tickets] == ["answer", "handoff", "handoff"]
         assert "50%" in tickets[0]
@@ -40,6 +40,10 @@ def test_the_demo_shows_three_tickets_takes_more_and_stops_cleanly(data_dir: Pat
         assert http().get(f"{api}/readyz").json()["status"] == "ready"
         assert "innkeeper_turns_total" in http().get(f"{api}/metrics").text
         assert "<html" in http().get(desk).text
+        assert f"The chat widget: {api}/widget/demo" in told
+        assert 'data-site="demo"' in http().get(f"{api}/widget/demo").text
+        begun = http().post(f"{api}/widget/sessions", json={"site": "demo"}, headers={"origin": api})
+        assert (begun.status_code, begun.json()["site"]["name"]) == (201, "Sample help centre")
         ticket = http().post(f"{desk}/tickets", json={"text": "Can I bring my dog?"}).json()["id"]
         until(lambda: http().get(f"{desk}/tickets/{ticket}").json()["status"] in ("answered", "person"))
 

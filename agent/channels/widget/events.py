@@ -7,7 +7,8 @@ that lives for one wake-up, over the shared connections. Source: the HTML standa
 import asyncio
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -22,8 +23,8 @@ LONGEST_S = 3600.0
 LAST_WORDS_S = 1.0
 RETRY_MS = 2000
 MOST_PER_SESSION = 20
-READS_AT_ONCE = 32
-"""Reads of Redis at the same time, when all streams are woken at once."""
+READS_AT_ONCE = 200
+"""Streams whose events are read in one go. While that runs, others gather for the next."""
 PAGE = 100
 RETRY_AFTER_S = 5
 HEARTBEAT = b": hb\n\n"
@@ -48,7 +49,8 @@ class Streams:
         self._open: defaultdict[str, set[EventStream]] = defaultdict(set)
         self._count = 0
         self._per_session: Counter[str] = Counter()
-        self._reads = asyncio.Semaphore(READS_AT_ONCE)
+        self._asked: list[_Asked] = []
+        self._reader: asyncio.Task[None] | None = None
         self._is_closing = False
 
     @contextlib.asynccontextmanager
@@ -60,8 +62,7 @@ class Streams:
         finally:
             self.close()
             listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await listening
+            await asyncio.wait([listening, *([self._reader] if self._reader else [])])
 
     def wake(self, conversation_id: str | None) -> None:
         """Look for new events of that conversation; of all for None."""
@@ -110,8 +111,45 @@ class Streams:
 
     async def read(self, conversation_id: str, after: str | None) -> Page:
         """The next events. Raises `QueueUnavailable`."""
-        async with self._reads:
-            return await self._conversations.events_after(conversation_id, after, PAGE)
+        loop = asyncio.get_running_loop()
+        asked = _Asked(conversation_id, after, loop.create_future())
+        self._asked.append(asked)
+        if self._reader is None:
+            self._reader = loop.create_task(self._read_all())
+        return await asked.page
+
+    async def _read_all(self) -> None:
+        try:
+            while self._asked:
+                batch, self._asked = self._asked[:READS_AT_ONCE], self._asked[READS_AT_ONCE:]
+                await self._read_batch(batch)
+        finally:
+            self._reader = None
+
+    async def _read_batch(self, batch: Sequence["_Asked"]) -> None:
+        pages: Sequence[Page] = ()
+        error = QueueUnavailable("the events could not be read")
+        try:
+            pages = await self._conversations.events_after([(one.conversation_id, one.after) for one in batch], PAGE)
+        except QueueUnavailable as told:
+            error = told
+        finally:
+            # Whatever happened, nobody is left waiting. A stream that has ended meanwhile waits no more.
+            for n, one in enumerate(batch):
+                if not one.page.done():
+                    if n < len(pages):
+                        one.page.set_result(pages[n])
+                    else:
+                        one.page.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A stream that waits for its next events."""
+
+    conversation_id: str
+    after: str | None
+    page: "asyncio.Future[Page]"
 
 
 class EventStream:

@@ -50,7 +50,7 @@ class Shown:
         return self
 
     async def events(self) -> list[tuple[str, Any]]:
-        page = await self.store.events_after(WIDGET, "0-0")
+        (page,) = await self.store.events_after([(WIDGET, "0-0")])
         return [(event.name, json.loads(event.data)) for event in page.events]
 
 

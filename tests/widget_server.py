@@ -306,4 +306,6 @@ async def running(app: Any, port: int = 0) -> AsyncIterator[int]:
         yield int(server.servers[0].sockets[0].getsockname()[1])
     finally:
         server.should_exit = server.force_exit = True
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()  # type: ignore[union-attr]
         await task

@@ -55,7 +55,7 @@ export const showRating = (node, value, reason, isAsking) => {
 
 /**
  * A message's node. `state` is for one that is not sent yet: "waiting", "sending" or "failed". `acts`: rate(id, value, reason)
- * and edit(text). `isLive`: it still grows, and is read out only when it is whole.
+ * and edit(message). `isLive`: it still grows, and is read out only when it is whole.
  */
 export const bubble = (words, message, acts, state, isLive) => {
   const { id, role, text, tree, at, lang, name, citations } = message, { say } = words;
@@ -73,7 +73,7 @@ export const bubble = (words, message, acts, state, isLive) => {
     hu: [icon("person"), h("b", { dir: "auto" }, name || say("person")), name && h("span", { class: "tag" }, say("person"))],
   }[kind];
   const by = who && h("div", { class: state === "failed" ? "by bad" : "by" }, who, state ? say(state) : clock(at, words),
-    state === "failed" && button("", () => acts.edit(text), null, say("edit")));
+    state === "failed" && button("", () => acts.edit(message), null, say("edit")));
   const body = h("div", { class: "bubble", dir: "auto", lang: /^[\w-]+$/.test(lang) && lang, "aria-busy": isLive },
     kind !== "me" && Array.isArray(tree) ? grow(tree, isAi && mark) : text);
   return h("div", { class: `msg ${kind} ${state ? "wait" : ""}` },

@@ -221,7 +221,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
         view.message({ id, role: "customer", text: item.text, at: item.at, client_id: item.key });
       } catch (error) {
         const isRefused = error.status === 413 || error.status === 422;
-        queue().forEach((one) => view.queued(one, isRefused && one === item ? "failed" : "waiting"));
+        queue().forEach((one) => view.queued(one, isRefused && one.key === item.key ? "failed" : "waiting"));
         if (!isRefused) throw error;
         sent(item.key);
       }

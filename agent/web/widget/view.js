@@ -128,8 +128,10 @@ export const makeView = (host, { base, site, words, fire }) => {
     refresh();
   }
   const draw = (message, how, isLive) => bubble(words, message, { rate, edit }, how, isLive);
-  const edit = (value) => {
-    text.value = value;
+  const edit = (message) => {
+    pending.get(message.key).remove();
+    pending.delete(message.key);
+    text.value = message.text;
     typed();
     text.focus();
   };

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -31,6 +31,7 @@ PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>
 class Stage:
     browser: Browser
     api: WidgetServer
+    api_server: AsyncExitStack
     api_url: str
     host_url: str
     port: int
@@ -60,6 +61,10 @@ class Stage:
         await page.locator(".start .pick").first.wait_for()
         return page
 
+    async def stop_api(self) -> None:
+        """Cuts everybody off, and lets nobody in."""
+        await self.api_server.aclose()
+
     def _saw(self, url: str) -> None:
         if not url.startswith((self.host_url, self.api_url)):
             self.outside.append(url)
@@ -87,9 +92,10 @@ class Stage:
 async def set_up(browser: Browser, embed: str | None = None, lang: str = "en") -> AsyncIterator[Stage]:
     """A stage that, when it is left, has seen no CSP violation, no other host, and no error in any page but lost connections."""
     api = WidgetServer()
-    async with running(api.app()) as port:
+    async with AsyncExitStack() as api_server:
+        port = await api_server.enter_async_context(running(api.app()))
         url = f"http://127.0.0.1:{port}"
-        stage = Stage(browser, api, url, "", port, "", lang)
+        stage = Stage(browser, api, api_server, url, "", port, "", lang)
         async with running(stage.host()) as host_port:
             stage.host_url = f"http://127.0.0.1:{host_port}"
             api.origins = (stage.host_url,)

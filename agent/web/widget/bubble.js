@@ -25,7 +25,7 @@ const toggleCard = ({ say }, slot, { n, title, quote, url }, opener) => {
   if (isOpen) return close();
   mark(true);
   slot.dataset.open = n;
-  const heading = h("h4", { tabindex: -1, "aria-label": `${say("source", { n })}: ${title}` }, title);
+  const heading = h("h3", { tabindex: -1, "aria-label": `${say("source", { n })}: ${title}` }, title);
   const href = safeUrl(url);
   slot.replaceChildren(h("div", { class: "card", dir: "auto" },
     heading,

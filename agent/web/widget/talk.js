@@ -160,7 +160,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader(), read = eventReader(slow);
       for (let step; !(step = await reader.read().catch(() => Promise.reject(failure(0)))).done; ) {
         alive();
-        for (const event of read(step.value)) await take(event);
+        for (const event of read(step.value)) await take(event).catch(shown);
       }
       throw failure(0);
     } catch (error) {
@@ -169,6 +169,11 @@ export const makeTalk = ({ base, site, lang }, view) => {
       clearTimeout(watch);
       mine.abort();
     }
+  };
+  /** One event that can't be shown stops nothing, but is not hidden from who looks after the page. */
+  const shown = (error) => {
+    if (error.status !== undefined) throw error;
+    reportError(error);
   };
   const loadHistory = async () => {
     const { messages, last_event_id, state } = await call(path("messages"));

@@ -92,7 +92,7 @@ export const makeView = (host, { base, site, words, fire }) => {
         growing.append(live.get(id).node);
       }
       const one = live.get(id);
-      if (one?.next !== seq) return; // told twice, or after one that was missed: the whole comes soon
+      if (!one || one.next !== seq) return; // told twice, or after one that was missed: the whole comes soon
       one.next++;
       extend(one.node, tree);
       refresh();
@@ -165,14 +165,16 @@ export const makeView = (host, { base, site, words, fire }) => {
     const { closed, note: words, person_name: name } = now;
     const head = closed ? say("closed") : now.person === "joined" ? say("joined", { name: name || say("person") }) : now.person && say("requested");
     fill(strip, ...(head ? [note("", "person", h("b", null, head), words, closed && button("", () => (talk.again(), text.focus()), null, say("again")))] : []));
+    const hadFocus = closed && host.shadowRoot.activeElement;
     if (now.person || closed) form.replaceChildren();
     refresh();
+    if (hadFocus) strip.querySelector("button").focus(); // the box that it was in is gone
   }
   /** What hinders the chat now; nothing but what the browser itself knows where there is no `key`. */
   function hinder(key, values) {
     if (!navigator.onLine && (!key || key === "lost")) key = "offline";
     const isFinal = ["refused", "identity", "error"].includes(key);
-    fill(trouble, ...(key ? [note(isFinal ? "bad" : "plain", "alert", say(key, values), isFinal && button("", () => talk.retry(), null, say("retry")))] : []));
+    fill(trouble, ...(key ? [note(isFinal ? "bad" : "plain", "alert", say(key, values), isFinal && button("", () => (talk.retry(), text.focus()), null, say("retry")))] : []));
   }
 
   // ---- What the customer does

@@ -104,9 +104,8 @@ async def set_up(browser: Browser, embed: str | None = None, lang: str = "en") -
             for context in stage.contexts:
                 await context.close()
             api.drop_streams()
-    assert stage.violations == []
-    assert stage.outside == []
-    assert [one for one in stage.complaints if "Failed to load resource" not in one] == []
+    seen = [one for one in stage.complaints if "Failed to load resource" not in one]
+    assert (stage.violations, stage.outside, seen) == ([], [], []), (stage.violations, stage.outside, seen)
 
 
 async def ask(page: Page, text: str) -> None:
@@ -115,7 +114,7 @@ async def ask(page: Page, text: str) -> None:
 
 
 def bubbles(page: Page, kind: str = "ai") -> Locator:
-    return page.locator(f".log .msg.{kind} .bubble")
+    return page.locator(f"[role=log] .msg.{kind} .bubble")
 
 
 async def shoot(page: Page, name: str) -> None:

@@ -25,7 +25,7 @@ SITE = {
     "name": "Harbour Stays",
     "greeting": "Hello! What can we do for you?",
     "privacy_url": "https://harbour.example/privacy",
-    "disclosure": "You are chatting with an AI assistant. It answers from our help centre, and you can ask for a person at any time.",
+    "disclosure": "You are chatting with an AI assistant. It answers from our help centre. You can ask for a person at any time.",
     "suggestions": ["How much do I get back if I cancel?", "When is check-in?", "Can I bring my dog?"],
     "person": {"open": True, "note": "Somebody of our front desk answers here, usually within 10 minutes."},
 }
@@ -38,9 +38,7 @@ class Chat:
     id: str
     owner: str
     messages: list[dict[str, Any]] = field(default_factory=list)
-    state: dict[str, Any] = field(
-        default_factory=lambda: {"person": None, "person_name": None, "closed": False, "note": None}
-    )
+    state: dict[str, Any] = field(default_factory=lambda: {"person": None, "person_name": None, "closed": False, "note": None})
     events: list[tuple[int, str, Any]] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)  # Idempotency-Key -> message id
     handoffs: list[dict[str, Any]] = field(default_factory=list)
@@ -57,12 +55,20 @@ class Chat:
 
     def add(self, role: str, text: str, **more: Any) -> dict[str, Any]:
         now = datetime.now(UTC).isoformat()
-        message = {"id": f"m_{len(self.messages) + 1}_{uuid.uuid4().hex[:6]}", "role": role, "text": text, "tree": tree(text), "at": now}
+        message = {
+            "id": f"m_{len(self.messages) + 1}_{uuid.uuid4().hex[:6]}",
+            "role": role,
+            "text": text,
+            "tree": tree(text),
+            "at": now,
+        }
         message |= {"lang": None, "citations": [], "quick_replies": [], "client_id": None, "name": None} | more
         self.messages.append(message)
         return message
 
-    async def answer(self, *sentences: str, pause_s: float = 0.0, stages: tuple[str, ...] = ("searching", "writing", "checking"), **more: Any) -> str:
+    async def answer(
+        self, *sentences: str, pause_s: float = 0.0, stages: tuple[str, ...] = ("searching", "writing", "checking"), **more: Any
+    ) -> str:
         """A turn of the assistant: its stages, a delta per sentence, the whole. Returns the message's id."""
         for stage in stages:
             self.publish("progress", {"stage": stage})
@@ -153,7 +159,9 @@ class WidgetServer:
             origin = request.headers.get("origin")
             if not route.path.endswith((".js", "{name}")) and origin not in self.origins:
                 return _error(403, "origin_refused")
-            fault = next((f for f in self.faults if f.times and f.method == request.method and re.search(f.path, request.url.path)), None)
+            fault = next(
+                (f for f in self.faults if f.times and f.method == request.method and re.search(f.path, request.url.path)), None
+            )
             if fault:
                 fault.times -= 1
             response = None if fault and not fault.after else await route.endpoint(request)
@@ -295,7 +303,9 @@ def _error(status: int, code: str, headers: dict[str, str] | None = None) -> Res
 @asynccontextmanager
 async def running(app: Any, port: int = 0) -> AsyncIterator[int]:
     """Serves in this event loop; gives the port. Whoever is still connected at the end is cut off."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:

@@ -12,15 +12,17 @@ const AGAIN_MS = 60e3; // a second session within it would not be taken either
 
 export const makeTalk = ({ base, site, lang }, view) => {
   const key = `innkeeper:${base}|${site}`;
-  // session, who (it is for), info (the site's words), conversation, seen, out (messages that are to be sent)
-  let saved = allTabs.get(key) || {};
+  // Each word on its own, since two tabs may write at once: session, who (it is for), info (the site's words) and conversation,
+  // which are changed under a lock; what was seen last; and every message that is to be sent.
+  const seenKey = `${key}|seen`, outKey = `${key}|out|`;
+  const waiting = () => allTabs.keys(outKey).map(allTabs.get).filter(Boolean).sort((a, b) => (a.at < b.at ? -1 : 1));
+  let saved = allTabs.get(key) || {}, seen = allTabs.get(seenKey), out = waiting();
   let identity = null, refused, renewed = 0, handoffKey = uuid();
   let last = "", isStale = true, isOpen = false, isAsleep = document.hidden, isOver = false, stream, hiding;
 
-  const save = (changes) => {
-    saved = { ...(allTabs.get(key) || saved), ...changes };
-    allTabs.set(key, saved);
-  };
+  const save = (changes) => allTabs.set(key, (saved = { ...saved, ...changes }));
+  /** What another tab may have saved meanwhile. */
+  const load = () => (saved = allTabs.get(key) || saved);
   const fetched = (path, options) => request(base + path, saved.session, options);
   const call = async (path, body, once) => {
     const headers = { ...(body && { "content-type": "application/json" }), ...(once && { "idempotency-key": once }) };
@@ -84,11 +86,12 @@ export const makeTalk = ({ base, site, lang }, view) => {
 
   // ---- Session and conversation
 
+  const hasSession = () => saved.session && saved.session !== refused;
   /** A session, made at the first need; one for all tabs. */
-  const ensureSession = () =>
+  const ensureSession = async () => hasSession() ||
     locked(key, async () => {
-      save({});
-      if (saved.session && saved.session !== refused) return;
+      load();
+      if (hasSession()) return;
       const had = saved.conversation, asked = identity;
       let given = asked;
       try {
@@ -107,11 +110,10 @@ export const makeTalk = ({ base, site, lang }, view) => {
     });
   const ensureConversation = async () => {
     await ensureSession();
+    if (saved.conversation) return;
     await locked(key, async () => {
-      save({});
-      if (saved.conversation) return;
-      save({ conversation: (await call("/widget/conversations", {})).id });
-      isStale = true;
+      load();
+      if (!saved.conversation) save({ conversation: (await call("/widget/conversations", {})).id });
     });
     go();
   };
@@ -141,7 +143,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
      all tabs, a leader that a phone has put to sleep would keep its lock and leave the others without news. And tabs that
      nobody sees never use up a browser's six connections to a host. */
   const follow = async (ok) => {
-    if (isAsleep || !(isOpen || (saved.conversation && saved.session !== refused))) return;
+    if (isAsleep || !(isOpen || (saved.conversation && hasSession()))) return;
     await ensureSession();
     if (!saved.conversation) return fine(ok);
     if (isStale) await loadHistory();
@@ -211,13 +213,13 @@ export const makeTalk = ({ base, site, lang }, view) => {
 
   // ---- Out
 
-  const queue = () => saved.out || [];
   const sent = (id) => {
-    if (queue().some((item) => item.key === id)) save({}), save({ out: queue().filter((item) => item.key !== id) });
+    out = out.filter((item) => item.key !== id);
+    allTabs.set(outKey + id, null);
   };
   /** In the order they were written; the key lets the server drop what it already has, whichever tab sent it. */
   const flush = async (ok) => {
-    for (let item; (item = queue()[0]); fine(ok)) {
+    for (let item; (item = out[0]); fine(ok)) {
       try {
         await ensureConversation();
         view.queued(item, "sending");
@@ -226,7 +228,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
         view.message({ id, role: "customer", text: item.text, at: item.at, client_id: item.key });
       } catch (error) {
         const isRefused = error.status === 413 || error.status === 422;
-        queue().forEach((one) => view.queued(one, isRefused && one.key === item.key ? "failed" : "waiting"));
+        out.forEach((one) => view.queued(one, isRefused && one.key === item.key ? "failed" : "waiting"));
         if (!isRefused) throw error;
         sent(item.key);
       }
@@ -236,7 +238,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
   /** Whatever there is to do now. */
   const go = () => {
     if (isOpen || saved.conversation) keep("follow", follow);
-    if (queue().length) keep("flush", flush);
+    if (out.length) keep("flush", flush);
   };
   const look = (isHidden, ms = HIDDEN_MS) => {
     clearTimeout(hiding);
@@ -244,9 +246,9 @@ export const makeTalk = ({ base, site, lang }, view) => {
     else (isAsleep = false), wake(), go();
   };
   const adopt = ({ key: changed }) => {
-    if (changed !== key && changed !== null) return;
+    if (changed !== null && !changed.startsWith(key)) return;
     const { conversation } = saved;
-    saved = allTabs.get(key) || {};
+    (saved = allTabs.get(key) || {}), (seen = allTabs.get(seenKey)), (out = waiting());
     if (conversation !== saved.conversation) left(), go();
     view.shared();
   };
@@ -267,12 +269,12 @@ export const makeTalk = ({ base, site, lang }, view) => {
       return saved.info || {};
     },
     get seen() {
-      return saved.seen;
+      return seen;
     },
     set seen(id) {
-      save({ seen: id });
+      allTabs.set(seenKey, (seen = id));
     },
-    queue,
+    queue: () => out,
     go,
     open(isNow) {
       isOpen = isNow;
@@ -280,7 +282,8 @@ export const makeTalk = ({ base, site, lang }, view) => {
     },
     send(text) {
       const item = { key: uuid(), text, at: new Date().toISOString() };
-      save({}), save({ out: [...queue(), item] });
+      out = [...out, item];
+      allTabs.set(outKey + item.key, item);
       view.queued(item, "waiting");
       wake(), go();
     },
@@ -304,6 +307,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
     reset() {
       (saved = {}), (identity = null);
       allTabs.set(key, null);
+      out.forEach((item) => sent(item.key));
       left(), go();
     },
     /** After "stop": once more from the beginning. */

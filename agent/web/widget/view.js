@@ -174,7 +174,7 @@ export const makeView = (host, { base, site, words, fire }) => {
   function hinder(key, values) {
     if (!navigator.onLine && (!key || key === "lost")) key = "offline";
     const isFinal = ["refused", "identity", "error"].includes(key);
-    fill(trouble, ...(key ? [note(isFinal ? "bad" : "plain", "alert", say(key, values), isFinal && button("", () => (talk.retry(), text.focus()), null, say("retry")))] : []));
+    fill(trouble, ...(key ? [note(isFinal ? "bad" : "plain", "alert", say(key, values), isFinal && " ", isFinal && button("", () => (talk.retry(), text.focus()), null, say("retry")))] : []));
   }
 
   // ---- What the customer does

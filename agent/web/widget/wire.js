@@ -48,6 +48,14 @@ export const isLater = (id, last) => {
 
 /** JSON in a storage that the browser may refuse. */
 const shelf = (area) => ({
+  /** The keys that begin so. */
+  keys(start) {
+    try {
+      return Object.keys(area()).filter((key) => key.startsWith(start));
+    } catch {
+      return [];
+    }
+  },
   get(key) {
     try {
       return JSON.parse(area().getItem(key));
@@ -57,7 +65,7 @@ const shelf = (area) => ({
   },
   set(key, value) {
     try {
-      value ? area().setItem(key, JSON.stringify(value)) : area().removeItem(key);
+      value != null ? area().setItem(key, JSON.stringify(value)) : area().removeItem(key);
     } catch {
       // in memory only, then
     }
@@ -66,8 +74,16 @@ const shelf = (area) => ({
 export const allTabs = shelf(() => localStorage);
 export const thisTab = shelf(() => sessionStorage);
 
-/** One tab at a time, where the browser can (it can't on plain http). */
-export const locked = (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work());
+/**
+ * One tab at a time, where the browser can (it can't on plain http). The lock is held a moment longer than the work: what
+ * one tab writes into the storage is not there for another one at once.
+ */
+export const locked = (name, work) =>
+  new Promise((done, failed) => {
+    const run = () => work().then(done, failed);
+    if (navigator.locks) navigator.locks.request(name, () => run().then(() => new Promise((free) => setTimeout(free, 100))));
+    else run();
+  });
 
 /** RFC 9562, version 4: crypto.randomUUID isn't there on plain http. */
 export const uuid = () =>

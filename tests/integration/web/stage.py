@@ -45,7 +45,9 @@ class Stage:
     async def visit(self, context: BrowserContext | None = None, **options: Any) -> Page:
         """A page of the host site, in a browser of its own unless a context is given."""
         if context is None:
-            context = await self.browser.new_context(**({"viewport": {"width": 1180, "height": 860}, "locale": "en-GB"} | options))
+            context = await self.browser.new_context(
+                **({"viewport": {"width": 1180, "height": 860}, "locale": "en-GB"} | options)
+            )
             self.contexts.append(context)
         page = await context.new_page()
         page.on("console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None)
@@ -90,7 +92,7 @@ class Stage:
 
 @asynccontextmanager
 async def set_up(browser: Browser, embed: str | None = None, lang: str = "en") -> AsyncIterator[Stage]:
-    """A stage that, when it is left, has seen no CSP violation, no other host, and no error in any page but lost connections."""
+    """A stage that, when it is left, has seen no CSP violation, no other host, and no error in a page but lost connections."""
     api = WidgetServer()
     async with AsyncExitStack() as api_server:
         port = await api_server.enter_async_context(running(api.app()))
@@ -113,6 +115,16 @@ async def ask(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
+async def hear(page: Page, *names: str) -> None:
+    """Collects the widget's events in `heard`, as the page's own script would get them."""
+    await page.evaluate(
+        """names => { window.heard = [];
+        const listen = name => document.addEventListener('innkeeper:' + name, event => heard.push([name, event.detail ?? null]));
+        names.forEach(listen); }""",
+        names,
+    )
+
+
 def bubbles(page: Page, kind: str = "ai") -> Locator:
     return page.locator(f"[role=log] .msg.{kind} .bubble")
 
@@ -133,7 +145,10 @@ async def faults(page: Page) -> list[str]:
     await page.evaluate(_axe())
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     found = await page.evaluate("tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})", tags)
-    return [f"{one['id']}: {json.dumps([node['target'] for node in one['nodes']])} {one['nodes'][0]['failureSummary']}" for one in found["violations"]]
+    return [
+        f"{one['id']}: {json.dumps([node['target'] for node in one['nodes']])} {one['nodes'][0]['failureSummary']}"
+        for one in found["violations"]
+    ]
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -145,8 +160,13 @@ def strings(value: Any) -> Iterator[str]:
 
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync "
-    "--no-first-run --disable-quic --disable-gpu"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-gpu",
+]
 HAS_BROWSER = os.path.exists(CHROMIUM)

@@ -6,12 +6,28 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, strings
+from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, hear, strings
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session"), pytest.mark.skipif(not HAS_BROWSER, reason="no browser")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(not HAS_BROWSER, reason="no browser"),
+]
 
 SCRIPT = "<img src=http://192.0.2.1/x onerror=hacked()><script>hacked()</script>\"'>{{hacked()}}"
-URLS = ["javascript:hacked()", " javascript:hacked()", "JaVaScRiPt:hacked()", "data:text/html,<script>hacked()</script>", "vbscript:x", "file:///etc/passwd", "//evil.example", "blob:x", "", 7, {"a": 1}]
+URLS = [
+    "javascript:hacked()",
+    " javascript:hacked()",
+    "JaVaScRiPt:hacked()",
+    "data:text/html,<script>hacked()</script>",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "//evil.example",
+    "blob:x",
+    "",
+    7,
+    {"a": 1},
+]
 TREE: list[Any] = [
     SCRIPT,
     ["script", "hacked()"],
@@ -33,7 +49,13 @@ def deep(levels: int) -> list[Any]:
 
 
 async def test_every_text_of_the_protocol_is_no_more_than_text(stage: Stage):
-    stage.api.site |= {"name": SCRIPT, "greeting": SCRIPT, "disclosure": SCRIPT, "suggestions": [SCRIPT], "privacy_url": "javascript:hacked()"}
+    stage.api.site |= {
+        "name": SCRIPT,
+        "greeting": SCRIPT,
+        "disclosure": SCRIPT,
+        "suggestions": [SCRIPT],
+        "privacy_url": "javascript:hacked()",
+    }
     stage.api.site["person"]["note"] = SCRIPT
     page = await stage.visit()
     await page.evaluate("window.ran = 0; window.hacked = () => ran++; null")
@@ -49,7 +71,10 @@ async def test_every_text_of_the_protocol_is_no_more_than_text(stage: Stage):
     quick = [{"label": SCRIPT, "value": SCRIPT}, {"label": None, "value": SCRIPT}]
     chat.publish("message.delta", {"id": "grows", "seq": 0, "tree": TREE})
     await expect(page.locator("[aria-busy=true]")).to_contain_text("plain")
-    message = chat.add("assistant", SCRIPT, **hostile, citations=cites, quick_replies=quick) | {"id": "grows", "tree": [*TREE, *(f" [{n}]" for n in range(13))]}
+    message = chat.add("assistant", SCRIPT, **hostile, citations=cites, quick_replies=quick) | {
+        "id": "grows",
+        "tree": [*TREE, *(f" [{n}]" for n in range(13))],
+    }
     chat.publish("message.completed", message)
     await expect(page.locator(".quick button").first).to_have_text(SCRIPT)
     body = bubbles(page)
@@ -79,7 +104,10 @@ async def test_a_link_goes_only_where_a_customer_may_be_sent(stage: Stage):
     await ask(page, "Where?")
     await expect(page.locator(".msg.me time")).to_be_visible()
     urls = ["https://help.example/a?b=<c>", "http://help.example/", "mailto:desk@example.com", "tel:+4912345"]
-    await stage.api.chat.answer("Here.", citations=[{"n": n, "title": f"T{n}", "url": url, "quote": "q"} for n, url in enumerate(urls, 1)])
+    await stage.api.chat.answer(
+        "Here.", citations=[{"n": n, "title": f"T{n}", "url": url, "quote": "q"} for n, url in enumerate(urls, 1)]
+    )
+    await expect(page.locator(".chip[data-n]")).to_have_count(4)
     shown = []
     for chip in await page.locator(".chip[data-n]").all():
         await chip.click()
@@ -96,7 +124,10 @@ async def test_malformed_messages_and_events_do_not_stop_the_chat(stage: Stage):
     chat = stage.api.chat
     for name, data in (
         ("message.created", {"id": "x1", "role": "assistant"}),
-        ("message.completed", {"id": "x2", "role": "assistant", "text": None, "tree": "not a tree", "citations": "none", "quick_replies": None}),
+        (
+            "message.completed",
+            {"id": "x2", "role": "assistant", "text": None, "tree": "not a tree", "citations": "none", "quick_replies": None},
+        ),
         ("message.delta", {"id": "x3", "seq": 0, "tree": {"no": "tree"}}),
         ("message.delta", {}),
         ("progress", {}),
@@ -119,7 +150,7 @@ async def test_another_origin_gets_nothing(stage: Stage):
 
 async def test_the_page_may_read_no_word_of_it_in_an_event(stage: Stage):
     page = await stage.visit()
-    await page.evaluate("window.heard = []; for (const name of ['ready','open','close','message','handoff']) document.addEventListener('innkeeper:' + name, (event) => heard.push(event.detail))")
+    await hear(page, "ready", "open", "close", "message", "handoff")
     await stage.open(page)
     await ask(page, "My secret")
     await expect(page.locator(".msg.me time")).to_be_visible()

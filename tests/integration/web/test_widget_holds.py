@@ -1,6 +1,7 @@
-"""The chat widget when things fail: reloads, tabs, lost connections, a server that goes away, refusals. Nothing lost or doubled."""
+"""The chat widget when things fail: reloads, tabs, lost connections, refusals. Nothing is lost, nothing shown twice."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from playwright.async_api import Page, expect
@@ -8,7 +9,11 @@ from playwright.async_api import Page, expect
 from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles
 from tests.widget_server import running
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session"), pytest.mark.skipif(not HAS_BROWSER, reason="no browser")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(not HAS_BROWSER, reason="no browser"),
+]
 
 
 async def talk(stage: Stage, question: str = "May I bring a dog?") -> Page:
@@ -21,10 +26,10 @@ async def talk(stage: Stage, question: str = "May I bring a dog?") -> Page:
     return page
 
 
-async def until(claim: object) -> None:
-    """Waits for what the server sees; `claim` is a function without arguments."""
+async def until(claim: Callable[[], bool]) -> None:
+    """Waits for what the server sees."""
     async with asyncio.timeout(20):
-        while not claim():  # type: ignore[operator]
+        while not claim():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -152,7 +157,8 @@ async def test_events_that_are_no_longer_kept_are_made_up_for_by_the_history(sta
 async def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up(stage: Stage):
     page = await talk(stage)
     await until(lambda: stage.api.streams == 1)
-    hide = "state => { Object.defineProperty(document, 'hidden', {value: state, configurable: true}); document.dispatchEvent(new Event('visibilitychange')); }"
+    hide = """state => { Object.defineProperty(document, 'hidden', {value: state, configurable: true});
+    document.dispatchEvent(new Event('visibilitychange')); }"""
     await page.evaluate("() => dispatchEvent(new Event('pagehide'))")
     await until(lambda: stage.api.streams == 0)
     await stage.api.chat.answer("Meanwhile.")
@@ -240,8 +246,9 @@ async def test_a_browser_that_keeps_nothing_still_talks(stage: Stage):
     context = await stage.browser.new_context()
     stage.contexts.append(context)
     await context.add_init_script(
-        "for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, {get() { throw new DOMException('no', 'SecurityError'); }});"
-        "Object.defineProperty(navigator, 'locks', {value: undefined})"
+        """for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, {
+            get() { throw new DOMException('no', 'SecurityError'); }});
+        Object.defineProperty(navigator, 'locks', {value: undefined})"""
     )
     page = await stage.open(await stage.visit(context))
     await ask(page, "Hello?")

@@ -5,7 +5,11 @@ from playwright.async_api import Page, expect
 
 from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, faults, shoot
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session"), pytest.mark.skipif(not HAS_BROWSER, reason="no browser")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(not HAS_BROWSER, reason="no browser"),
+]
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
 QUESTION = "How much do I get back if I cancel 10 days before check-in?"
@@ -16,7 +20,12 @@ ANSWER = (
 QUOTE = "Guests who cancel 7 to 13 days before check-in get 50% of the nightly rate back. The cleaning fee is always returned."
 CITES = [
     {"n": 1, "title": "Cancelling a booking", "url": "https://help.harbour.example/cancel", "quote": QUOTE},
-    {"n": 2, "title": "When refunds arrive", "url": "https://help.harbour.example/refunds", "quote": "Refunds take 5 to 7 working days."},
+    {
+        "n": 2,
+        "title": "When refunds arrive",
+        "url": "https://help.harbour.example/refunds",
+        "quote": "Refunds take 5 to 7 working days.",
+    },
 ]
 QUICK = [{"label": "How do I cancel?", "value": "How do I cancel?"}, {"label": None, "value": "__handoff__"}]
 ARABIC = {
@@ -24,12 +33,13 @@ ARABIC = {
     "disclosure": "أنت تتحدث مع مساعد ذكاء اصطناعي. يمكنك طلب التحدث إلى موظف في أي وقت.",
     "suggestions": ["كم أسترد إذا ألغيت الحجز؟", "متى يبدأ تسجيل الوصول؟"],
 }
-LOOK = """dark => { const sheet = new CSSStyleSheet();
-sheet.replaceSync('body{font:17px/1.6 system-ui;margin:48px;max-width:30rem;' + (dark ? 'background:#101214;color:#ddd' : 'background:#f6f4ef;color:#222') + '}a{color:inherit}');
+LOOK = """dark => { const sheet = new CSSStyleSheet(), [back, ink] = dark ? ['#101214', '#ddd'] : ['#f6f4ef', '#222'];
+sheet.replaceSync(`body{font:17px/1.6 system-ui;margin:48px;max-width:30rem;background:${back};color:${ink}}a{color:inherit}`);
 document.adoptedStyleSheets = [sheet]; }"""
 OUTSIDE = """() => { const root = document.querySelector('innkeeper-chat').shadowRoot;
-return [...root.querySelectorAll('.panel *, .launcher')].filter(one => { const box = one.getBoundingClientRect();
-  return box.width && !one.closest('.sr') && (box.left < -1 || box.right > innerWidth + 1); }).map(one => one.outerHTML.slice(0, 80)); }"""
+const isOut = box => box.width && (box.left < -1 || box.right > innerWidth + 1);
+return [...root.querySelectorAll('.panel *, .launcher')].filter(one => !one.closest('.sr') && isOut(one.getBoundingClientRect()))
+  .map(one => one.outerHTML.slice(0, 80)); }"""
 SMALL = """least => { const root = document.querySelector('innkeeper-chat').shadowRoot;
 return [...root.querySelectorAll('button, a, input, textarea')].map(one => [one, one.getBoundingClientRect()])
   .filter(([one, box]) => box.width && !one.matches('.cite, textarea') && Math.min(box.width, box.height) < least - 0.01)
@@ -82,7 +92,11 @@ async def test_every_state_by_day(stage: Stage):
     await expect(page.locator(".foot .note")).to_contain_text("A person has been asked for")
     await seen(page, "requested")
     chat.become("handoff.joined", person="joined", person_name="Mia", note=None)
-    chat.say("person", "Hello, Mia here:\n\n| Night | Back |\n|---|---|\n| Friday | €60 |\n\n> Two nights\n\n1. One\n2. `Two`", name="Mia")
+    chat.say(
+        "person",
+        "Hello, Mia here:\n\n| Night | Back |\n|---|---|\n| Friday | €60 |\n\n> Two nights\n\n1. One\n2. `Two`",
+        name="Mia",
+    )
     chat.say("system", "Mia has changed your booking.")
     await expect(page.locator(".msg.sys")).to_be_visible()
     await seen(page, "joined")
@@ -126,7 +140,9 @@ async def test_by_night(stage: Stage):
 async def test_what_stands_on_the_hosts_own_colour_can_be_read(stage: Stage, colour: str):
     page = await stage.visit()
     rules = f"innkeeper-chat{{--ik-color-primary:{colour};--ik-radius:8px;--ik-font:serif;--ik-offset-y:40px;--ik-offset-x:10px}}"
-    await page.evaluate("rules => { const sheet = new CSSStyleSheet(); sheet.replaceSync(rules); document.adoptedStyleSheets = [sheet]; }", rules)
+    await page.evaluate(
+        "rules => { const sheet = new CSSStyleSheet(); sheet.replaceSync(rules); document.adoptedStyleSheets = [sheet]; }", rules
+    )
     box = await page.locator(".launcher").bounding_box()
     assert box
     assert (round(1180 - box["x"] - box["width"]), round(860 - box["y"] - box["height"])) == (30, 60)
@@ -156,7 +172,10 @@ async def test_from_right_to_left(stage: Stage):
     assert await page.locator(".launcher").evaluate(side) < 100
     assert await bubbles(page, "me").evaluate(side) < middle
     assert await page.locator(".send").evaluate(side) < middle < await page.locator(".mark").evaluate(side)
-    assert [await one.evaluate("node => [getComputedStyle(node).direction, node.lang]") for one in await bubbles(page).all()] == [["rtl", "ar"], ["ltr", "en"]]
+    assert [await one.evaluate("node => [getComputedStyle(node).direction, node.lang]") for one in await bubbles(page).all()] == [
+        ["rtl", "ar"],
+        ["ltr", "en"],
+    ]
 
 
 @pytest.mark.parametrize("locale", ["de", "es", "fr", "id", "pt", "zh"])
@@ -175,7 +194,10 @@ async def test_a_phone_is_filled_and_the_page_behind_is_out_of_reach(stage: Stag
     panel = page.get_by_role("dialog")
     await expect(panel).to_have_attribute("aria-modal", "true")
     assert await panel.bounding_box() == {"x": 0, "y": 0, "width": 390, "height": 844}
-    assert await page.evaluate("[...document.body.children].filter(one => one.tagName !== 'INNKEEPER-CHAT' && !one.inert).length") == 0
+    assert (
+        await page.evaluate("[...document.body.children].filter(one => one.tagName !== 'INNKEEPER-CHAT' && !one.inert).length")
+        == 0
+    )
     assert await page.locator("textarea").evaluate("node => getComputedStyle(node).fontSize") == "16px"
     assert await page.evaluate(SMALL, 44) == []
     await page.locator(".chip").first.click()
@@ -256,7 +278,9 @@ async def test_the_focus_goes_round_within_a_full_screen(stage: Stage):
 async def test_an_input_method_decides_with_enter_and_sends_nothing(stage: Stage):
     page = await stage.open()
     await page.get_by_label("Your message").fill("にほん")
-    await page.locator("textarea").evaluate("node => node.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, bubbles: true, cancelable: true}))")
+    await page.locator("textarea").evaluate(
+        "node => node.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, bubbles: true}))"
+    )
     await expect(bubbles(page, "me")).to_have_count(0)
     await expect(page.get_by_label("Your message")).to_have_value("にほん")
 
@@ -266,8 +290,8 @@ async def test_a_stage_is_read_out_only_where_it_lasts(stage: Stage):
     await ask(page, QUESTION)
     await expect(page.locator(".msg.me time")).to_be_visible()
     await page.evaluate(
-        "() => { const root = document.querySelector('innkeeper-chat').shadowRoot; window.said = [];"
-        " new MutationObserver(() => said.push(root.querySelector('.sr[role=status]').textContent)).observe(root.querySelector('.sr[role=status]'), {childList: true}); }"
+        "() => { const status = document.querySelector('innkeeper-chat').shadowRoot.querySelector('.sr[role=status]');"
+        " window.said = []; new MutationObserver(() => said.push(status.textContent)).observe(status, {childList: true}); }"
     )
     for name in ("received", "searching", "writing"):
         stage.api.chat.publish("progress", {"stage": name})

@@ -6,12 +6,21 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles
+from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, hear
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session"), pytest.mark.skipif(not HAS_BROWSER, reason="no browser")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(not HAS_BROWSER, reason="no browser"),
+]
 
 CITES = [
-    {"n": 1, "title": "Cancelling a booking", "url": "https://help.harbour.example/cancel", "quote": "50% of the nightly rate back."},
+    {
+        "n": 1,
+        "title": "Cancelling a booking",
+        "url": "https://help.harbour.example/cancel",
+        "quote": "50% of the nightly rate back.",
+    },
     {"n": 2, "title": "When refunds arrive", "url": None, "quote": "Refunds take 5 to 7 working days."},
 ]
 ANSWER = ("You get **50%** of the nightly rate back. [1]", "Refunds take 5 to 7 working days. [2]")
@@ -24,12 +33,9 @@ async def asked(stage: Stage, text: str = "How much do I get back?", **options: 
     return page
 
 
-async def events(page: Page) -> None:
-    """Collects the widget's events as the page's own script would see them."""
-    await page.evaluate(
-        "() => { window.heard = []; for (const name of ['open', 'close', 'message', 'handoff'])"
-        " document.addEventListener('innkeeper:' + name, (event) => heard.push([name, event.detail?.role || event.detail?.person || null])); }"
-    )
+async def heard(page: Page) -> list[tuple[str, str | None]]:
+    """The events so far, each with whom it is about."""
+    return [(name, about and (about.get("role") or about.get("person"))) for name, about in await page.evaluate("heard")]
 
 
 async def test_nothing_is_asked_of_the_server_before_the_customer_opens_it(stage: Stage):
@@ -44,7 +50,7 @@ async def test_nothing_is_asked_of_the_server_before_the_customer_opens_it(stage
 
 async def test_a_question_is_answered_with_its_stages_its_sentences_and_its_sources(stage: Stage):
     page = await stage.visit()
-    await events(page)
+    await hear(page, "open", "close", "message", "handoff")
     await stage.open(page)
     await page.get_by_role("button", name="How much do I get back").click()
     await expect(bubbles(page, "me")).to_have_text("How much do I get back if I cancel?")
@@ -54,18 +60,23 @@ async def test_a_question_is_answered_with_its_stages_its_sentences_and_its_sour
         chat.publish("progress", {"stage": stage_name})
         await expect(page.locator(".work")).to_have_text(words)
     message = chat.add("assistant", " ".join(ANSWER), citations=CITES, feedback=None)
-    chat.publish("message.delta", {"id": message["id"], "seq": 0, "tree": ["You get ", ["strong", "50%"], " of the nightly rate back. [1]"]})
+    chat.publish(
+        "message.delta",
+        {"id": message["id"], "seq": 0, "tree": ["You get ", ["strong", "50%"], " of the nightly rate back. [1]"]},
+    )
     growing = page.locator(".bubble[aria-busy=true]")
     await expect(growing).to_have_text("You get 50% of the nightly rate back. 1")
     assert await growing.evaluate("node => !node.closest('[role=log],[aria-live]')")
     chat.publish("message.completed", message)
     await expect(growing).to_have_count(0)
     log = page.get_by_role("log")
-    await expect(log.locator(".msg.ai .bubble")).to_have_text("You get 50% of the nightly rate back. 1 Refunds take 5 to 7 working days. 2")
+    await expect(log.locator(".msg.ai .bubble")).to_have_text(
+        "You get 50% of the nightly rate back. 1 Refunds take 5 to 7 working days. 2"
+    )
     await expect(log.locator(".msg.ai strong")).to_have_text("50%")
     await expect(log.locator(".msg.ai .by")).to_contain_text("AI assistant")
     await expect(page.locator(".work")).to_be_hidden()
-    assert await page.evaluate("heard") == [["open", None], ["message", "assistant"]]
+    assert await heard(page) == [("open", None), ("message", "assistant")]
 
 
 async def test_a_source_opens_with_its_quote_and_closes_where_it_was_opened(stage: Stage):
@@ -77,7 +88,11 @@ async def test_a_source_opens_with_its_quote_and_closes_where_it_was_opened(stag
     await expect(card).to_contain_text("50% of the nightly rate back.")
     await expect(opener).to_have_attribute("aria-expanded", "true")
     link = card.get_by_role("link", name="Open the article")
-    assert [await link.get_attribute(name) for name in ("href", "target", "rel")] == [CITES[0]["url"], "_blank", "noopener noreferrer nofollow"]
+    assert [await link.get_attribute(name) for name in ("href", "target", "rel")] == [
+        CITES[0]["url"],
+        "_blank",
+        "noopener noreferrer nofollow",
+    ]
     await page.locator(".picks").get_by_role("button", name="Source 2").click()
     await expect(card).to_have_count(1)
     await expect(card).to_contain_text("working days")
@@ -89,7 +104,9 @@ async def test_a_source_opens_with_its_quote_and_closes_where_it_was_opened(stag
 
 async def test_a_quick_reply_is_the_next_question(stage: Stage):
     page = await asked(stage)
-    await stage.api.chat.answer("Which booking?", quick_replies=[{"label": "The first", "value": "booking 1"}, {"label": None, "value": "__handoff__"}])
+    await stage.api.chat.answer(
+        "Which booking?", quick_replies=[{"label": "The first", "value": "booking 1"}, {"label": None, "value": "__handoff__"}]
+    )
     replies = page.get_by_role("group", name="Suggested replies")
     await expect(replies.get_by_role("button")).to_have_text(["The first", "Talk to a person"])
     await replies.get_by_role("button", name="The first").click()
@@ -99,7 +116,10 @@ async def test_a_quick_reply_is_the_next_question(stage: Stage):
     await replies.get_by_role("button", name="Talk to a person").click()
     await page.get_by_role("button", name="Ask for a person").click()
     await expect(page.get_by_text("A person has been asked for")).to_be_visible()
-    assert [one["text"] for one in stage.api.chat.messages if one["role"] == "customer"] == ["How much do I get back?", "booking 1"]
+    assert [one["text"] for one in stage.api.chat.messages if one["role"] == "customer"] == [
+        "How much do I get back?",
+        "booking 1",
+    ]
 
 
 async def test_thumbs_with_reasons_can_be_changed(stage: Stage):
@@ -129,7 +149,7 @@ async def test_thumbs_with_reasons_can_be_changed(stage: Stage):
 
 async def test_a_person_takes_over_after_an_address_that_can_be_one(stage: Stage):
     page = await asked(stage)
-    await events(page)
+    await hear(page, "open", "close", "message", "handoff")
     await page.get_by_role("button", name="Talk to a person").click()
     await expect(page.get_by_text("usually within 10 minutes")).to_be_visible()
     email = page.get_by_label("E-mail (optional)")
@@ -150,7 +170,7 @@ async def test_a_person_takes_over_after_an_address_that_can_be_one(stage: Stage
     await expect(strip).to_have_text("Mia has joined the conversation")
     await expect(page.locator(".msg.hu .by")).to_contain_text(re.compile("Mia.*Person"))
     await expect(page.locator("header")).to_contain_text("Mia · Person")
-    assert await page.evaluate("heard") == [["handoff", "requested"], ["handoff", "joined"], ["message", "person"]]
+    assert await heard(page) == [("handoff", "requested"), ("handoff", "joined"), ("message", "person")]
     stage.api.chat.become("handoff.ended", person=None, person_name=None)
     await expect(strip).to_have_count(0)
     await expect(page.locator("header")).to_contain_text("AI assistant")
@@ -203,11 +223,13 @@ async def test_what_comes_while_it_is_closed_is_counted_until_it_is_looked_at(st
 
 async def test_the_page_is_read_from_the_beginning_of_a_long_answer(stage: Stage):
     page = await asked(stage)
-    await stage.api.chat.answer(*[f"Sentence {n} of a long answer that fills more than the panel can show at once, word after word." for n in range(40)])
+    await stage.api.chat.answer(
+        *[f"Sentence {n} of a long answer that fills more than the panel can show at once, word after word." for n in range(40)]
+    )
     await expect(bubbles(page)).to_contain_text("Sentence 39")
     at = await page.evaluate(
-        "() => { const root = document.querySelector('innkeeper-chat').shadowRoot, view = root.querySelector('.scroll').getBoundingClientRect();"
-        " return root.querySelector('.msg.ai').getBoundingClientRect().top - view.top; }"
+        "() => { const root = document.querySelector('innkeeper-chat').shadowRoot, top = (css) =>"
+        " root.querySelector(css).getBoundingClientRect().top; return top('.msg.ai') - top('.scroll'); }"
     )
     assert 0 <= at < 40
     await stage.api.chat.answer("Another one.")
@@ -219,11 +241,16 @@ async def test_the_page_is_read_from_the_beginning_of_a_long_answer(stage: Stage
 EARLY = json.dumps({"identifier": "user-42", "identifier_hash": "hash of user-42", "name": "Ada"})
 
 
-@pytest.mark.parametrize("stage", [{"embed": '<script src="{api}/stub.js"></script><script src="{api}/widget.js" data-site="shop" async></script>'}], indirect=True)
+@pytest.mark.parametrize(
+    "stage",
+    [{"embed": '<script src="{api}/stub.js"></script><script src="{api}/widget.js" data-site="shop" async></script>'}],
+    indirect=True,
+)
 async def test_commands_from_before_the_widget_was_there_are_carried_out(stage: Stage):
     context = await stage.browser.new_context(viewport={"width": 1180, "height": 860})
     stage.contexts.append(context)
-    stub = f"window.innkeeper=window.innkeeper||function(){{(innkeeper.q=innkeeper.q||[]).push(arguments)}};innkeeper('identify',{EARLY});innkeeper('open')"
+    stub = "window.innkeeper=window.innkeeper||function(){(innkeeper.q=innkeeper.q||[]).push(arguments)};"
+    stub += f"innkeeper('identify', {EARLY}); innkeeper('open')"
     await context.route("**/stub.js", lambda route: route.fulfill(body=stub, content_type="text/javascript"))
     page = await stage.visit(context)
     await expect(page.get_by_role("dialog")).to_be_visible()
@@ -251,7 +278,10 @@ async def test_a_signed_in_customer_finds_the_conversation_on_another_device_and
     await expect(second.get_by_text("You could not be signed in")).to_be_visible()
 
 
-TWICE = '<script src="{api}/widget.js" data-site="shop" async></script>' * 2 + '<script src="{api}/widget.js?2" data-site="rooms" data-position="left"></script>'
+TWICE = (
+    '<script src="{api}/widget.js" data-site="shop" async></script>' * 2
+    + '<script src="{api}/widget.js?2" data-site="rooms" data-position="left"></script>'
+)
 
 
 @pytest.mark.parametrize("stage", [{"embed": TWICE}], indirect=True)
@@ -272,7 +302,8 @@ async def test_two_copies_of_the_script_on_one_page_do_not_clash(stage: Stage):
     assert abs(boxes[0]["x"] - boxes[1]["x"]) > 900
 
 
-ELEMENT = '<div><innkeeper-chat site="shop" src="{api}" locale="de" theme="dark"></innkeeper-chat></div><script src="{api}/widget.js"></script>'
+ELEMENT = """<div><innkeeper-chat site="shop" src="{api}" locale="de" theme="dark"></innkeeper-chat></div>
+<script src="{api}/widget.js"></script>"""
 
 
 @pytest.mark.parametrize("stage", [{"embed": ELEMENT}], indirect=True)

@@ -56,7 +56,7 @@ lint: install-dev ## Style, types, layers
 
 widget: ## Build the chat widget's one file from agent/web/widget (needs npm)
 	$(ESBUILD) agent/web/widget/main.js --bundle --minify --target=es2022 --charset=utf8 --loader:.css=text --log-level=warning \
-	    --banner:js="/* Innkeeper's chat widget. Built by make widget; sources $$(cat agent/web/widget/*.js agent/web/widget/*.css | sha256sum | cut -c1-16) */" \
+	    --banner:js="/* Innkeeper's chat widget, by make widget from sources $$(cat agent/web/widget/*.js agent/web/widget/*.css | sha256sum | cut -c1-16) */" \
 	    --outfile=$(WIDGET)
 
 bench: install-dev ## Figures: turn overhead, claims (see tests/bench)

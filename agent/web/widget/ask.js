@@ -7,7 +7,7 @@ const EMAIL = /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/;
 /** `note`: the site's honest word on it, or null. onAsk(email), onCancel(). */
 export const askForm = ({ say }, note, onAsk, onCancel) => {
   const email = h("input", { type: "email", id: "email", autocomplete: "email", maxlength: 254, dir: "ltr", "aria-describedby": "hint" });
-  const hint = h("p", { class: "hint", id: "hint" }, say("email_hint"));
+  const hint = h("p.hint", { id: "hint" }, say("email_hint"));
   const submit = (event) => {
     event.preventDefault();
     const address = email.value.trim(), isBad = address !== "" && !EMAIL.test(address);
@@ -16,8 +16,8 @@ export const askForm = ({ say }, note, onAsk, onCancel) => {
     hint.textContent = say(isBad ? "email_bad" : "email_hint");
     isBad ? email.focus() : onAsk(address);
   };
-  return h("form", { class: "ask", novalidate: true, "aria-labelledby": "ask", onsubmit: submit },
+  return h("form.ask", { novalidate: true, "aria-labelledby": "ask", onsubmit: submit },
     h("div", null, h("h3", { id: "ask", tabindex: -1 }, say("handoff")), h("p", { dir: "auto" }, note || say("handoff_text"))),
     h("div", null, h("label", { for: "email" }, say("email")), email, hint),
-    h("div", { class: "row" }, h("button", { class: "main" }, say("ask")), button("less", onCancel, null, say("cancel"))));
+    h("div.row", null, h("button.main", null, say("ask")), button("less", onCancel, null, say("cancel"))));
 };

@@ -9,7 +9,7 @@ const clock = (at, { clock: locale }) => {
   const time = new Date(at);
   if (!at || isNaN(time)) return null;
   const day = time.toDateString() !== new Date().toDateString() && { day: "numeric", month: "short" };
-  return h("time", { datetime: at, title: time.toLocaleString(locale) }, time.toLocaleString(locale, { hour: "numeric", minute: "2-digit", ...day }));
+  return h("time", { datetime: at }, time.toLocaleString(locale, { hour: "numeric", minute: "2-digit", ...day }));
 };
 
 /** What a source says, below the message; a second press closes it. `slot` is where, `opener` what was pressed. */
@@ -27,10 +27,10 @@ const toggleCard = ({ say }, slot, { n, title, quote, url }, opener) => {
   slot.dataset.open = n;
   const heading = h("h3", { tabindex: -1, "aria-label": `${say("source", { n })}: ${title}` }, title);
   const href = safeUrl(url);
-  slot.replaceChildren(h("div", { class: "card", dir: "auto" },
+  slot.replaceChildren(h("div.card", { dir: "auto" },
     heading,
     quote && h("blockquote", { tabindex: 0 }, quote),
-    href && link(href, say("article"), icon("out", "out"), h("span", { class: "sr" }, say("new_tab"))),
+    href && link(href, say("article"), icon("out", "out"), h("span.sr", null, say("new_tab"))),
     button("icon", close, { "aria-label": say("close") }, icon("close"))));
   heading.focus({ preventScroll: true });
   slot.scrollIntoView({ block: "nearest" });
@@ -40,8 +40,8 @@ const thumbs = ({ say }, { id, feedback }, rate) => {
   const thumb = (value) => button("icon", () => rate(id, value), { "data-rate": value, "aria-label": say(value), "aria-pressed": feedback === value },
     icon("up", value === "down" && "flip"));
   const reason = (reason) => button("chip", () => rate(id, "down", reason), { "data-why": reason, "aria-pressed": false }, say(reason));
-  return h("div", { class: "acts" }, thumb("up"), thumb("down"),
-    h("div", { class: "why", role: "group", "aria-label": say("why"), hidden: true }, say("why"), h("div", { class: "picks" }, REASONS.map(reason))));
+  return h("div.acts", null, thumb("up"), thumb("down"),
+    h("div.why", { role: "group", "aria-label": say("why"), hidden: true }, say("why"), h("div.picks", null, REASONS.map(reason))));
 };
 
 /** Shows a rating in a message's node; reasons are asked for where `isAsking`. */
@@ -60,25 +60,26 @@ export const showRating = (node, value, reason, isAsking) => {
 export const bubble = (words, message, acts, state, isLive) => {
   const { id, role, text, tree, at, lang, name, citations } = message, { say } = words;
   const kind = KINDS[role] || "ai", isAi = kind === "ai";
-  const cites = isAi && Array.isArray(citations) ? citations : [], slot = h("div", { class: "slot" });
+  const cites = isAi && Array.isArray(citations) ? citations : [], slot = h("div.slot");
   const opener = (css, cite, ...children) => button(css, ({ currentTarget }) => toggleCard(words, slot, cite, currentTarget),
     { "data-n": cite.n, "aria-expanded": false, "aria-label": `${say("source", cite)}: ${cite.title}` }, ...children);
   const mark = (n) => {
     const cite = cites.find((one) => one.n === n);
-    return isLive ? h("span", { class: "cite" }, n) : cite && opener("cite", cite, n);
+    return isLive ? h("span.cite", null, n) : cite && opener("cite", cite, n);
   };
   const who = {
-    me: h("span", { class: "sr" }, say("you")),
+    me: h("span.sr", null, say("you")),
     ai: [icon("spark"), h("b", null, say("ai"))],
-    hu: [icon("person"), h("b", { dir: "auto" }, name || say("person")), name && h("span", { class: "tag" }, say("person"))],
+    hu: [icon("person"), h("b", { dir: "auto" }, name || say("person")), name && h("span.tag", null, say("person"))],
   }[kind];
-  const by = who && h("div", { class: state === "failed" ? "by bad" : "by" }, who, state ? say(state) : clock(at, words),
+  const by = who && h(state === "failed" ? "div.by bad" : "div.by", null, who, state ? say(state) : clock(at, words),
     state === "failed" && button("", () => acts.edit(message), null, say("edit")));
-  const body = h("div", { class: "bubble", dir: "auto", lang: /^[\w-]+$/.test(lang) && lang, "aria-busy": isLive },
+  const body = h("div.bubble", { dir: "auto", lang: /^[\w-]+$/.test(lang) && lang, "aria-busy": isLive },
     kind !== "me" && Array.isArray(tree) ? grow(tree, isAi && mark) : text);
-  return h("div", { class: `msg ${kind} ${state ? "wait" : ""}` },
+  // What the customer has written is not read out again.
+  return h(`div.msg ${kind} ${state ? "wait" : ""}`, { "aria-live": kind === "me" ? "off" : null },
     kind === "me" ? [body, by] : [by, body],
-    cites.length > 0 && [h("div", { class: "picks", role: "group", "aria-label": say("sources") },
+    cites.length > 0 && [h("div.picks", { role: "group", "aria-label": say("sources") },
       cites.map((cite) => opener("chip", cite, h("b", null, cite.n), h("bdi", null, cite.title)))), slot],
     isAi && id && thumbs(words, message, acts.rate));
 };
@@ -88,7 +89,7 @@ const isBlock = (part) => /^(P|PRE|BLOCKQUOTE|UL|OL|TABLE)$/.test(part.tagName);
 /** Puts one more sentence, or one more block, at the end of a message that grows. */
 export const extend = (node, tree) => {
   const body = node.querySelector(".bubble");
-  for (const part of grow(tree, (n) => h("span", { class: "cite" }, n))) {
+  for (const part of grow(tree, (n) => h("span.cite", null, n))) {
     const end = body.lastElementChild;
     if (isBlock(part)) body.append(part);
     else if (end?.tagName === "P") end.append(" ", part);

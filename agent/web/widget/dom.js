@@ -12,9 +12,11 @@ const PATHS = {
   alert: "M12 8v5m0 3h0M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z",
 };
 
-/** An element. Props are attributes, or listeners where they begin with "on"; null, undefined and, but for aria-*, false are left out. */
+/** An element. What follows the point in `tag` are its classes. Props are attributes, or listeners where they begin with "on"; null, undefined and, but for aria-*, false are left out. */
 export const h = (tag, props, ...children) => {
-  const node = document.createElement(tag);
+  const [name, css] = tag.split(".");
+  const node = document.createElement(name);
+  if (css) node.className = css;
   for (const [key, value] of Object.entries(props || {})) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value != null && (value !== false || key.startsWith("aria"))) node.setAttribute(key, value);
@@ -23,7 +25,7 @@ export const h = (tag, props, ...children) => {
   return node;
 };
 
-export const button = (css, press, props, ...children) => h("button", { type: "button", class: css, onclick: press, ...props }, ...children);
+export const button = (css, press, props, ...children) => h(`button.${css}`, { type: "button", onclick: press, ...props }, ...children);
 
 export const icon = (name, css = "") => {
   const make = (tag, props) => {

@@ -43,9 +43,9 @@ class Chat extends HTMLElement {
       this.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet];
     }
     this.#view?.remove();
+    early.forEach(([name, value]) => name === "identify" && (this.#identity = value)); // before anything is opened
     const fire = (name, detail) => this.dispatchEvent(new CustomEvent(`innkeeper:${name}`, { detail, bubbles: true }));
-    this.#view = makeView(this, { base, site: this.getAttribute("site"), words, fire });
-    if (this.#identity) this.#view.identify(this.#identity);
+    this.#view = makeView(this, { base, site: this.getAttribute("site"), words, fire, identity: this.#identity });
     fire("ready");
     early.splice(0).forEach((args) => this.command(...args));
   }

@@ -102,11 +102,12 @@ export const makeTalk = ({ base, site, lang }, view) => {
       const { token, identifier, identifier_hash, name } = given || {};
       saved.session = null;
       const made = await call("/widget/sessions", { site, locale: lang, token, identifier, identifier_hash, name });
-      if (token && given === asked) identity = null; // a token is good for once
+      if (token && identity === given) identity = null; // a token is good for once
       const conversation = made.conversation?.id || null;
       save({ session: made.session, who: whoIs(asked), info: made.site, conversation });
       if (had && had !== conversation) left(true);
       view.info();
+      if (identity && identity !== asked) identify(identity); // given meanwhile
     });
   const ensureConversation = async () => {
     await ensureSession();
@@ -125,6 +126,13 @@ export const makeTalk = ({ base, site, lang }, view) => {
     } catch {
       return "?";
     }
+  };
+  /** `value`: {token} | {identifier, identifier_hash, name}, or a function that gives one, asked for each new session. */
+  const identify = (value) => {
+    identity = value;
+    if (!saved.session || saved.who === whoIs(value)) return;
+    save({ session: null, conversation: null });
+    left(), go();
   };
   /** Off the conversation that was shown; what is on the screen stays there where another follows it. */
   const left = (isFollowed) => {
@@ -147,6 +155,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
     await ensureSession();
     if (!saved.conversation) return fine(ok);
     if (isStale) await loadHistory();
+    if (isStale) return; // the customer has gone on to another one meanwhile
     const mine = (stream = new AbortController());
     let watch, isCut = false;
     const alive = () => {
@@ -178,7 +187,8 @@ export const makeTalk = ({ base, site, lang }, view) => {
     reportError(error);
   };
   const loadHistory = async () => {
-    const { messages, last_event_id, state } = await call(path("messages"));
+    const { conversation } = saved, { messages, last_event_id, state } = await call(path("messages"));
+    if (conversation !== saved.conversation) return;
     isStale = false;
     last = last_event_id || "";
     messages.forEach((message) => sent(message.client_id));
@@ -240,10 +250,15 @@ export const makeTalk = ({ base, site, lang }, view) => {
     if (isOpen || saved.conversation) keep("follow", follow);
     if (out.length) keep("flush", flush);
   };
-  const look = (isHidden, ms = HIDDEN_MS) => {
+  const sleep = () => {
+    isAsleep = true;
+    stream?.abort();
+  };
+  const look = () => {
     clearTimeout(hiding);
-    if (isHidden) hiding = setTimeout(() => ((isAsleep = true), stream?.abort()), ms);
-    else (isAsleep = false), wake(), go();
+    if (document.hidden) return (hiding = setTimeout(sleep, HIDDEN_MS));
+    isAsleep = false;
+    view.shared(), wake(), go();
   };
   const adopt = ({ key: changed }) => {
     if (changed !== null && !changed.startsWith(key)) return;
@@ -257,9 +272,9 @@ export const makeTalk = ({ base, site, lang }, view) => {
     [window, "storage", adopt],
     [window, "online", () => (view.trouble(), wake(), go())],
     [window, "offline", () => view.trouble()],
-    [window, "pagehide", () => look(true, 0)],
-    [window, "pageshow", () => look(document.hidden)],
-    [document, "visibilitychange", () => look(document.hidden)],
+    [window, "pagehide", sleep],
+    [window, "pageshow", look],
+    [document, "visibilitychange", look],
   ];
   listeners.forEach(([target, name, what]) => target.addEventListener(name, what));
 
@@ -297,13 +312,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
       await ensureSession();
       await call(path(`messages/${encodeURIComponent(id)}/feedback`), { value, reason: reason || null });
     }),
-    /** `value`: {token} | {identifier, identifier_hash, name}, or a function that gives one, asked for each new session. */
-    identify(value) {
-      identity = value;
-      if (!saved.session || saved.who === whoIs(value)) return;
-      save({ session: null, conversation: null });
-      left(), go();
-    },
+    identify,
     reset() {
       (saved = {}), (identity = null);
       allTabs.set(key, null);

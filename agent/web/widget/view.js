@@ -15,42 +15,42 @@ const LOST_MS = 180e3; // whoever told of a stage this long ago has died
 const FRESH_MS = 60e3;
 
 /** Fills `host`'s shadow root. `fire(name, detail)` tells the page. */
-export const makeView = (host, { base, site, words, fire }) => {
+export const makeView = (host, { base, site, words, fire, identity }) => {
   const { say, lang } = words;
   const messages = new Map(), pending = new Map(), live = new Map(); // by id, by key, by id: {message, node}, node, {next, node}
   let past = [], state = {}, isOpen = false, isAtEnd = true, sayTimer, workTimer;
 
   // ---- The parts
 
-  const face = h("span"), badge = h("span", { class: "badge", "aria-hidden": true, hidden: true });
+  const face = h("span"), badge = h("span.badge", { "aria-hidden": true, hidden: true });
   const launcher = button("launcher at", () => (isOpen ? close() : open()), { "aria-controls": "panel" }, face, badge);
   const text = h("textarea", { id: "text", rows: 1, maxlength: LONGEST, enterkeyhint: "send", autocomplete: "off",
     oninput: () => typed(), onkeydown: (event) => typing(event) });
   const count = h("span"), send = button("send", () => submit(), { "aria-label": say("send") }, icon("send"));
-  const mark = h("span", { class: "mark" }), title = h("bdi"), under = h("p"), heading = h("h2", { id: "title", tabindex: -1 }, title);
-  const about = h("div", { class: "about" }), start = h("div", { class: "start" });
-  const log = h("div", { class: "log", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": say("log") });
-  const growing = h("div", { class: "log" });
-  const stage = h("span"), work = h("div", { class: "work", "aria-hidden": true, hidden: true }, h("span", { class: "dots" }, h("i"), h("i"), h("i")), stage);
-  const quick = h("div", { class: "quick picks", role: "group", "aria-label": say("replies"), hidden: true });
-  const scroll = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": say("log"), onscroll: () => scrolled() },
+  const mark = h("span.mark"), title = h("bdi"), under = h("p"), heading = h("h2", { id: "title", tabindex: -1 }, title);
+  const about = h("div.about"), start = h("div.start");
+  const log = h("div.log", { role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": say("log") });
+  const growing = h("div.log");
+  const stage = h("span"), work = h("div.work", { "aria-hidden": true, hidden: true }, h("span.dots", null, h("i"), h("i"), h("i")), stage);
+  const quick = h("div.quick picks", { role: "group", "aria-label": say("replies"), hidden: true });
+  const scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": say("log"), onscroll: () => scrolled() },
     about, start, log, growing, work, quick);
   const jump = button("jump", () => (toEnd(), text.focus()), { hidden: true }, icon("down"), say("newest"));
-  const region = (role, css) => h("div", { role, class: css });
+  const region = (role, css = "") => h(`div.${css}`, { role });
   const trouble = region("status"), alert = region("alert"), strip = region("status"), said = region("status", "sr"), news = region("status", "sr");
-  const box = h("div", { class: "box" }, h("div", { class: "in" }, h("label", { for: "text" }, say("message"), count), text), send);
+  const box = h("div.box", null, h("div.in", null, h("label", { for: "text" }, say("message"), count), text), send);
   const person = button("", () => ask(), null, icon("person"), say("handoff")), privacy = h("span");
-  const links = h("div", { class: "links" }, person, privacy), form = h("div");
-  const panel = h("section", { class: "panel at", id: "panel", role: "dialog", "aria-labelledby": "title", hidden: true },
+  const links = h("div.links", null, person, privacy), form = h("div");
+  const panel = h("section.panel at", { id: "panel", role: "dialog", "aria-labelledby": "title", hidden: true },
     h("header", null, mark, h("div", null, heading, under), button("icon", () => close(), { "aria-label": say("close") }, icon("close"))),
     scroll,
-    h("div", { class: "foot" }, jump, trouble, alert, strip, form, box, links));
+    h("div.foot", null, jump, trouble, alert, strip, form, box, links));
   const stop = (event) => event.stopPropagation(); // the page's own shortcuts don't hear what is typed here
-  const root = h("div", { class: "root", lang, dir: lang === "ar" ? "rtl" : "ltr", onkeydown: (event) => pressed(event), onkeyup: stop, onkeypress: stop },
+  const root = h("div.root", { lang, dir: lang === "ar" ? "rtl" : "ltr", onkeydown: (event) => pressed(event), onkeyup: stop, onkeypress: stop },
     panel, launcher, said, news);
   host.shadowRoot.replaceChildren(root);
 
-  const note = (css, glyph, ...children) => h("div", { class: `note ${css}` }, icon(glyph), h("div", { dir: "auto" }, ...children));
+  const note = (css, glyph, ...children) => h(`div.note ${css}`, null, icon(glyph), h("div", { dir: "auto" }, ...children));
   /** Puts nodes where they are not yet, so that nothing is read out twice. */
   const fill = (place, ...nodes) => {
     const told = nodes.map((node) => node.textContent).join("");
@@ -67,6 +67,7 @@ export const makeView = (host, { base, site, words, fire }) => {
     },
     left(isFollowed) {
       const old = [...log.children].filter((node) => ![...pending.values()].includes(node));
+      old.forEach((node) => node.querySelector(".acts")?.remove());
       past = isFollowed && old.length ? [...old, draw({ role: "system", text: say("expired") })] : [];
       form.replaceChildren();
       history([], {});
@@ -125,12 +126,14 @@ export const makeView = (host, { base, site, words, fire }) => {
     node.dataset.how = how;
     old ? old.replaceWith(node) : log.append(node);
     pending.set(item.key, node);
+    if (how === "failed") said.textContent = say(how);
     refresh();
   }
   const draw = (message, how, isLive) => bubble(words, message, { rate, edit }, how, isLive);
   const edit = (message) => {
     pending.get(message.key).remove();
     pending.delete(message.key);
+    said.textContent = "";
     text.value = message.text;
     typed();
     text.focus();
@@ -174,7 +177,7 @@ export const makeView = (host, { base, site, words, fire }) => {
   function hinder(key, values) {
     if (!navigator.onLine && (!key || key === "lost")) key = "offline";
     const isFinal = ["refused", "identity", "error"].includes(key);
-    fill(trouble, ...(key ? [note(isFinal ? "bad" : "plain", "alert", say(key, values), isFinal && " ", isFinal && button("", () => (talk.retry(), text.focus()), null, say("retry")))] : []));
+    fill(trouble, ...(key ? [note(isFinal && "bad", "alert", say(key, values), isFinal && " ", isFinal && button("", () => (talk.retry(), text.focus()), null, say("retry")))] : []));
   }
 
   // ---- What the customer does
@@ -208,6 +211,7 @@ export const makeView = (host, { base, site, words, fire }) => {
       (person.hidden ? text : person).focus();
     };
     form.replaceChildren(askForm(words, talk.info.person?.note, async (email) => {
+      alert.replaceChildren();
       if (!(await talk.handoff(email))) return;
       if (isAllowed()) become({ ...state, person: "requested" }, true);
       done();
@@ -217,15 +221,16 @@ export const makeView = (host, { base, site, words, fire }) => {
   }
   async function rate(id, value, reason) {
     const was = messages.get(id).message.feedback;
-    rated(id, value, reason);
+    alert.replaceChildren();
+    rated(id, value, reason, true);
     if (!(await talk.rate(id, value, reason))) rated(id, was);
     else if (value === "up" || reason) said.textContent = say("thanks");
   }
-  function rated(id, value, reason) {
+  function rated(id, value, reason, isMine) {
     const known = messages.get(id);
-    if (!known || (!reason && known.message.feedback === value && value)) return;
+    if (!known || (!isMine && known.message.feedback === value)) return;
     known.message.feedback = value;
-    showRating(known.node, value, reason, isOpen);
+    showRating(known.node, value, reason, isMine);
   }
   function submit() {
     const value = text.value.trim();
@@ -300,7 +305,7 @@ export const makeView = (host, { base, site, words, fire }) => {
     fill(about, icon("spark"), h("p", { dir: "auto" }, disclosure || say("disclosure")));
     fill(privacy, ...(url ? [link(url, say("privacy"))] : []));
     start.hidden = log.firstChild;
-    const group = h("div", { class: "picks", role: "group", "aria-label": say("replies") }, picks(suggestions.map((value) => ({ value }))));
+    const group = h("div.picks", { role: "group", "aria-label": say("replies") }, picks(suggestions.map((value) => ({ value }))));
     fill(start, h("h3", { dir: "auto" }, greeting || say("hello")), group);
   }
   /** What came since the customer last looked; all tabs know when that was. */
@@ -324,16 +329,18 @@ export const makeView = (host, { base, site, words, fire }) => {
   resized.observe(scroll);
   function toEnd() {
     scroll.scrollTop = scroll.scrollHeight;
-    jump.hidden = true;
+    scrolled();
   }
   function follow(node) {
-    scroll.scrollTop = Math.min(scroll.scrollHeight, node.getBoundingClientRect().top - scroll.getBoundingClientRect().top + scroll.scrollTop - 12);
+    scroll.scrollTop += node.getBoundingClientRect().top - scroll.getBoundingClientRect().top - 12; // no further than to the end
+    scrolled();
   }
 
   const was = thisTab.get(talk.key) || {};
   text.value = was.draft || "";
   talk.queue().forEach((item) => queued(item, "waiting"));
   hinder(), typed(), show(), refresh();
+  if (identity) talk.identify(identity);
   // Opened by the page itself: never over a phone's whole screen, and without taking the focus.
   if ((host.hasAttribute("open") || was.open) && !screen.isSmall()) open();
   talk.go();

@@ -234,7 +234,7 @@ async def test_a_message_that_is_refused_can_be_edited_and_the_next_one_is_sent(
     page = await talk(stage)
     stage.api.fail("POST", "/messages$", 422, code="payload_invalid")
     await ask(page, "A long story")
-    await expect(page.get_by_text("Not sent: this message is too long.")).to_be_visible()
+    await expect(page.locator(".by", has_text="Not sent: this message is too long.")).to_be_visible()
     await page.get_by_role("button", name="Edit").click()
     await expect(page.get_by_label("Your message")).to_have_value("A long story")
     await ask(page, "A short one")

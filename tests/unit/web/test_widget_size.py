@@ -27,7 +27,7 @@ def test_loader_and_widget_together_are_small():
 
 def test_it_was_built_from_the_sources_beside_it():
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:16]
-    assert WIDGET.startswith(f"/* Innkeeper's chat widget. Built by make widget; sources {digest} */")
+    assert WIDGET.startswith(f"/* Innkeeper's chat widget, by make widget from sources {digest} */")
 
 
 def test_it_names_no_host():

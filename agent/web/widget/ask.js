@@ -4,7 +4,7 @@ import { button, h } from "./dom.js";
 
 const EMAIL = /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/;
 
-/** `note`: the site's honest word on it, or null. onAsk(email), onCancel(). */
+/** `note`: what the site says of it, such as its hours, or null. onAsk(email), onCancel(). */
 export const askForm = ({ say }, note, onAsk, onCancel) => {
   const email = h("input", { type: "email", id: "email", autocomplete: "email", maxlength: 254, dir: "ltr", "aria-describedby": "hint" });
   const hint = h("p.hint", { id: "hint" }, say("email_hint"));
@@ -17,7 +17,7 @@ export const askForm = ({ say }, note, onAsk, onCancel) => {
     isBad ? email.focus() : onAsk(address);
   };
   return h("form.ask", { novalidate: true, "aria-labelledby": "ask", onsubmit: submit },
-    h("div", null, h("h3", { id: "ask", tabindex: -1 }, say("handoff")), h("p", { dir: "auto" }, note || say("handoff_text"))),
+    h("div", null, h("h3", { id: "ask", tabindex: -1 }, say("handoff")), h("p", null, say("handoff_text")), note && h("p", { dir: "auto" }, note)),
     h("div", null, h("label", { for: "email" }, say("email")), email, hint),
     h("div.row", null, h("button.main", null, say("ask")), button("less", onCancel, null, say("cancel"))));
 };

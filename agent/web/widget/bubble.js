@@ -84,15 +84,17 @@ export const bubble = (words, message, acts, state, isLive) => {
     isAi && id && thumbs(words, message, acts.rate));
 };
 
-const isBlock = (part) => /^(P|PRE|BLOCKQUOTE|UL|OL|TABLE)$/.test(part.tagName);
+const isBlock = (part) => /^(PRE|BLOCKQUOTE|UL|OL|TABLE)$/.test(part.tagName);
 
-/** Puts one more sentence, or one more block, at the end of a message that grows. */
+/** Puts one more sentence, or one more block, at the end of a message that grows. Sentences run on as one paragraph. */
 export const extend = (node, tree) => {
   const body = node.querySelector(".bubble");
   for (const part of grow(tree, (n) => h("span.cite", null, n))) {
     const end = body.lastElementChild;
     if (isBlock(part)) body.append(part);
-    else if (end?.tagName === "P") end.append(" ", part);
-    else body.append(h("p", null, part));
+    else {
+      const inner = part.tagName === "P" ? part.childNodes : [part];
+      end?.tagName === "P" ? end.append(" ", ...inner) : body.append(h("p", null, ...inner));
+    }
   }
 };

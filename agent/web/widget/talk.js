@@ -7,7 +7,7 @@ import { allTabs, eventReader, failure, isLater, locked, request, uuid } from ".
 const SILENCE_MS = 45e3; // three heartbeats
 const HIDDEN_MS = 10e3;
 const TIMEOUT_MS = 30e3;
-const MISSING = "conversation_missing";
+const ENDED = /^conversation_(missing|closed)$/;
 const AGAIN_MS = 60e3; // a second session within it would not be taken either
 
 export const makeTalk = ({ base, site, lang }, view) => {
@@ -42,7 +42,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
       refused = saved.session;
       return "now";
     }
-    if (code === MISSING && saved.conversation) {
+    if (ENDED.test(code) && saved.conversation) {
       end();
       return "now";
     }
@@ -72,7 +72,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
           refused = saved.session;
           continue;
         }
-        if (!isLast && error.code === MISSING) {
+        if (!isLast && ENDED.test(error.code)) {
           end();
           continue;
         }

@@ -129,7 +129,7 @@ async def test_what_is_told_twice_is_shown_once_and_what_is_missed_comes_with_th
     chat = stage.api.chat
     message = chat.add("assistant", "A. B. C.", feedback=None)
     for seq, text in ((0, "A."), (0, "A."), (2, "C."), (1, "B."), (1, "B.")):
-        chat.publish("message.delta", {"id": message["id"], "seq": seq, "tree": [text]})
+        chat.publish("message.delta", {"id": message["id"], "seq": seq, "tree": [["p", text]]})
     await expect(page.locator("[aria-busy=true]")).to_have_text("A. B.")
     for _ in range(2):
         chat.publish("message.completed", message)

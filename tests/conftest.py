@@ -1,6 +1,7 @@
 """Servers, models and the ingested samples that several kinds of tests use, and logging as each test found it.
 
-The environment is that of our processes, before any library is imported.
+The environment is that of our processes, before any library is imported. With `pytest -n`, files are shared out whole, and
+the tests of the started product all go to one process: their deadlines hold beside one busy neighbour, not beside each other.
 """
 
 import json
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from filelock import FileLock
+from xdist.scheduler import LoadFileScheduling
 
 from agent.privacy.environment import lock_down
 from tests.servers import RedisServer, valkey
@@ -23,11 +26,27 @@ if TYPE_CHECKING:
     from knowledge.embed import SentenceTransformerEmbedder
 
 KEPT = ("chroma", "lexical")
+STARTED_PRODUCT = "tests/e2e/"
+SINGLE_COMMANDS = ("tests/e2e/test_cli.py", "tests/e2e/test_ingest_list.py")
+"""Start no more than one command at a time and wait for its end: these may run beside anything."""
 
 lock_down()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has what it starts in the background ignore Ctrl-C, and so would every process that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class ProductApart(LoadFileScheduling):
+    """What one process runs after the other: a file, or everything that starts the product."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return STARTED_PRODUCT if file.startswith(STARTED_PRODUCT) and file not in SINGLE_COMMANDS else file
+
+
+@pytest.hookimpl(optionalhook=True)  # nobody asks where pytest-xdist is switched off
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ProductApart:
+    return ProductApart(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -68,14 +87,22 @@ def embedder() -> "SentenceTransformerEmbedder":
 
 @pytest.fixture(scope="session")
 def knowledge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder that holds nothing but the sample help centre. Copy it.
+    """A data folder that holds nothing but the sample help centre, of this process alone. Copy it.
 
-    It is kept from one session to the next, as pytest's cache: ingesting again changes only what has changed.
+    What it is copied from is kept from one session to the next, as pytest's cache: ingesting again changes only what has
+    changed. Of several processes one at a time does so.
     """
+    cache = getattr(request.config, "cache", None)
+    kept = cache.mkdir("e2e-knowledge") if cache else tmp_path_factory.mktemp("kept")
+    with FileLock(kept.with_suffix(".lock")):
+        ingest_samples(kept)
+        return Path(shutil.copytree(kept, tmp_path_factory.mktemp("knowledge") / "data"))
+
+
+def ingest_samples(folder: Path) -> None:
+    """Bring the folder in line with the sample help centre; start anew if what is in it can't be used."""
     from tests.e2e.product import run
 
-    cache = getattr(request.config, "cache", None)
-    folder = cache.mkdir("e2e-knowledge") if cache else tmp_path_factory.mktemp("knowledge")
     ingested = run(folder, "ingest", "--samples", timeout_s=600)
     if ingested.returncode != 0:
         shutil.rmtree(folder)
@@ -85,7 +112,6 @@ def knowledge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     for left in folder.iterdir():
         if left.name not in KEPT and left.is_dir():
             shutil.rmtree(left)
-    return folder
 
 
 @pytest.fixture(scope="session")

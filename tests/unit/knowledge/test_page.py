@@ -117,7 +117,10 @@ def test_unpacking_goes_in_small_steps():
     pieces.close()
 
 
-@pytest.mark.parametrize("packed", [b"", b"plain", gzip.compress(b"some words")[:-9], gzip.compress(b"some words")[:5]])
+PACKED = gzip.compress(b"some words")
+
+
+@pytest.mark.parametrize("packed", [b"", b"plain", PACKED[:-9], PACKED[:5]], ids=["empty", "plain", "cut", "no more than a head"])
 def test_broken_gzip_is_an_error(packed: bytes):
     with pytest.raises(BrokenGzip):
         list(unpacked([packed]))

@@ -9,6 +9,8 @@ from agent.channels.answers import answers_router
 from agent.channels.deps import ApiDeps
 from agent.channels.health import health_router
 from agent.channels.webhooks import webhook_router
+from agent.channels.widget.origins import OriginGate
+from agent.channels.widget.router import widget_router
 
 __all__ = ["ApiDeps", "create_app"]
 
@@ -17,7 +19,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     """The application. Its pages of documentation are off, since they would load scripts from outside.
 
     Raises:
-        SettingsInvalid: a helpdesk's secret can't be used.
+        SettingsInvalid: a helpdesk's secret or a site's key can't be used.
     """
     app = FastAPI(
         title="Innkeeper",
@@ -31,4 +33,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.include_router(webhook_router(deps))
     app.include_router(answers_router(deps))
     app.include_router(health_router(deps))
+    if deps.widget is not None:
+        app.include_router(widget_router(deps, deps.widget))
+        app.add_middleware(OriginGate, sites=deps.settings.sites)
     return app

@@ -6,6 +6,8 @@ AgentError
   RequestRejected                      -> 4xx to the sender, nothing is queued
     SignatureInvalid, PayloadInvalid, SourceUnknown, BodyTooLarge, BodyTooSlow, JsonInvalid,
     Unauthorized, ContentTypeUnsupported
+    OriginRefused, SiteUnknown, SessionInvalid, IdentityInvalid, MessageMissing, ConversationClosed,
+    TooManyRequests, TooManyStreams (the widget)
   TransientError                       -> try again with backoff
     ModelUnavailable, QueueUnavailable, HelpdeskUnavailable
   PermanentError                       -> hand off, don't try again
@@ -91,6 +93,66 @@ class ContentTypeUnsupported(RequestRejected):
 
     code = "content_type_unsupported"
     status = 415
+
+
+class OriginRefused(RequestRejected):
+    """A page that the site's list of origins does not name, or a request that doesn't say where it comes from."""
+
+    code = "origin_refused"
+    status = 403
+
+
+class SiteUnknown(RequestRejected):
+    """No site of that name is configured."""
+
+    code = "site_unknown"
+    status = 404
+
+
+class SessionInvalid(RequestRejected):
+    """The widget's session is unknown or over; the widget begins a new one."""
+
+    code = "session_invalid"
+    status = 401
+
+
+class IdentityInvalid(RequestRejected):
+    """What is to prove who the customer is doesn't."""
+
+    code = "identity_invalid"
+    status = 401
+
+
+class MessageMissing(RequestRejected):
+    """No such reply in the conversation."""
+
+    code = "message_missing"
+    status = 404
+
+
+class ConversationClosed(RequestRejected):
+    """A person has ended the conversation; the widget begins a new one."""
+
+    code = "conversation_closed"
+    status = 409
+
+
+class TooManyRequests(RequestRejected):
+    """Over a limit. `retry_after_s`: whole seconds until there is room again."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TooManyStreams(TooManyRequests):
+    """No more event streams are taken here."""
+
+    code = "too_many_streams"
+    status = 503
 
 
 class TransientError(AgentError):

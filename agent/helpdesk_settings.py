@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator, model_validator
 
 STOP_TAG = "ai-handoff"
 
@@ -13,6 +14,14 @@ def _web_address(value: str) -> str:
     if not value.startswith(("http://", "https://")) or value.partition("://")[2].strip("/") == "":
         raise ValueError("write it as https://host or http://host:port")
     return value.rstrip("/")
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("write it as Europe/Paris or UTC") from error
+    return value
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
@@ -181,41 +190,76 @@ class FreeScoutSettings(DeskSettings):
 
 
 class GlpiSettings(DeskSettings):
-    """GLPI 11. `token`: a user token. `queues` name groups by id.
+    """GLPI 11, by its legacy REST API. `token`: a user's API token. `queues` and `default_queue` name groups by id.
+
+    GLPI has no tags: a ticket belongs to people while one of these groups is assigned to it. So `default_queue` is needed,
+    `stop_tag` isn't, and no rule of GLPI may assign these groups to new tickets.
 
     Attributes:
-        app_token: of the API client, if one is asked for.
+        app_token: of the API client, if it has one.
+        api_path: where the legacy API answers.
+        timezone: of the times that the API gives, which tell none themselves: the server's, or that of the user's preferences.
         window_s: how old a webhook's timestamp may be: it is that of the first attempt, and retries come for hours.
     """
 
     system: Literal["glpi"]
     app_token: SecretStr | None = None
+    api_path: str = Field("/apirest.php", pattern=r"^(/[A-Za-z0-9._-]+)+$")
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    default_queue: str = Field(min_length=1)
     secrets: tuple[Secret, ...] = Field(min_length=1)
     window_s: int = Field(86_400, ge=10)
 
 
 class DjangoHelpdeskSettings(DeskSettings):
-    """django-helpdesk. `token`: the password of `user`, who must be staff. `queues` name queues by slug.
+    """django-helpdesk. `token`: the password of `user`, who must be staff. `queues` name queues by id.
 
-    It signs nothing: one of `secrets` stands in the webhook's path.
+    It signs nothing: one of `secrets` stands in the webhook's path. It has no tags: `stop_tag` is the name of a custom field
+    (boolean, staff only); where there is none, a hand-off puts the ticket on hold.
+
+    Attributes:
+        user_id: of `user`, the number in the address of its page in Django's admin; the API doesn't tell it.
+        poll_s: how often new messages are asked for: its webhooks are sent once, and lost if that fails.
     """
 
     system: Literal["django-helpdesk"]
     user: str = Field(min_length=1)
+    user_id: int = Field(ge=1)
     secrets: tuple[Secret, ...] = Field(min_length=1)
+    poll_s: float = Field(60.0, ge=1)
 
 
 class RequestTrackerSettings(DeskSettings):
     """Request Tracker 5 by its REST2 API, polled. `token`: an authentication token. `queues` name queues.
 
+    RT has no tags. A ticket is a person's while it lies in a queue that isn't `watched`, belongs to somebody, or has the stop
+    tag in `stop_field`. A hand-off must end in one of these, so at least one of `default_queue`, `handoff_owner` and
+    `stop_field` is needed.
+
     Attributes:
         watched: queues whose tickets are answered.
+        handoff_owner: user who owns a ticket after a hand-off.
+        stop_field: custom field of tickets that holds the stop tag.
+        on_behalf: users that open tickets in a customer's name, such as a web form's: what they open with is the customer's.
         poll_s: how often it is asked what is new.
     """
 
     system: Literal["request-tracker"]
     watched: tuple[str, ...] = Field(min_length=1)
+    handoff_owner: str | None = None
+    stop_field: str | None = None
+    on_behalf: tuple[str, ...] = ()
     poll_s: float = Field(15.0, ge=1)
+
+    @model_validator(mode="after")
+    def _can_stop(self) -> Self:
+        if self.handoff_owner or self.stop_field:
+            return self
+        if self.default_queue is None:
+            raise ValueError("say what makes a ticket a person's: default_queue, handoff_owner or stop_field")
+        if watched := sorted({*self.queues.values(), self.default_queue} & {*self.watched}):
+            raise ValueError(f"a ticket handed off to {', '.join(watched)} would be answered again: that queue is watched")
+        return self
 
 
 class EmailSettings(_Settings):
@@ -277,3 +321,42 @@ AnyHelpdesk = Annotated[
     Discriminator(_system),
 ]
 """Any of them; without `system` it is the generic one."""
+
+
+_CLASSES: Mapping[str, type[BaseModel]] = {
+    str(kind.model_fields["system"].annotation.__args__[0]): kind  # type: ignore[union-attr]
+    for kind in (
+        HelpdeskSettings,
+        ZammadSettings,
+        ChatwootSettings,
+        ZendeskSettings,
+        FreshdeskSettings,
+        JiraSettings,
+        FreeScoutSettings,
+        GlpiSettings,
+        DjangoHelpdeskSettings,
+        RequestTrackerSettings,
+        EmailSettings,
+    )
+}
+
+
+def settings_class(system: str) -> type[BaseModel]:
+    """The model of a system's settings. Raises `KeyError` for one that isn't known."""
+    return _CLASSES[system]
+
+
+def plain(settings: BaseModel) -> dict[str, Any]:
+    """What was given, secrets included, as values that JSON and TOML can hold. Keep it as you keep the secrets."""
+
+    def reveal(value: Any) -> Any:
+        if isinstance(value, SecretStr):
+            return value.get_secret_value()
+        if isinstance(value, Mapping):
+            return {name: reveal(one) for name, one in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [reveal(one) for one in value]
+        return str(value) if isinstance(value, Path) else value
+
+    given: dict[str, Any] = reveal(settings.model_dump(exclude_unset=True, exclude_none=True))
+    return given

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from agent.types import (
@@ -120,6 +121,13 @@ class Conversations(Protocol):
         """
         ...
 
+    async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        """Write a hand-off that the customer asked for, whether or not anything is unanswered or was ever said.
+
+        None, and nothing written, if a person owns the conversation already or a message arrived since it was read.
+        """
+        ...
+
     async def unanswered(self) -> list[ConversationId]:
         """Conversations that have a customer's message which no outcome has seen."""
         ...
@@ -153,6 +161,44 @@ class TicketHints(Protocol):
 
     async def keep_cursor(self, source: str, cursor: str) -> None:
         """Write it down, once all that the poll has found is kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A ticket of a helpdesk that stands for a conversation held elsewhere, e.g. in the chat widget.
+
+    Attributes:
+        ticket: as a conversation's id: `source:ticket id`.
+        told: so many messages of the conversation are in the ticket's first note.
+    """
+
+    conversation_id: ConversationId
+    ticket: ConversationId
+    told: int
+
+
+class TicketLinks(Protocol):
+    """Which ticket stands for which conversation. Every method raises `QueueUnavailable` when Redis can't be reached."""
+
+    async def keep(self, link: Link) -> None:
+        """Write it down; from now on its ticket is due to be looked at."""
+        ...
+
+    async def of_conversation(self, conversation_id: ConversationId) -> Link | None:
+        """None if no ticket stands for it."""
+        ...
+
+    async def of_ticket(self, ticket: ConversationId) -> Link | None:
+        """None if it stands for no conversation."""
+        ...
+
+    async def due(self) -> list[ConversationId]:
+        """Tickets to look at now. Each is due again after a while: sooner the later something was said in it."""
+        ...
+
+    async def touch(self, ticket: ConversationId) -> None:
+        """Something was said."""
         ...
 
 
@@ -248,6 +294,42 @@ class Approvals(Protocol):
 
     async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
         """Drop the proposal; the conversation stays with the person. Returns and raises as `approve`."""
+        ...
+
+
+class PersonRequests(Protocol):
+    """What a customer asks for by a button, not in words."""
+
+    async def request_person(self, ticket: Ticket, request_id: str, language: str | None) -> bool:
+        """Hand the conversation off, once. False if a person owns it already.
+
+        Args:
+            ticket: the conversation, which need not have begun.
+            request_id: of this request; the same for a repeat.
+            language: the customer's, if nothing that they wrote tells it.
+
+        Raises:
+            QueueUnavailable: ask again.
+        """
+        ...
+
+
+class Stage(StrEnum):
+    """What a turn does at the moment."""
+
+    RECEIVED = "received"
+    SEARCHING = "searching"
+    WRITING = "writing"
+    CHECKING = "checking"
+    IDLE = "idle"
+    """Nothing: the turn has ended without a message."""
+
+
+class Progress(Protocol):
+    """Tells a customer who waits what is being done."""
+
+    async def tell(self, conversation_id: ConversationId, stage: Stage) -> None:
+        """Never raises, and takes little time."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Every setting, read once by an entry point and passed down as the part that is needed.
 
 Environment `INNKEEPER_*`, or a TOML file named by `INNKEEPER_CONFIG`; the environment wins. An unknown
-name stops the start and names the nearest known one.
+name stops the start and names the nearest known one. Helpdesks may also stand in `helpdesks.toml` in the data folder.
 """
 
 import difflib
@@ -10,15 +10,17 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings
+from agent.site_settings import WIDGET_SOURCE, SiteSettings, check_site_names
 
-__all__ = ["HelpdeskSettings", "Settings", "load_settings"]
+__all__ = ["HelpdeskSettings", "Settings", "helpdesks_path", "load_settings", "read_helpdesks"]
 
 PREFIX = "INNKEEPER_"
+_HELPDESKS: TypeAdapter[dict[str, AnyHelpdesk]] = TypeAdapter(dict[str, AnyHelpdesk])
 
 
 class Settings(BaseSettings):
@@ -75,8 +77,13 @@ class Settings(BaseSettings):
     llm_timeout_s: float = Field(60.0, gt=0, description="limit for one model call")
 
     helpdesks: Annotated[dict[str, AnyHelpdesk], NoDecode] = Field(
-        default_factory=dict, description="helpdesks by source name, as JSON or TOML tables"
+        default_factory=dict,
+        description="helpdesks by source name, as JSON or TOML tables; beside them those that `innkeeper connect` has written",
     )
+    sites: Annotated[dict[str, SiteSettings], NoDecode] = Field(
+        default_factory=dict, description="sites with the chat widget by name, as JSON or TOML tables"
+    )
+    widget_streams: int = Field(5_000, ge=1, description="open event streams of widgets that one API process takes")
     api_key: SecretStr | None = Field(
         None, description="bearer token that POST /v1/answers asks for; open on loopback if not given"
     )
@@ -91,7 +98,7 @@ class Settings(BaseSettings):
     model_down_handoff_s: float = Field(300.0, ge=0, description="hand tickets over when the model has been down this long")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of the structured logs on stderr")
 
-    @field_validator("helpdesks", mode="before")
+    @field_validator("helpdesks", "sites", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         if isinstance(value, str):
@@ -102,6 +109,19 @@ class Settings(BaseSettings):
             except json.JSONDecodeError as error:
                 raise ValueError(f"not JSON: {error}") from error
         return value
+
+    @field_validator("sites")
+    @classmethod
+    def _site_names(cls, sites: dict[str, SiteSettings]) -> dict[str, SiteSettings]:
+        return check_site_names(sites)
+
+    @model_validator(mode="after")
+    def _no_helpdesk_called_widget(self) -> Self:
+        if WIDGET_SOURCE in self.helpdesks:
+            raise ValueError(
+                f"INNKEEPER_HELPDESKS: {WIDGET_SOURCE!r} is what the chat widget goes by; name the helpdesk otherwise"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_reranker(self) -> Self:
@@ -154,7 +174,37 @@ def load_settings() -> Settings:
         raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems)) from error
     if problems:
         raise SettingsInvalid("the settings can't be used:\n" + "\n".join(f"  {p}" for p in problems))
-    return settings
+    # What is set by hand goes before what `innkeeper connect` has written.
+    helpdesks = read_helpdesks(helpdesks_path(settings.data_dir)) | settings.helpdesks
+    for name, site in settings.sites.items():
+        if site.handoff is not None and site.handoff not in helpdesks:
+            raise SettingsInvalid(
+                f"{PREFIX}SITES.{name}.handoff: there is no helpdesk {site.handoff!r} in {PREFIX}HELPDESKS, "
+                "and `innkeeper connect` knows none of that name"
+            )
+    return settings.model_copy(update={"helpdesks": helpdesks})
+
+
+def helpdesks_path(data_dir: Path) -> Path:
+    """The file that `innkeeper connect` writes: one table for each helpdesk."""
+    return data_dir / "helpdesks.toml"
+
+
+def read_helpdesks(path: Path) -> dict[str, AnyHelpdesk]:
+    """The helpdesks of such a file; none if there is no file.
+
+    Raises:
+        SettingsInvalid: it can't be read, or holds what is none.
+    """
+    try:
+        return _HELPDESKS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{path} can't be read: {error}") from error
+    except ValidationError as error:
+        problems = "\n".join(f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise SettingsInvalid(f"{path} can't be used:\n{problems}") from error
 
 
 def _unknown_in_environment() -> list[str]:

@@ -73,6 +73,7 @@ SOURCE_SUCCESS = Gauge(
     ["source"],
     multiprocess_mode="mostrecent",
 )
+WIDGET_STREAMS = Gauge("innkeeper_widget_streams", "Open event streams of the chat widget.", multiprocess_mode="livesum")
 EGRESS_REFUSED = Counter("innkeeper_egress_refused_total", "Outgoing connections that the guard refused.")
 OUTBOX_PENDING = Gauge(
     "innkeeper_outbox_pending", "Outcomes that the helpdesk has not confirmed yet.", multiprocess_mode="mostrecent"

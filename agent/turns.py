@@ -6,20 +6,21 @@ answered is left alone, and the commit lets one outcome through for each state o
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
-from agent.errors import ModelUnavailable, TransientError
+from agent.errors import ConversationMissing, ModelUnavailable, QueueUnavailable, TransientError
 from agent.graph import compose
 from agent.graph.build import TurnGraph
 from agent.graph.state import TurnContext, TurnState
 from agent.loops import is_loop
-from agent.ports import Conversations, ShadowRecord, ShadowRecords, TurnQueue
+from agent.ports import Conversations, Progress, ShadowRecord, ShadowRecords, Stage, Ticket, TurnQueue
 from agent.telemetry import SHADOW_TURNS
 from agent.types import (
     Author,
@@ -63,6 +64,10 @@ class Turns:
     clock: Callable[[], dt.datetime] = utc_now
     shadow: ShadowRecords | None = None
     """Where decisions go in shadow mode, in place of the helpdesk. Needed if the policies' mode is that."""
+    progress: Progress | None = None
+    """Told what the turn of a conversation does, as it does it."""
+    draftless: Collection[str] = ()
+    """Sources where nobody could approve a proposed reply: it is handed off."""
 
     async def run_turn(self, conversation_id: ConversationId) -> OutboxEntry | None:
         """Answer what is unanswered, if anything is. Returns the committed entry, or None.
@@ -70,14 +75,18 @@ class Turns:
         Raises:
             TransientError: the model, the index or Redis is down; call again later.
         """
-        for _ in range(MAX_READS):
+        for superseded in range(MAX_READS):
             conversation = await self.conversations.read(conversation_id)
             if not has_question(conversation):
+                if superseded:
+                    await self._tell(conversation_id, Stage.IDLE)
                 return None
             run_id = run_id_of(conversation)
             structlog.contextvars.bind_contextvars(conversation_id=conversation_id, run_id=run_id)
             settled, entry = await self._settle(conversation, run_id, await self._think(conversation, run_id))
             if settled:
+                if entry is None:
+                    await self._tell(conversation_id, Stage.IDLE)
                 return entry
         newest = (await self.conversations.read(conversation_id)).messages[-1]
         await self.queue.add_turn(conversation_id, newest.message_id)
@@ -93,10 +102,46 @@ class Turns:
         if has_question(conversation) and not conversation.handed_off:
             await self._settle(conversation, run_id_of(conversation), self._technical_handoff(conversation))
 
+    async def request_person(self, ticket: Ticket, request_id: str, language: str | None) -> bool:
+        """Hand a conversation off because the customer pressed a button. See `PersonRequests`.
+
+        The outcome has no words: what happens next is for the channel to say, which knows whom it has told. A turn
+        that runs meanwhile finds that somebody else has answered.
+        """
+        run_id = RunId(str(uuid.uuid5(RUN_NAMESPACE, f"{ticket.conversation_id}:person:{request_id}")))
+        for _ in range(MAX_READS):
+            try:
+                conversation = await self.conversations.read(ticket.conversation_id)
+            except ConversationMissing:
+                conversation = Conversation(ticket.conversation_id, ticket.source, ticket.ticket_id, ())
+            if conversation.handed_off:
+                return False
+            entry = await self.conversations.hand_off(conversation, run_id, self._asked_for(conversation, language))
+            if entry is not None:
+                self.on_outcome(entry.outcome)
+                await self.queue.add_delivery(entry.outbox_id)
+                return True
+        raise QueueUnavailable(f"messages keep coming in {ticket.conversation_id}, so it could not be handed off; ask again")
+
+    def _asked_for(self, conversation: Conversation, language: str | None) -> Outcome:
+        reason = "the customer pressed the button for a person"
+        asked = [m.text for m in conversation.messages if m.author is Author.CUSTOMER and m.visible]
+        detected = self.context.detect_language(asked[-1]) if asked else language
+        outcome = self._outcome(Decision.HANDOFF, "", reason, detected or language or self.context.policies.locales[0])
+        if not asked:
+            return replace(outcome, summary=f"The customer has not written anything yet.\nHanded over because: {reason}.")
+        return replace(outcome, summary=compose.summary(visible(conversation.messages), reason, ()))
+
+    async def _tell(self, conversation_id: ConversationId, stage: Stage) -> None:
+        if self.progress is not None:
+            await self.progress.tell(conversation_id, stage)
+
     async def _settle(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> tuple[bool, OutboxEntry | None]:
         """Commit an outcome and ask for its delivery. False if somebody has spoken since `conversation` was read."""
         if self.context.policies.mode is Mode.SHADOW and outcome.decision is not Decision.NO_REPLY:
             outcome = await self._in_shadow(conversation, run_id, outcome)
+        if outcome.decision is Decision.DRAFT and conversation.source in self.draftless:
+            outcome = self._handed_off(conversation, outcome)
         entry = await self.conversations.commit(conversation, run_id, outcome)
         if entry is None and outcome.decision is not Decision.NO_REPLY:
             log.info("run_superseded")
@@ -152,14 +197,35 @@ class Turns:
             log.warning("loop_handed_over")
             return self._handed_over(conversation, "handoff", "the same message came again and again: perhaps a machine sends it")
         try:
-            return await think(self.graph, self.context, visible(conversation.messages), run_id, conversation.conversation_id)
+            messages, context = visible(conversation.messages), self._told_of(conversation.conversation_id)
+            return await think(self.graph, context, messages, run_id, conversation.conversation_id)
         except (TransientError, KnowledgeError) as error:
+            await self._tell(conversation.conversation_id, Stage.RECEIVED)  # it waits again
             if self._waited_s(conversation) < self.model_down_handoff_s:
                 if isinstance(error, TransientError):
                     raise
                 raise ModelUnavailable(str(error)) from error
             log.warning("run_failed_handed_over", error=type(error).__name__)
             return self._technical_handoff(conversation)
+
+    def _told_of(self, conversation_id: ConversationId) -> TurnContext:
+        if self.progress is None:
+            return self.context
+        return replace(self.context, on_stage=partial(self.progress.tell, conversation_id))
+
+    def _handed_off(self, conversation: Conversation, draft: Outcome) -> Outcome:
+        """A proposed reply as a hand-off: the person has it before them, and the customer does not."""
+        reason = f"{draft.reason}; nobody can approve it here"
+        summary = compose.summary(visible(conversation.messages), reason, ())
+        text = self.context.policies.text("handoff", draft.language)
+        return replace(
+            draft,
+            decision=Decision.HANDOFF,
+            answer=text,
+            reason=reason,
+            citations=(),
+            summary=f"{summary}\nProposed reply, which the customer has not seen:\n{draft.answer}",
+        )
 
     def _technical_handoff(self, conversation: Conversation) -> Outcome:
         return self._handed_over(conversation, "technical", "the assistant could not work on it in time")

@@ -118,6 +118,8 @@ class Outcome:
     """Where a hand-off goes, if the policy names a place."""
     summary: str | None = None
     """For the person who takes over: what was asked, what was found, what is open."""
+    sure: bool = True
+    """False for an answer that is only the closest that was found, or leaves a part of the question open."""
 
 
 @dataclass(frozen=True, slots=True)

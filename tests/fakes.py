@@ -127,6 +127,18 @@ class InMemoryConversations:
         (self.seen_at_person.add if person else self.seen_at_person.discard)(conversation_id)
         self.conversations[conversation_id] = replace(now, handed_off=person)
 
+    async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        entry = make_entry(conversation, run_id, outcome)
+        now = self.conversations.get(conversation.conversation_id) or replace(conversation, messages=(), length=0)
+        if now.handed_off or now.length != conversation.length:
+            return None
+        now = replace(now, handed_off=True, answered=now.length)
+        if reply := make_reply(entry):
+            now = replace(now, messages=(*now.messages, reply), length=now.length + 1)
+        self.conversations[now.conversation_id] = now
+        self.outbox.entries[entry.outbox_id] = entry
+        return entry
+
     async def unanswered(self) -> list[ConversationId]:
         return [cid for cid, conversation in self.conversations.items() if _waits(conversation)]
 

@@ -48,6 +48,7 @@ def full_outcome() -> Outcome:
         timings_ms={"retrieve": 12.5, "draft": 800.0},
         queue="billing",
         summary="asks for a refund",
+        sure=False,
     )
 
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# What the tests need from the system: a real Redis, a real browser. Installed only where it is missing and we may.
+# What the tests need from the system: a real Redis, a real browser, a real helpdesk. Installed only where it is missing and we may.
 set -euo pipefail
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 command -v ip >/dev/null || missing+=(iproute2)
+# A helpdesk to test against. It wants something that sends mail, and gets the smallest.
+[ -x /usr/share/request-tracker5/libexec/rt-server ] ||
+    missing+=(request-tracker5 rt5-standalone rt5-db-sqlite msmtp-mta dbconfig-no-thanks)
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}"

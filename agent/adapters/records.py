@@ -63,6 +63,7 @@ def load_outcome(value: dict[str, Any]) -> Outcome:
         usage=Usage(**value["usage"]),
         timings_ms=value["timings_ms"],
         queue=value["queue"],
+        sure=value.get("sure", True),  # not in what was written before there was such a field
         summary=value["summary"],
     )
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
@@ -45,6 +45,7 @@ from agent.types import (
 )
 
 PREFIX = "innkeeper:"
+MOST_CONNECTIONS = 64
 _UNANSWERED = PREFIX + "unanswered"
 _ENTRIES = PREFIX + "outbox:entries"
 _PENDING = PREFIX + "outbox:pending"
@@ -121,6 +122,26 @@ end
 return 1
 """
 
+# Once a person owns the conversation there is nothing to hand off. What was asked so far is the person's.
+_HAND_OFF = """
+local meta, messages, ids, unanswered, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local cid, length, now, outbox_id, entry, message = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+if redis.call('HGET', meta, 'handed_off') == '1' then return false end
+if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return false end
+redis.call('HSETNX', meta, 'source', ARGV[7])
+redis.call('HSETNX', meta, 'ticket_id', ARGV[8])
+redis.call('HSET', meta, 'handed_off', '1', 'answered', length, 'length', length)
+redis.call('ZREM', unanswered, cid)
+if message ~= '' then
+    redis.call('SADD', ids, outbox_id)
+    redis.call('RPUSH', messages, message)
+    redis.call('HINCRBY', meta, 'length', 1)
+end
+redis.call('HSET', entries, outbox_id, entry)
+redis.call('ZADD', pending, now, outbox_id)
+return entry
+"""
+
 _SETTLE = """
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
@@ -142,15 +163,21 @@ class DeadEntry:
 
 @asynccontextmanager
 async def redis_client(url: str, *, timeout_s: float = 5.0) -> AsyncIterator[Redis]:
-    """A client for the stores: text replies, every call bounded, one quick retry for a stale connection."""
-    client: Redis = Redis.from_url(
+    """A client for the stores: text replies, every call bounded, one quick retry for a stale connection.
+
+    Many callers at once wait for one another's connections; the library's own pool would refuse the 101st.
+    """
+    pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
         url,
+        max_connections=MOST_CONNECTIONS,
+        timeout=timeout_s,
         decode_responses=True,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), 1),
     )
+    client = Redis.from_pool(pool)
     try:
         yield client
     finally:
@@ -175,6 +202,7 @@ class RedisConversations:
         self._commit = client.register_script(_COMMIT)
         self._release = client.register_script(_RELEASE)
         self._set_owner = client.register_script(_SET_OWNER)
+        self._hand_off = client.register_script(_HAND_OFF)
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
@@ -267,6 +295,27 @@ class RedisConversations:
         """Write down whom the helpdesk shows as the owner; see the port."""
         with unavailable("write down who owns a conversation"):
             await self._set_owner(keys=[_keys(conversation_id)[0]], args=["1" if person else ""])
+
+    async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
+        """Write a hand-off that the customer asked for, in one atomic step, once; see the port."""
+        entry = make_entry(conversation, run_id, outcome)
+        reply = make_reply(entry)
+        cid = conversation.conversation_id
+        with unavailable("hand a conversation off"):
+            stored = await self._hand_off(
+                keys=[*_keys(cid), _UNANSWERED, _ENTRIES, _PENDING],
+                args=[
+                    cid,
+                    conversation.length,
+                    _now_ms(),
+                    entry.outbox_id,
+                    dump_entry(entry),
+                    dump_message(reply) if reply else "",
+                    conversation.source,
+                    conversation.ticket_id,
+                ],
+            )
+        return load_entry(stored) if stored else None
 
     async def unanswered(self) -> list[ConversationId]:
         """Conversations with a customer's message that no outcome has seen; longest waiting first."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
+from agent.channels.widget.deps import WidgetDeps
 from agent.ports import Answerer, Approvals, Conversations, TicketHints, TurnQueue
 from agent.settings import Settings
 
@@ -21,6 +22,7 @@ class ApiDeps:
 
     Attributes:
         checks: readiness by name: `redis`, `knowledge`, `model`.
+        widget: what the chat widget needs; its routes are there only with it.
         clock: seconds since 1970, for the replay window.
     """
 
@@ -32,4 +34,5 @@ class ApiDeps:
     hints: TicketHints
     checks: Mapping[str, Check] = field(default_factory=dict)
     lifespan: Lifespan | None = None
+    widget: WidgetDeps | None = None
     clock: Callable[[], float] = time.time

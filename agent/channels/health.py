@@ -21,6 +21,12 @@ OPTIONAL = frozenset({"model"})
 _log = structlog.get_logger(__name__)
 
 
+class Metrics(Response):
+    """The document's word for what `/metrics` answers with."""
+
+    media_type = METRICS_CONTENT_TYPE
+
+
 class Readiness:
     """Runs the checks, each at most every two seconds however often it is asked, and never longer than two."""
 
@@ -94,8 +100,8 @@ def health_router(deps: ApiDeps) -> APIRouter:
         status, body = report(await readiness.states())
         return JSONResponse(body, status)
 
-    @router.get("/metrics", summary="Prometheus metrics")
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Metrics)
     async def metrics() -> Response:
-        return Response(metrics_page(), headers={"content-type": METRICS_CONTENT_TYPE})
+        return Metrics(metrics_page(), headers={"content-type": METRICS_CONTENT_TYPE})
 
     return router

@@ -17,6 +17,7 @@ from agent.errors import (
     ModelUnavailable,
     QueueUnavailable,
     RequestRejected,
+    TooManyRequests,
     TransientError,
     Unauthorized,
 )
@@ -55,16 +56,24 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+def _place(request: Request) -> str:
+    """The route, not the path as it came: its last part may be a secret or a conversation's id."""
+    route = request.scope.get("route")
+    return str(getattr(route, "path", request.url.path))
+
+
 async def _rejected(request: Request, error: Exception) -> JSONResponse:
     code, status = (error.code, error.status) if isinstance(error, RequestRejected) else ("request_rejected", 400)
-    _log.warning("request_rejected", path=request.url.path, status=status, code=code, reason=str(error))
+    _log.warning("request_rejected", path=_place(request), status=status, code=code, reason=str(error))
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+    if isinstance(error, TooManyRequests):
+        headers = {"Retry-After": str(error.retry_after_s)}
     return problem(status, code, str(error), headers)
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     # The error's own text may hold an address, so it goes to the log alone.
-    _log.error("service_unavailable", path=request.url.path, kind=type(error).__name__, reason=str(error))
+    _log.error("service_unavailable", path=_place(request), kind=type(error).__name__, reason=str(error))
     code, message = next(
         (told for kind, told in _UNAVAILABLE.items() if isinstance(error, kind)),
         ("unavailable", "Something this needs can't be reached now. Send the same request again later."),
@@ -73,7 +82,7 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _missing(request: Request, error: Exception) -> JSONResponse:
-    _log.warning("conversation_missing", path=request.url.path)
+    _log.warning("conversation_missing", path=_place(request))
     return problem(404, "conversation_missing", str(error))
 
 
@@ -94,5 +103,5 @@ async def _gone(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    _log.error("request_failed", path=request.url.path, kind=type(error).__name__)
+    _log.error("request_failed", path=_place(request), kind=type(error).__name__)
     return problem(500, "internal_error", "Something went wrong here; the log has more. Sending the same again is safe.")

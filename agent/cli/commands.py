@@ -219,6 +219,41 @@ def replay(
 
 @app.command()
 @reports_errors
+def connect(
+    system: Annotated[str | None, typer.Argument(help="Which kind of helpdesk; all are listed if none is named.")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call it here; the system's name if not given.")] = None,
+    url: Annotated[str | None, typer.Option(help="Address of the helpdesk.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its token or password; - for standard input. Asked for if not given.")
+    ] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Secret of its webhook, where the helpdesk made it; made here if not given."),
+    ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Innkeeper's address as the helpdesk sees it, e.g. https://innkeeper.internal."),
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Another setting of it; may be repeated.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Connect a helpdesk: check it with real calls, keep its settings, say what to set up in it, send a test event.
+
+    Give it again to check a helpdesk that is connected already.
+    """
+    from agent.cli import connect as run
+
+    if system is None:
+        run.show_systems()
+        return
+    given = tuple(values or ())
+    run.run(_settings("ERROR"), run.Request(system, name, url, token_file, secret_file, public_url, given, json))
+
+
+@app.command()
+@reports_errors
 def doctor(json: Json = False) -> None:
     """Check every dependency and say what to do; show what may be reached, and what was refused."""
     settings = _settings("ERROR")

@@ -111,8 +111,11 @@ async def _verifiers(settings: Settings) -> str:
 
 async def _helpdesks(settings: Settings) -> str:
     if not settings.helpdesks:
-        return "none configured (INNKEEPER_HELPDESKS); tickets can't come in by webhook yet"
-    return ", ".join(f"{name} -> {', '.join(desk.addresses)}" for name, desk in settings.helpdesks.items())
+        return "none configured (`innkeeper connect`, INNKEEPER_HELPDESKS); tickets can't come in by webhook yet"
+    problems, told = await probes.helpdesks(settings)
+    if problems:
+        raise AgentError("; ".join(problems) + " (`innkeeper connect SYSTEM` says more)")
+    return ", ".join(told)
 
 
 def _refusals(settings: Settings) -> list[dict[str, Any]]:

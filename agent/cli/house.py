@@ -37,6 +37,7 @@ async def _up(settings: Settings, demo: bool, began: float) -> None:
         if demo and house.desk_url:
             await _demo(house, house.desk_url)
             show.out.print(f"\nTry it yourself: [bold]{house.desk_url}[/]   (Ctrl-C stops everything)")
+            show.out.print(f"The chat widget: [bold]{house.widget_url}[/]")
         await house.supervisor.run()
         show.err.print("stopping")
 

@@ -22,6 +22,12 @@ def listed(lead: str, question: str, titles: Sequence[str]) -> str:
     return f"{lead}\n\n{lines}\n\n{question}"
 
 
+def listed_titles(question: str) -> tuple[str, ...]:
+    """The titles that a question lists, in order; none if it lists no more than one."""
+    titles = tuple(title for _, title in _OPTION.findall(question))
+    return titles if len(titles) > 1 else ()
+
+
 def chosen_option(question: str, reply: str) -> str | None:
     """The title that a reply such as "2" or "the second one" picks of those that the question listed."""
     known = {int(n): title for n, title in _OPTION.findall(question)}

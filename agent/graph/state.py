@@ -1,7 +1,7 @@
 """What a turn knows as it walks through the graph, and what the nodes may use."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict, TypeVar
@@ -14,7 +14,7 @@ from agent.grounding.claims import Claim
 from agent.grounding.second import SecondVerifier
 from agent.grounding.types import Verifier
 from agent.model_profiles import ModelProfile
-from agent.ports import ChatModel, Embedder, Retriever
+from agent.ports import ChatModel, Embedder, Retriever, Stage
 from agent.types import Message, Outcome, Usage
 from knowledge.types import Hit
 from policies.engine import PolicyEngine
@@ -65,6 +65,12 @@ class TurnContext:
     examples: Mapping[str, Any] = field(default_factory=dict)  # rule id -> float32 [n, d], see `triage.embed_examples`
     second: Mapping[VerifierName, SecondVerifier] = field(default_factory=dict)  # those that some topic lists
     pool: ThreadPoolExecutor | None = None  # bounded: embedding and searching use all cores by themselves
+    on_stage: Callable[[Stage], Awaitable[None]] | None = None  # of one turn: somebody waits and is told
+
+    async def tell(self, stage: Stage) -> None:
+        """Say what the turn begins to do now."""
+        if self.on_stage is not None:
+            await self.on_stage(stage)
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Run blocking work off the event loop."""

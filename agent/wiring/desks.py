@@ -1,47 +1,121 @@
-"""Helpdesks for a worker: what reads their tickets, what answers them, what polls them."""
+"""Helpdesks for a worker: what reads their tickets, what answers them, what polls them, and the way to them from a widget."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+from redis.asyncio import Redis
+
+from agent.adapters.hints import RedisTicketHints
+from agent.adapters.links import SOONEST_S, RedisTicketLinks
+from agent.adapters.redis_store import RedisConversations
 from agent.channels.dispatch import SenderBySource
+from agent.channels.helpdesks.bridge import Bridge, Relay
 from agent.channels.helpdesks.polling import poll_once
 from agent.channels.helpdesks.registry import clients
 from agent.channels.helpdesks.sending import DeskSender
 from agent.channels.helpdesks.sync import TicketSync
-from agent.channels.helpdesks.types import PolledHelpdesk
+from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, PolledHelpdesk
 from agent.channels.outbound import WebhookSender, new_client
 from agent.helpdesk_settings import HelpdeskSettings
-from agent.ports import Conversations, ReplySender, TicketHints, TurnQueue
+from agent.ports import ReplySender, TicketLinks, TurnQueue
 from agent.settings import Settings
+from agent.site_settings import WIDGET_SOURCE
+from agent.types import ConversationId, OutboxEntry
+from agent.widget_ports import Escalation
+from agent.wiring.widget import build_people, build_sender
+
+Poll = tuple[float, Callable[[], Awaitable[object]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Desks:
-    """What a worker does with helpdesks."""
+    """What a worker does with helpdesks.
 
-    sync: TicketSync
+    Attributes:
+        before_turn: brings a conversation in line with its ticket, or the ticket with its conversation. False if there is
+            nothing to run a turn on. Raises `TransientError`: call it again later.
+        sender: of every source, the widget's included.
+        polls: by name, how often in seconds, and how.
+    """
+
+    before_turn: Callable[[ConversationId], Awaitable[bool]]
     sender: ReplySender
-    polls: Mapping[str, tuple[float, Callable[[], Awaitable[object]]]]
+    polls: Mapping[str, Poll]
 
 
 @asynccontextmanager
-async def open_desks(
-    settings: Settings, conversations: Conversations, hints: TicketHints, queue: TurnQueue
-) -> AsyncIterator[Desks]:
+async def open_desks(settings: Settings, redis: Redis, queue: TurnQueue) -> AsyncIterator[Desks]:
     """Clients of every helpdesk in the settings. Makes no call yet."""
+    conversations, hints, links = RedisConversations(redis), RedisTicketHints(redis), RedisTicketLinks(redis)
     async with AsyncExitStack() as stack:
         desks = clients(settings.helpdesks)
         for desk in desks.values():
             stack.push_async_callback(desk.aclose)
         client = await stack.enter_async_context(new_client())
         generic = {name: desk for name, desk in settings.helpdesks.items() if isinstance(desk, HelpdeskSettings)}
-        by_api = DeskSender(desks, conversations)
-        sender = SenderBySource(dict.fromkeys(desks, by_api), otherwise=WebhookSender(generic, client))
-        polls = {
-            source: (desk.poll_s, partial(poll_once, source, desk, hints, queue))
-            for source, desk in desks.items()
-            if isinstance(desk, PolledHelpdesk)
+        webhooks = WebhookSender(generic, client)
+        bridge = Bridge(desks, conversations, links)
+        escalations: dict[str, Escalation] = {
+            site: ByTicket(bridge, one.handoff) if one.handoff in desks else ByWebhook(webhooks, one.handoff)
+            for site, one in settings.sites.items()
+            if one.handoff is not None
         }
-        yield Desks(TicketSync(desks, conversations, hints), sender, polls)
+        by_api: dict[str, ReplySender] = dict.fromkeys(desks, DeskSender(desks, conversations))
+        sender = SenderBySource(by_api | {WIDGET_SOURCE: build_sender(redis, escalations)}, otherwise=webhooks)
+        carry_back = partial(_carry_back, bridge, build_people(redis, conversations))
+        sync = TicketSync(desks, conversations, hints, carry_back)
+
+        async def before_turn(conversation_id: ConversationId) -> bool:
+            if conversation_id.partition(":")[0] == WIDGET_SOURCE:
+                await bridge.pass_on(conversation_id)
+            return await sync(conversation_id)
+
+        yield Desks(before_turn, sender, _polls(desks, hints, links, queue))
+
+
+def _polls(desks: Mapping[str, Helpdesk], hints: RedisTicketHints, links: TicketLinks, queue: TurnQueue) -> dict[str, Poll]:
+    """Helpdesks that send no webhooks, and tickets that stand for a widget's conversation, of which none need tell."""
+    polls: dict[str, Poll] = {
+        source: (desk.poll_s, partial(poll_once, source, desk, hints, queue))
+        for source, desk in desks.items()
+        if isinstance(desk, PolledHelpdesk)
+    }
+
+    async def look_at_linked() -> None:
+        for ticket in await links.due():
+            await queue.add_turn(ticket, "linked")
+
+    return polls | {"linked tickets": (SOONEST_S, look_at_linked)}
+
+
+async def _carry_back(bridge: Bridge, relay: Relay, ticket_id: ConversationId, ticket: DeskTicket) -> None:
+    await bridge.carry_back(ticket_id, ticket, relay)
+
+
+@dataclass(frozen=True, slots=True)
+class ByTicket:
+    """Passes a widget's hand-off on as a ticket. Implements `Escalation`."""
+
+    bridge: Bridge
+    source: str
+
+    async def open(self, entry: OutboxEntry, contact: str | None) -> str | None:
+        """See `Escalation`."""
+        return await self.bridge.open(self.source, entry, Contact(email=contact))
+
+
+@dataclass(frozen=True, slots=True)
+class ByWebhook:
+    """Passes a widget's hand-off on as an event of the generic webhook. Implements `Escalation`."""
+
+    sender: WebhookSender
+    source: str
+
+    async def open(self, entry: OutboxEntry, contact: str | None) -> str | None:
+        """See `Escalation`. The helpdesk drops a repeated outbox id; its ticket's number is not known here."""
+        place = f"\nReach the customer at: {contact}" if contact else ""
+        outcome = replace(entry.outcome, summary=(entry.outcome.summary or "") + place)
+        await self.sender.send(replace(entry, source=self.source, outcome=outcome))
+        return None

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,9 +14,19 @@ from agent.errors import ServiceFailed
 
 GRACE_S = 10
 BACKLOG = 2048
+FILES = 65_536
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    def _stop(self, number: int) -> None:
+        if self._on_stop is not None:
+            self._on_stop()
+        self.handle_exit(number, None)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         # uvicorn's own would send itself the signal again at the end: the process would die of it
@@ -23,7 +34,7 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGTERM, signal.SIGINT)
         for number in numbers:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self._stop, number)
         try:
             yield
         finally:
@@ -45,7 +56,7 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def serve_app(app: FastAPI, host: str, port: int, fd: int | None = None) -> None:
+async def serve_app(app: FastAPI, host: str, port: int, fd: int | None = None, on_stop: Callable[[], None] | None = None) -> None:
     """Serve; returns when it was told to stop and what was under way is done, or `GRACE_S` have passed.
 
     Args:
@@ -53,10 +64,12 @@ async def serve_app(app: FastAPI, host: str, port: int, fd: int | None = None) -
         host: address to listen on.
         port: port to listen on.
         fd: an inherited socket that listens already, used instead.
+        on_stop: called when it is told to stop: what lasts, as an event stream does, must be ended.
 
     Raises:
         ServiceFailed: the port is taken, or the address is not this machine's.
     """
+    _allow_more_files()
     listening = listen(host, port) if fd is None else socket.socket(fileno=fd)
     config = uvicorn.Config(
         app,
@@ -66,4 +79,12 @@ async def serve_app(app: FastAPI, host: str, port: int, fd: int | None = None) -
         timeout_graceful_shutdown=GRACE_S,
     )
     with listening:
-        await _Server(config).serve(sockets=[listening])
+        await _Server(config, on_stop).serve(sockets=[listening])
+
+
+def _allow_more_files() -> None:
+    """Each connection is an open file, and many systems begin with 1,024 for a process that may have more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,6 +1,7 @@
 """Are the services there? Used by `innkeeper doctor`."""
 
 from agent.adapters.redis_store import is_ready, redis_client
+from agent.channels.helpdesks.registry import clients
 from agent.errors import ModelUnavailable, QueueUnavailable
 from agent.settings import Settings
 from agent.wiring import rules, shelf
@@ -32,3 +33,15 @@ async def model(settings: Settings) -> str:
             raise ModelUnavailable(f"the model server at {url} does not answer; check it, and INNKEEPER_LLM_BASE_URL")
     told = "; a demonstration model" if profile.demonstration else ""
     return f"profile {profile.name} at {url}{told}"
+
+
+async def helpdesks(settings: Settings) -> tuple[list[str], list[str]]:
+    """What is wrong with the helpdesks, and what there is: real calls for those that have an API."""
+    problems: list[str] = []
+    for name, client in clients(settings.helpdesks).items():
+        try:
+            problems += [f"{name}: {one.name}: {one.detail}" for one in await client.check() if not one.ok]
+        finally:
+            await client.aclose()
+    told = [f"{name} ({desk.system}) at {', '.join(desk.addresses)}" for name, desk in settings.helpdesks.items()]
+    return problems, told

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from redis.asyncio import Redis
+
 from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.queue import DocketQueue, Handlers, Owed, WorkerOptions, run_worker
@@ -15,6 +17,7 @@ from agent.channels.deps import ApiDeps
 from agent.errors import SettingsInvalid
 from agent.graph.build import build_graph
 from agent.settings import Settings
+from agent.site_settings import WIDGET_SOURCE
 from agent.turns import Turns, think
 from agent.types import ConversationId, Message, Outcome, RunId
 from agent.wiring import parts, rules, shelf
@@ -22,6 +25,7 @@ from agent.wiring.desks import open_desks
 from agent.wiring.http import serve_app
 from agent.wiring.refresh import SourceRefresher
 from agent.wiring.verifiers import second_verifiers
+from agent.wiring.widget import build_progress, build_widget
 from knowledge.errors import KnowledgeError, RerankerUnavailable
 
 
@@ -36,6 +40,7 @@ class Process:
     hints: RedisTicketHints
     queue: DocketQueue
     deps: ApiDeps
+    redis: Redis
     refresher: SourceRefresher
 
 
@@ -46,7 +51,9 @@ async def serve(settings: Settings, fd: int | None = None) -> None:
         InnkeeperError: a part can't be built; see the message.
     """
     async with assemble(settings) as process:
-        await serve_app(create_app(process.deps), settings.host, settings.port, fd)
+        widget = process.deps.widget
+        on_stop = widget.streams.close if widget else None
+        await serve_app(create_app(process.deps), settings.host, settings.port, fd, on_stop)
 
 
 async def work(settings: Settings) -> None:
@@ -57,10 +64,10 @@ async def work(settings: Settings) -> None:
             redelivery_s=settings.redelivery_s,
             grace_s=min(15.0, settings.redelivery_s * 0.75),
         )
-        async with open_desks(settings, process.conversations, process.hints, process.queue) as desks:
+        async with open_desks(settings, process.redis, process.queue) as desks:
 
             async def turn(conversation_id: ConversationId) -> None:
-                if await desks.sync(conversation_id):
+                if await desks.before_turn(conversation_id):
                     await process.turns.run_turn(conversation_id)
 
             handlers = Handlers(
@@ -110,6 +117,8 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             model_down_handoff_s=settings.model_down_handoff_s,
             on_outcome=parts.count_outcome,
             shadow=RedisShadowRecords(redis),
+            progress=build_progress(redis),
+            draftless=(WIDGET_SOURCE,),
         )
         direct = build_graph()
 
@@ -127,6 +136,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             return await is_ready(redis)
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
-        deps = ApiDeps(settings, conversations, queue, answer, turns, hints, checks)
+        widget = build_widget(settings, redis, policies, turns)
+        deps = ApiDeps(settings, conversations, queue, answer, turns, hints, checks, widget=widget)
         refresher = SourceRefresher(knowledge, shelf.sources_path(settings), guard.allow)
-        yield Process(settings, turns, conversations, RedisOutbox(redis), hints, queue, deps, refresher)
+        yield Process(settings, turns, conversations, RedisOutbox(redis), hints, queue, deps, redis, refresher)

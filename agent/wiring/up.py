@@ -15,7 +15,9 @@ import httpx
 from agent.adapters.embedded import embedded_redis
 from agent.adapters.embedded_model import embedded_model
 from agent.adapters.supervisor import Service, Supervisor, check_folder, write_private
+from agent.channels.widget.files import DEMO_SITE
 from agent.errors import ServiceFailed
+from agent.helpdesk_settings import plain
 from agent.model_profiles import ModelProfile
 from agent.settings import Settings
 from agent.wiring import rules
@@ -37,6 +39,7 @@ class House:
     profile: ModelProfile
     api_url: str
     desk_url: str | None
+    widget_url: str | None
     worker_log: Path
 
 
@@ -71,16 +74,20 @@ async def _start(
     say: Callable[[str], None],
 ) -> House:
     desk_url = f"http://127.0.0.1:{_port(desk)}" if desk else None
-    helpdesks = {name: _plain(known) for name, known in settings.helpdesks.items()}
+    helpdesks = {name: plain(known) for name, known in settings.helpdesks.items()}
     if desk_url:
         helpdesks[DEMO_SOURCE] = {
             "secrets": [demo_secret(settings.data_dir)],
             "reply_url": f"{desk_url}/inbox",
         }
+    sites = {name: plain(known) for name, known in settings.sites.items()}
+    if desk_url:
+        sites[DEMO_SOURCE] = _demo_site(f"http://127.0.0.1:{_port(api)}", desk_url)
     env = {
         "INNKEEPER_DATA_DIR": str(settings.data_dir.absolute()),
         "INNKEEPER_PORT": str(_port(api)),
         "INNKEEPER_HELPDESKS": json.dumps(helpdesks),
+        "INNKEEPER_SITES": json.dumps(sites),
         "INNKEEPER_LLM_PROFILE": profile.name,
         "PROMETHEUS_MULTIPROC_DIR": str(_metrics_folder(settings.data_dir)),
     }
@@ -104,7 +111,8 @@ async def _start(
         say("starting the demo desk")
         command = ("demo-desk", "--webhook-url", f"{api_url}/webhooks/{DEMO_SOURCE}")
         await supervisor.start(_innkeeper("desk", command, env, desk_url, desk))
-    return House(supervisor, profile, api_url, desk_url, settings.data_dir / "logs" / "worker.log")
+    widget_url = f"{api_url}/widget/demo" if DEMO_SITE in sites else None
+    return House(supervisor, profile, api_url, desk_url, widget_url, settings.data_dir / "logs" / "worker.log")
 
 
 def demo_secret(data_dir: Path) -> str:
@@ -121,6 +129,17 @@ def demo_secret(data_dir: Path) -> str:
 def new_secret() -> str:
     """A fresh Standard Webhooks secret: `whsec_` and 32 random bytes in base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _demo_site(*addresses: str) -> dict[str, object]:
+    """The site of the demo page and the demo desk, under both names of this machine."""
+    names = [address.replace("127.0.0.1", "localhost") for address in addresses]
+    return {
+        "name": "Sample help centre",
+        "origins": [*addresses, *names],
+        "greeting": "Hello! Ask me anything about bookings, payments, hosting or your account.",
+        "suggestions": ["How do I cancel a booking?", "Can I bring my dog?", "When do I get my refund?"],
+    }
 
 
 def _innkeeper(
@@ -152,20 +171,6 @@ def _listen(who: str, host: str, wanted: int, say: Callable[[str], None]) -> soc
 
 def _port(listening: socket.socket) -> int:
     return int(listening.getsockname()[1])
-
-
-def _plain(desk: object) -> object:
-    from pydantic import BaseModel, SecretStr
-
-    def reveal(value: object) -> object:
-        if isinstance(value, SecretStr):
-            return value.get_secret_value()
-        if isinstance(value, (list, tuple)):
-            return [reveal(v) for v in value]
-        return value
-
-    assert isinstance(desk, BaseModel)
-    return {key: reveal(value) for key, value in desk.model_dump().items()}
 
 
 def _metrics_folder(data_dir: Path) -> Path:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from agent.adapters.hints import RedisTicketHints
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.adapters.shadow import RedisShadowRecords
-from agent.ports import Conversations, Outbox, ShadowRecords
-from tests.fakes import InMemoryConversations, InMemoryOutbox, InMemoryShadowRecords
+from agent.ports import Conversations, Outbox, ShadowRecords, TicketHints
+from tests.fakes import InMemoryConversations, InMemoryOutbox, InMemoryShadowRecords, InMemoryTicketHints
 from tests.servers import RedisServer, debian_redis, has_debian_redis
 
 
@@ -17,6 +18,7 @@ class Stores:
     conversations: Conversations
     outbox: Outbox
     shadow: ShadowRecords = field(default_factory=InMemoryShadowRecords)
+    hints: TicketHints = field(default_factory=InMemoryTicketHints)
 
 
 @pytest.fixture(scope="session")
@@ -43,4 +45,4 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     server: RedisServer = request.getfixturevalue(request.param)
     server.flush()
     async with redis_client(server.url) as client:
-        yield Stores(RedisConversations(client), RedisOutbox(client), RedisShadowRecords(client))
+        yield Stores(RedisConversations(client), RedisOutbox(client), RedisShadowRecords(client), RedisTicketHints(client))

@@ -7,7 +7,7 @@ import pytest
 
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.errors import ConversationMissing, QueueUnavailable
-from agent.types import Author, ConversationId, Decision, RunId
+from agent.types import Author, Conversation, ConversationId, Decision, RunId
 from tests.contract.conftest import Stores
 from tests.samples import TICKET, full_outcome, message, outcome, ticket
 from tests.servers import free_port
@@ -188,3 +188,64 @@ async def test_a_draft_is_not_released_over_a_newer_message(stores: Stores) -> N
     await stores.conversations.append(TICKET, message("m2"))
     assert await stores.conversations.release(waiting, RunId("r1"), outcome()) is None
     assert await stores.conversations.unanswered() == [CID]
+
+
+async def test_what_the_helpdesk_shows_as_a_persons_is_handed_off_until_it_is_given_back(stores: Stores) -> None:
+    await stores.conversations.set_owner(CID, person=True)
+    with pytest.raises(ConversationMissing):
+        await stores.conversations.read(CID)
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.set_owner(CID, person=True)
+    assert (await stores.conversations.read(CID)).handed_off
+    await stores.conversations.set_owner(CID, person=False)
+    assert not (await stores.conversations.read(CID)).handed_off
+
+
+async def test_a_hand_off_that_the_helpdesk_has_not_shown_yet_is_not_taken_back(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    read = await stores.conversations.read(CID)
+    assert await stores.conversations.commit(read, RunId("r1"), outcome(Decision.HANDOFF))
+    await stores.conversations.set_owner(CID, person=False)
+    assert (await stores.conversations.read(CID)).handed_off
+
+
+async def test_a_customer_hands_off_what_was_answered_and_later_messages_are_the_persons(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("1"))
+    await stores.conversations.commit(await stores.conversations.read(TICKET.conversation_id), RunId("r1"), outcome())
+    answered = await stores.conversations.read(TICKET.conversation_id)
+    entry = await stores.conversations.hand_off(answered, RunId("r2"), outcome(Decision.HANDOFF, ""))
+    assert entry is not None
+    assert entry.in_reply_to == "1"
+    now = await stores.conversations.read(TICKET.conversation_id)
+    assert (now.handed_off, now.answered, now.length) == (True, 2, 2)
+    assert await stores.outbox.get(entry.outbox_id) == entry
+    assert await stores.conversations.hand_off(now, RunId("r3"), outcome(Decision.HANDOFF, "")) is None
+    assert len(await stores.outbox.pending()) == 2
+
+
+async def test_a_hand_off_takes_what_is_unanswered_with_it(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("1"))
+    waiting = await stores.conversations.read(TICKET.conversation_id)
+    assert await stores.conversations.hand_off(waiting, RunId("r1"), outcome(Decision.HANDOFF, "A person comes."))
+    assert await stores.conversations.unanswered() == []
+    assert await stores.conversations.commit(waiting, RunId("r2"), outcome()) is None
+    assert [m.text for m in (await stores.conversations.read(TICKET.conversation_id)).messages] == ["hello", "A person comes."]
+
+
+async def test_a_hand_off_needs_no_message_before_it(stores: Stores) -> None:
+    nothing = Conversation(TICKET.conversation_id, TICKET.source, TICKET.ticket_id, ())
+    assert await stores.conversations.hand_off(nothing, RunId("r1"), outcome(Decision.HANDOFF, ""))
+    now = await stores.conversations.read(TICKET.conversation_id)
+    assert (now.messages, now.length, now.handed_off, now.source, now.ticket_id) == ((), 0, True, "desk", "7")
+    await stores.conversations.append(TICKET, message("1"))
+    now = await stores.conversations.read(TICKET.conversation_id)
+    assert (now.length, now.answered, now.handed_off) == (1, 0, True)
+
+
+async def test_a_hand_off_of_what_is_no_longer_so_is_not_written(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("1"))
+    before = await stores.conversations.read(TICKET.conversation_id)
+    await stores.conversations.append(TICKET, message("2"))
+    assert await stores.conversations.hand_off(before, RunId("r1"), outcome(Decision.HANDOFF, "")) is None
+    assert await stores.outbox.pending() == []
+    assert not (await stores.conversations.read(TICKET.conversation_id)).handed_off

@@ -1,4 +1,4 @@
-"""One small model for all tests of the started product, and a copy of the ingested samples."""
+"""One small model for all tests of the started product, a copy of the ingested samples, and an installed helpdesk."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.product import ModelServer, small_model
+from tests.e2e.real_django_helpdesk import Installation, installation
 
 
 @pytest.fixture
@@ -20,3 +21,10 @@ def model() -> Iterator[ModelServer]:
     """One for the whole session. Don't kill this one."""
     with small_model() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def django_helpdesk_installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Kept from one session to the next, as pytest's cache."""
+    cache = getattr(request.config, "cache", None)
+    return installation(cache.mkdir("django-helpdesk") if cache else tmp_path_factory.mktemp("django-helpdesk"))

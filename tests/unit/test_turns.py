@@ -10,6 +10,7 @@ from agent.graph.build import build_graph
 from agent.graph.state import TurnContext
 from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import load_profile
+from agent.ports import Stage
 from agent.turns import Turns, run_id_of, visible
 from agent.types import Author, Completion, ConversationId, Decision, Outcome, Prompt, RunId
 from agent.wiring.parts import STATE_TYPES
@@ -73,8 +74,15 @@ class Shadowing(PolicyEngine):
 
 class House:
     def __init__(
-        self, chat: FakeChatModel | None = None, policies: PolicyEngine | None = None, *, later_s: float = 0, waits: bool = False
+        self,
+        chat: FakeChatModel | None = None,
+        policies: PolicyEngine | None = None,
+        *,
+        later_s: float = 0,
+        waits: bool = False,
+        draftless: tuple[str, ...] = (),
     ) -> None:
+        self.told: list[str] = []
         self.conversations, self.queue, self.shelf = InMemoryConversations(), InMemoryQueue(), Shelf()
         self.shadow = InMemoryShadowRecords()
         self.chat = chat or FakeChatModel([DRAFT])
@@ -102,7 +110,12 @@ class House:
             self.outcomes.append,
             lambda: SENT + dt.timedelta(seconds=later_s),
             self.shadow,
+            self,
+            draftless,
         )
+
+    async def tell(self, conversation_id: ConversationId, stage: Stage) -> None:
+        self.told.append(stage.value)
 
     async def say(self, message_id: str, text: str = QUESTION, author: Author = Author.CUSTOMER, visible: bool = True) -> None:
         await self.conversations.append(TICKET, message(message_id, author, text, visible))
@@ -314,3 +327,96 @@ async def test_a_conversation_that_turns_fail_on_goes_to_a_person_once() -> None
     assert (outcome.decision, len(house.queue.deliveries)) == (Decision.HANDOFF, 1)
     assert QUESTION in (outcome.summary or "")
     assert (await house.conversations.read(ID)).handed_off
+
+
+async def test_the_customer_is_told_what_is_done_as_it_is_done() -> None:
+    house = House()
+    await house.say("1")
+    await house.turns.run_turn(ID)
+    assert house.told == ["searching", "writing", "checking"]
+
+
+async def test_nothing_is_told_that_is_not_done() -> None:
+    house = House()
+    await house.say("1", "I want to talk to a human please")
+    await house.turns.run_turn(ID)
+    assert house.told == []
+    house = House()
+    house.shelf.is_empty = True
+    await house.say("1")
+    await house.turns.run_turn(ID)
+    assert house.told == ["searching"]
+
+
+async def test_a_turn_that_ends_without_a_message_or_waits_again_says_so() -> None:
+    house = House()
+    await house.say("1")
+    await house.say("2", "I'll look at it", Author.HUMAN_AGENT)
+    await house.say("3", "and my dog?")
+    await house.turns.run_turn(ID)
+    assert house.told == ["idle"]
+    house = House(FakeChatModel([ModelUnavailable("down")]), later_s=299)
+    await house.say("1")
+    with pytest.raises(ModelUnavailable):
+        await house.turns.run_turn(ID)
+    assert house.told == ["searching", "writing", "received"]
+
+
+async def test_the_button_hands_off_once_and_says_nothing_in_the_customers_name() -> None:
+    house = House()
+    await house.say("1")
+    await house.turns.run_turn(ID)
+    before = (await house.conversations.read(ID)).messages
+    assert await house.turns.request_person(TICKET, "key-1", None)
+    assert not await house.turns.request_person(TICKET, "key-1", None)
+    assert not await house.turns.request_person(TICKET, "key-2", None)
+    conversation = await house.conversations.read(ID)
+    assert (conversation.messages, conversation.handed_off) == (before, True)
+    assert [(o.decision, o.answer) for o in house.outcomes[1:]] == [(Decision.HANDOFF, "")]
+    assert QUESTION in (house.outcomes[-1].summary or "")
+    assert len(house.queue.deliveries) == 2
+
+
+async def test_the_button_works_before_anything_is_written() -> None:
+    house = House()
+    assert await house.turns.request_person(TICKET, "key-1", "de")
+    assert (house.outcomes[0].decision, house.outcomes[0].language) == (Decision.HANDOFF, "de")
+    assert "not written anything" in (house.outcomes[0].summary or "")
+    await house.say("1")
+    assert await house.turns.run_turn(ID) is None
+    assert not house.chat.prompts
+
+
+class Pressed(Interrupted):
+    """While it writes, the customer presses the button."""
+
+    turns: Turns
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        await self.turns.request_person(TICKET, "key-1", None)
+        return await FakeChatModel.complete(self, prompt)
+
+
+async def test_the_button_wins_over_a_turn_that_runs() -> None:
+    chat = Pressed([DRAFT])
+    house = House(chat)
+    chat.turns = house.turns
+    await house.say("1")
+    assert await house.turns.run_turn(ID) is None
+    assert [o.decision for o in house.outcomes] == [Decision.HANDOFF]
+    assert QUESTION in (house.outcomes[0].summary or "")
+    assert house.told == ["searching", "writing", "checking", "idle"]
+
+
+async def test_a_draft_that_nobody_could_approve_goes_to_a_person_with_its_words() -> None:
+    house = House(policies=Drafting(PACK), waits=True, draftless=("desk",))
+    await house.say("1")
+    entry = await house.turns.run_turn(ID)
+    assert entry is not None
+    assert (entry.outcome.decision, entry.outcome.citations) == (Decision.HANDOFF, ())
+    assert FACT not in entry.outcome.answer
+    assert FACT in (entry.outcome.summary or "")
+    assert QUESTION in (entry.outcome.summary or "")
+    conversation = await house.conversations.read(ID)
+    assert conversation.handed_off
+    assert all(m.visible for m in conversation.messages)

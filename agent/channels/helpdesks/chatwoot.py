@@ -22,6 +22,7 @@ from agent.channels.helpdesks.types import (
     Helpdesk,
     Hint,
     Owner,
+    Sample,
     Setup,
     System,
     Words,
@@ -255,10 +256,9 @@ class Chatwoot:
 
 def setup(settings: ChatwootSettings) -> Setup:
     """An agent bot, or the account's webhook and a label."""
-    webhook = "{webhook}" if settings.signed else "{webhook}/{secret}"
     if settings.bot_token:
         steps = [
-            f"Settings > Bots > Add Bot: webhook URL {webhook}.",
+            "Settings > Bots > Add Bot: webhook URL {webhook}.",
             "Its access token is `bot_token` of the settings.",
             "Settings > Inboxes > (the inbox) > Bot Configuration: choose the bot. New conversations are then pending, and ours.",
             "To give a conversation back to the assistant, mark it as pending and remove its assignee.",
@@ -266,7 +266,7 @@ def setup(settings: ChatwootSettings) -> Setup:
     else:
         steps = [
             f"Settings > Labels > Add label: {settings.stop_tag}.",
-            f"Settings > Integrations > Webhooks > Add new webhook: {webhook}, "
+            "Settings > Integrations > Webhooks > Add new webhook: {webhook}, "
             "events Message created and Conversation Status Changed.",
             "Settings > Inboxes > (the inbox) > Collaborators: switch automatic assignment off, or set `answers_assigned`.",
             f"To give a conversation back to the assistant, remove its label {settings.stop_tag} and its assignee.",
@@ -274,11 +274,21 @@ def setup(settings: ChatwootSettings) -> Setup:
     if settings.signed:
         steps.insert(2, "Chatwoot makes the webhook's secret itself: copy it from there into `secrets` of the settings.")
     steps.append("If Innkeeper has a private address: allow it by WEBHOOK_ALLOWED_PRIVATE_HOSTS in Chatwoot's environment.")
-    sample = (
+    return Setup(steps=tuple(steps))
+
+
+def sample(settings: ChatwootSettings, now: float) -> Sample:
+    """A private note of an agent's."""
+    body = (
         b'{"event":"message_created","id":0,"message_type":"outgoing","private":true,"conversation":{"id":0},"account":{"id":%d}}'
+        % settings.account
     )
-    return Setup(steps=tuple(steps), sample=sample % settings.account)
+    if not settings.signed:
+        return Sample({}, body, settings.secrets[0].get_secret_value())
+    timestamp = f"{now:.0f}"
+    [signature, *_] = signatures.digests(settings.secrets, f"{timestamp}.".encode() + body, "sha256")
+    return Sample({"X-Chatwoot-Timestamp": timestamp, "X-Chatwoot-Signature": f"sha256={signature.hex()}"}, body)
 
 
-SYSTEM = System("chatwoot", Chatwoot, ChatwootReceiver, setup)
+SYSTEM = System("chatwoot", Chatwoot, ChatwootReceiver, setup, sample)
 _: type[Helpdesk] = Chatwoot

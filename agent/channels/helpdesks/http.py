@@ -1,12 +1,14 @@
 """Calls of a helpdesk's API: one client each, every failure as one of our errors."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from agent.errors import HelpdeskRefused, HelpdeskUnavailable, TicketMissing
+from agent.errors import HelpdeskRefused, HelpdeskUnavailable, SettingsInvalid, TicketMissing
 from agent.helpdesk_settings import DeskSettings
 
 MOST_BYTES = 20_000_000
@@ -19,13 +21,14 @@ class DeskApi:
     """The API of one helpdesk. Follows no redirect, uses no proxy from the environment."""
 
     def __init__(self, source: str, settings: DeskSettings, headers: Mapping[str, str], auth: httpx.Auth | None = None) -> None:
+        """Connects to nothing yet. Raises `SettingsInvalid` for certificates that can't be used."""
         self.source = source
         self._client = httpx.AsyncClient(
             base_url=settings.url,
             headers={"accept": "application/json", "user-agent": "innkeeper", **headers},
             auth=auth,
             timeout=settings.timeout_s,
-            verify=ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else True,
+            verify=tls(settings.ca_file) if settings.url.startswith("https://") else False,
             trust_env=False,
             follow_redirects=False,
         )
@@ -56,8 +59,8 @@ class DeskApi:
         """
         return self._json(method, path, (await self.request(method, path, **more)).content)
 
-    async def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """The same, as the whole answer. Raises as `call`."""
+    async def request(self, method: str, path: str, *, answers: Collection[int] = (), **more: Any) -> httpx.Response:
+        """The same, as the whole answer. Raises as `call`, but not for the statuses in `answers`."""
         try:
             async with self._client.stream(method, path, **more) as response:
                 body = bytearray()
@@ -73,7 +76,8 @@ class DeskApi:
             raise HelpdeskUnavailable(
                 f"the helpdesk {self.source!r} can't be reached ({method} {path}): {type(error).__name__}"
             ) from error
-        self._judge(method, path, response)
+        if response.status_code not in answers:
+            self._judge(method, path, response)
         return httpx.Response(response.status_code, headers=_plain(response.headers), content=bytes(body))
 
     def _judge(self, method: str, path: str, response: httpx.Response) -> None:
@@ -101,6 +105,19 @@ class DeskApi:
             raise HelpdeskUnavailable(
                 f"the helpdesk {self.source!r} answered {method} {path} with something that is not JSON: is its address right?"
             ) from error
+
+
+@cache
+def tls(ca_file: Path | None) -> ssl.SSLContext:
+    """What connections are verified by: a file, or the authorities that this system trusts. Made once, since it is read slowly.
+
+    Raises:
+        SettingsInvalid: the file can't be used.
+    """
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsInvalid(f"the certificates in {ca_file} can't be used: {error}") from error
 
 
 def _plain(headers: httpx.Headers) -> list[tuple[str, str]]:

@@ -2,11 +2,21 @@
 
 from collections.abc import Mapping
 
-from agent.channels.helpdesks import chatwoot, zammad, zendesk
+from agent.channels.helpdesks import chatwoot, django_helpdesk, glpi, request_tracker, zammad, zendesk
 from agent.channels.helpdesks.types import Helpdesk, Receiver, System
 from agent.helpdesk_settings import AnyHelpdesk
 
-SYSTEMS: Mapping[str, System] = {one.name: one for one in (zammad.SYSTEM, chatwoot.SYSTEM, zendesk.SYSTEM)}
+SYSTEMS: Mapping[str, System] = {
+    one.name: one
+    for one in (
+        zammad.SYSTEM,
+        chatwoot.SYSTEM,
+        zendesk.SYSTEM,
+        glpi.SYSTEM,
+        django_helpdesk.SYSTEM,
+        request_tracker.SYSTEM,
+    )
+}
 
 
 def receivers(helpdesks: Mapping[str, AnyHelpdesk]) -> dict[str, Receiver]:

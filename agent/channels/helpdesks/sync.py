@@ -1,6 +1,6 @@
 """Brings a conversation in line with its ticket: reads the ticket, keeps what people have written, sees who owns it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -20,10 +20,18 @@ _log = structlog.get_logger(__name__)
 class TicketSync:
     """Reads tickets of every helpdesk that has an API. Conversations of other sources are passed over."""
 
-    def __init__(self, helpdesks: Mapping[str, Helpdesk], conversations: Conversations, hints: TicketHints) -> None:
+    def __init__(
+        self,
+        helpdesks: Mapping[str, Helpdesk],
+        conversations: Conversations,
+        hints: TicketHints,
+        also: Callable[[ConversationId, DeskTicket], Awaitable[None]] | None = None,
+    ) -> None:
+        """`also` sees every ticket that was read. Raises as its parts."""
         self._helpdesks = helpdesks
         self._conversations = conversations
         self._hints = hints
+        self._also = also
 
     async def __call__(self, conversation_id: ConversationId) -> bool:
         """True if there is something to run a turn on. Safe to repeat.
@@ -43,6 +51,8 @@ class TicketSync:
             await self._hints.done(conversation_id, stamp)
             return False
         known = await self._keep(conversation_id, source, ticket)
+        if self._also is not None:
+            await self._also(conversation_id, ticket)
         # Only now: what a crash loses before this is read again.
         await self._hints.done(conversation_id, stamp)
         return known

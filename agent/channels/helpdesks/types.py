@@ -198,11 +198,22 @@ class Setup:
 
     Attributes:
         steps: in order, one line each; `{webhook}` is the address of our webhook, `{secret}` its secret.
-        sample: body of an event that `connect` sends to our own webhook to see that it arrives; None if it is polled.
     """
 
     steps: tuple[str, ...]
-    sample: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A genuine delivery about nothing, by which `innkeeper connect` sees that our webhook is reached.
+
+    Attributes:
+        key: last part of the path, for systems that sign nothing.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +225,11 @@ class System:
         helpdesk: from a source's name and its settings.
         receiver: from the settings; None if it is polled.
         setup: from the settings.
+        sample: from the settings and the time in seconds since 1970; None if it is polled.
     """
 
     name: str
     helpdesk: Callable[[str, Any], Helpdesk]
     receiver: Callable[[Any], Receiver] | None
     setup: Callable[[Any], Setup]
+    sample: Callable[[Any, float], Sample] | None = None

@@ -35,6 +35,11 @@ def handover(outcome: Outcome, mark: str) -> Words:
     )
 
 
+def passed_on(text: str, mark: str) -> Words:
+    """An internal note with what a customer wrote elsewhere."""
+    return _words(["**The customer writes in the chat:**", text], mark)
+
+
 def subject(entry: OutboxEntry) -> str:
     """A line for a ticket that is opened for somebody who has none."""
     asked = (entry.outcome.summary or "").partition("\n")[0].removeprefix("Customer asks: ").strip()

@@ -23,6 +23,7 @@ from agent.channels.helpdesks.types import (
     Helpdesk,
     Hint,
     Owner,
+    Sample,
     Setup,
     System,
     Words,
@@ -202,9 +203,15 @@ def setup(settings: ZammadSettings) -> Setup:
             "  Execute: Webhook, the one above.",
             f"To give a ticket back to the assistant, remove its tag {settings.stop_tag}.",
         ),
-        sample=b'{"ticket":{"id":0},"article":{"sender":"System","internal":true}}',
     )
 
 
-SYSTEM = System("zammad", Zammad, ZammadReceiver, setup)
+def sample(settings: ZammadSettings, now: float) -> Sample:
+    """An internal note of the system's."""
+    body = b'{"ticket":{"id":0},"article":{"sender":"System","internal":true}}'
+    [signature, *_] = signatures.digests(settings.secrets, body, "sha1")
+    return Sample({"X-Hub-Signature": f"sha1={signature.hex()}", "X-Zammad-Delivery": "connect"}, body)
+
+
+SYSTEM = System("zammad", Zammad, ZammadReceiver, setup, sample)
 _: type[Helpdesk] = Zammad

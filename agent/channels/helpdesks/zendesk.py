@@ -5,6 +5,7 @@ cursor pagination), 2026. Not tried against a server: that a reply is refused wi
 off by `safe_update`), `Idempotency-Key` for a new ticket, and that the invocation id stays the same over retries.
 """
 
+import base64
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -28,6 +29,7 @@ from agent.channels.helpdesks.types import (
     Helpdesk,
     Hint,
     Owner,
+    Sample,
     Setup,
     System,
     Words,
@@ -296,9 +298,20 @@ def setup(settings: ZendeskSettings) -> Setup:
             "whose value is the placeholder for the ticket's ID, in quotes.",
             f"To give a ticket back to the assistant, remove its tag {settings.stop_tag.lower()} and its assignee.",
         ),
-        sample=b'{"type":"zen:event-type:ticket.tags_changed","id":"innkeeper-connect","detail":{"id":"0"},"event":{}}',
     )
 
 
-SYSTEM = System("zendesk", Zendesk, ZendeskReceiver, setup)
+def sample(settings: ZendeskSettings, now: float) -> Sample:
+    """A change of tags, which is nothing that we answer."""
+    body = b'{"type":"zen:event-type:ticket.tags_changed","id":"innkeeper-connect","detail":{"id":"0"},"event":{}}'
+    timestamp = utc(now)
+    [signature, *_] = signatures.digests(settings.secrets, timestamp.encode() + body, "sha256")
+    headers = {
+        "X-Zendesk-Webhook-Signature": base64.b64encode(signature).decode(),
+        "X-Zendesk-Webhook-Signature-Timestamp": timestamp,
+    }
+    return Sample(headers, body)
+
+
+SYSTEM = System("zendesk", Zendesk, ZendeskReceiver, setup, sample)
 _: type[Helpdesk] = Zendesk

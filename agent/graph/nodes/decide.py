@@ -59,7 +59,8 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
         reason = "not sure enough to send: a person decides" if sends else "a person approves answers first"
     text, citations = compose.answer(state["claims"], state["hits"])
     language, policies = state["facts"].language, context.policies
-    if open_questions := missing(state.get("parts", ())):
+    open_questions = missing(state.get("parts", ()))
+    if open_questions:
         text = "\n\n".join((text, policies.text("missing", language), *(f"> {one}" for one in open_questions)))
         reason += "; a part of the question is not answered"
     if language != policies.locales[0] and all(c.text == c.quote for c in state["claims"]):
@@ -76,6 +77,7 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
         citations=citations,
         confidence=confidence(state),
         topic=topic,
+        sure=sure and not open_questions,
     )
 
 

@@ -9,7 +9,7 @@ from agent.graph.prompting import draft_prompt, parse_draft
 from agent.graph.quoting import document_quotes
 from agent.graph.state import TurnContext, TurnState
 from agent.model_profiles import ModelProfile
-from agent.ports import Embedder
+from agent.ports import Embedder, Stage
 from agent.types import Usage
 from knowledge.types import Passage
 
@@ -27,6 +27,7 @@ async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     context = runtime.context
     if not (context.profile.can_rephrase or state["evidence"].sure):
         return {"draft": None}
+    await context.tell(Stage.WRITING)
     chosen = await context.in_thread(choose, context.embedder, context.profile, state)
     guidelines = context.policies.guidelines(state["facts"])
     prompt = draft_prompt(context.profile, context.policies.company, [g.then for g in guidelines], chosen, state["messages"])

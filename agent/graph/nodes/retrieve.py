@@ -19,7 +19,7 @@ from agent.graph.followup import is_follow_up, latest_request, said_before, sear
 from agent.graph.parts import Part, questions
 from agent.graph.rewriting import names_only_what_was_said, problem_of, read_question, rewrite_prompt
 from agent.graph.state import TurnContext, TurnState
-from agent.ports import Embedder, Retriever
+from agent.ports import Embedder, Retriever, Stage
 from agent.telemetry import QUERY_REWRITES
 from agent.types import Message, Usage
 from knowledge.types import Audience, Hit, Query
@@ -91,6 +91,7 @@ class Rewritten:
 async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Search, weigh, open the best article."""
     context, messages = runtime.context, state["messages"]
+    await context.tell(Stage.SEARCHING)
     texts, audiences = search_texts(messages), context.policies.clearance()
     earlier = said_before(messages)
     searched = await context.in_thread(search_each_way, context.retriever, context.embedder, texts, earlier, audiences)

@@ -13,7 +13,7 @@ from agent.graph.state import TurnContext, TurnState
 from agent.grounding.claims import Claim, bare, is_courtesy, without_yes_no
 from agent.grounding.types import Verifier
 from agent.grounding.vetoes import leans
-from agent.ports import Embedder
+from agent.ports import Embedder, Stage
 from agent.types import Usage
 from knowledge.terms import words
 from knowledge.types import Hit
@@ -29,6 +29,7 @@ NEARLY_AS_GOOD = 0.85
 async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Keep the supported sentences of the draft, or quote the passages that answer."""
     context = runtime.context
+    await context.tell(Stage.CHECKING)
     trusted = context.profile.can_rephrase
     texts = said_in(state.get("draft"))
     if not context.second or not texts:

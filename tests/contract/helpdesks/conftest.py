@@ -7,11 +7,23 @@ import pytest
 from agent.adapters.redis_store import redis_client
 from tests.contract.helpdesks.fake_chatwoot import FakeChatwoot, FakeChatwootAccount
 from tests.contract.helpdesks.fake_desk import FakeDesk
+from tests.contract.helpdesks.fake_django_helpdesk import FakeDjangoHelpdesk
+from tests.contract.helpdesks.fake_glpi import FakeGlpi
+from tests.contract.helpdesks.fake_request_tracker import FakeRequestTracker
 from tests.contract.helpdesks.fake_zammad import FakeZammad
 from tests.contract.helpdesks.fake_zendesk import FakeZendesk, FakeZendeskTrigger
 from tests.contract.helpdesks.inn import Inn, started_inn
 
-DESKS: tuple[type[FakeDesk], ...] = (FakeZammad, FakeChatwoot, FakeChatwootAccount, FakeZendesk, FakeZendeskTrigger)
+DESKS: tuple[type[FakeDesk], ...] = (
+    FakeZammad,
+    FakeChatwoot,
+    FakeChatwootAccount,
+    FakeZendesk,
+    FakeZendeskTrigger,
+    FakeGlpi,
+    FakeDjangoHelpdesk,
+    FakeRequestTracker,
+)
 
 
 @pytest.fixture(params=DESKS, ids=lambda kind: kind.system)

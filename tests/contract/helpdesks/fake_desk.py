@@ -22,8 +22,8 @@ ME = 7
 STAFF = 3
 EMAIL = "emily@example.com"
 NAME = "Emily Adams"
-HANG_S = 2.0
-TIMEOUT_S = 1.0
+HANG_S = 2.5
+TIMEOUT_S = 1.5
 
 
 class Fault(StrEnum):

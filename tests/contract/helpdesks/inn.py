@@ -145,6 +145,8 @@ async def started_inn(desk: FakeDesk, redis: Redis) -> AsyncIterator[Inn]:
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://innkeeper") as client:
                 sync = TicketSync({SOURCE: helpdesk}, conversations, hints)
+                if desk.polled:  # what is there before it begins is not looked at
+                    assert await poll_once(SOURCE, helpdesk, hints, queue) == 0
                 yield Inn(desk, client, "", helpdesk, graph, conversations, outbox, hints, queue, turns, sync)
         finally:
             await helpdesk.aclose()

@@ -3,9 +3,10 @@
 import asyncio
 import base64
 import json
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,7 +124,7 @@ async def started_world(conversations: InMemoryConversations, at: int = 0, **set
 
     desk = HelpdeskSettings(secrets=(SECRET,), reply_url="http://127.0.0.1:9/unused")
     deps = ApiDeps(
-        settings=Settings(helpdesks={"acme": desk}, **settings),
+        settings=Settings(helpdesks={"acme": desk, **settings.pop("helpdesks", {})}, **settings),
         conversations=conversations,
         queue=queue,
         answer=answer,
@@ -133,3 +134,27 @@ async def started_world(conversations: InMemoryConversations, at: int = 0, **set
     )
     async with served(create_app(deps), at) as base, httpx.AsyncClient(trust_env=False, timeout=20) as client:
         yield World(base, client, conversations, queue, approvals, answer, up)
+
+
+@contextmanager
+def running(start: Callable[[], Any]) -> Iterator[Any]:
+    """What an async context manager serves, in a thread of its own: the command has an event loop itself."""
+    ready, addresses, done = threading.Event(), [], []
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        done.append((asyncio.get_running_loop(), stop))
+        async with start() as found:
+            addresses.append(found)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert ready.wait(20)
+        yield addresses[0]
+    finally:
+        loop, stop = done[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(20)

@@ -1,0 +1,99 @@
+"""The widget's sessions, once-only claims and rate limits on plain Redis.
+
+innkeeper:widget:session:<hash of the token>    hash    a `Session`; lasts as long as the session
+innkeeper:widget:once:<key>                     string  claimed; lasts as long as the claim
+innkeeper:widget:limit:<key>                    string  how many in the window that runs; lasts as long as it
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from agent.adapters.redis_store import PREFIX, unavailable
+from agent.widget_ports import Limit, Session
+
+IDLE_S = 24 * 3600
+"""A session lasts so long from its last use…"""
+LONGEST_S = 30 * 24 * 3600
+"""…and so long at most."""
+_SESSION = PREFIX + "widget:session:"
+_ONCE = PREFIX + "widget:once:"
+_LIMIT = PREFIX + "widget:limit:"
+
+_FIND = """
+local found = redis.call('HGETALL', KEYS[1])
+if #found == 0 then return found end
+local created = tonumber(redis.call('HGET', KEYS[1], 'created_at'))
+local expires = math.min(tonumber(ARGV[1]) + tonumber(ARGV[2]), created + tonumber(ARGV[3]))
+redis.call('PEXPIREAT', KEYS[1], math.floor(expires * 1000))
+table.insert(found, 'expires_at')
+table.insert(found, string.format('%.3f', expires))
+return found
+"""
+
+# All are looked at before one is counted, so that what is refused costs nothing. A fixed window: twice as many may come
+# around its end, which is good enough to keep a flood off.
+_TAKE = """
+local wait = 0
+for i, key in ipairs(KEYS) do
+    if tonumber(redis.call('GET', key) or '0') >= tonumber(ARGV[2 * i - 1]) then
+        wait = math.max(wait, redis.call('PTTL', key), 1)
+    end
+end
+if wait > 0 then return wait end
+for i, key in ipairs(KEYS) do
+    if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, ARGV[2 * i]) end
+end
+return 0
+"""
+
+
+class RedisWidgetSessions:
+    """Implements `WidgetSessions`."""
+
+    def __init__(self, client: Redis) -> None:
+        self._redis = client
+        self._find = client.register_script(_FIND)
+        self._take = client.register_script(_TAKE)
+
+    async def open(self, token_hash: str, session: Session) -> None:
+        """See `WidgetSessions`."""
+        key = _SESSION + token_hash
+        optional = {"customer": session.customer, "name": session.name, "locale": session.locale}
+        fields: dict[Any, Any] = {"site": session.site, "owner": session.owner, "created_at": f"{session.created_at:.3f}"}
+        fields |= {name: value for name, value in optional.items() if value is not None}
+        with unavailable("begin a widget's session"):
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hset(key, mapping=fields)
+                pipeline.pexpireat(key, int(session.expires_at * 1000))
+                await pipeline.execute()
+
+    async def find(self, token_hash: str, now: float) -> Session | None:
+        """See `WidgetSessions`."""
+        with unavailable("find a widget's session"):
+            found = cast(list[str], await self._find(keys=[_SESSION + token_hash], args=[f"{now:.3f}", IDLE_S, LONGEST_S]))
+        fields = dict(zip(found[::2], found[1::2], strict=True))
+        if not fields or float(fields["expires_at"]) <= now:
+            return None
+        return Session(
+            site=fields["site"],
+            owner=fields["owner"],
+            customer=fields.get("customer"),
+            name=fields.get("name"),
+            locale=fields.get("locale"),
+            created_at=float(fields["created_at"]),
+            expires_at=float(fields["expires_at"]),
+        )
+
+    async def claim_once(self, key: str, ttl_s: int) -> bool:
+        """See `WidgetSessions`."""
+        with unavailable("claim a token"):
+            return bool(await self._redis.set(_ONCE + key, "1", nx=True, ex=ttl_s))
+
+    async def take(self, limits: Sequence[Limit]) -> int:
+        """See `WidgetSessions`."""
+        args = [number for limit in limits for number in (limit.most, limit.window_s)]
+        with unavailable("count a request"):
+            wait_ms = int(await self._take(keys=[_LIMIT + limit.key for limit in limits], args=args))
+        return -(-wait_ms // 1000)

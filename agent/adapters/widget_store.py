@@ -1,0 +1,207 @@
+"""The widget's conversations and their events on plain Redis (>= 7.0, or Valkey >= 8).
+
+Those of one conversation share the hash tag `{id}`, and last 30 days from the last thing that was published:
+
+    innkeeper:widget:{id}:about       hash    fields of `WidgetConversation`, and `added`: events ever added
+    innkeeper:widget:{id}:events      stream  e: name, d: JSON; the last 1,000 or so
+    innkeeper:widget:{id}:keys        set     keys that were published
+    innkeeper:widget:{id}:messages    list    JSON of each message, oldest first; the last 1,000
+    innkeeper:widget:{id}:feedback    hash    message id -> up or down with its reason, as JSON
+    innkeeper:widget:newest:<owner>   string  id of the owner's newest conversation
+    innkeeper:widget:wake             channel ids of conversations with new events
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, cast
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from agent.adapters.redis_store import PREFIX, unavailable
+from agent.widget_ports import History, Page, PersonState, Publication, StoredEvent, WidgetConversation
+
+KEPT_S = 30 * 24 * 3600
+MOST_EVENTS = 1000
+MOST_MESSAGES = 1000
+WAKE = PREFIX + "widget:wake"
+LISTEN_S = 5.0
+LONGEST_WAIT_S = 5.0
+_NEWEST = PREFIX + "widget:newest:"
+_TEXTS = ("site", "owner", "customer", "locale", "person_name", "note", "contact")
+_START = "0-0"
+
+_PUBLISH = """
+local about, events, keys, messages, feedback = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local kept, newest = ARGV[4], ARGV[6]
+local given = cjson.decode(ARGV[3])
+if ARGV[2] ~= '' and redis.call('SADD', keys, ARGV[2]) == 0 then return 0 end
+for _, event in ipairs(given.events) do
+    redis.call('XADD', events, 'MAXLEN', '~', ARGV[5], '*', 'e', event[1], 'd', event[2])
+end
+redis.call('HINCRBY', about, 'added', #given.events)
+for _, message in ipairs(given.messages) do redis.call('RPUSH', messages, message) end
+if #given.messages > 0 then redis.call('LTRIM', messages, -tonumber(ARGV[7]), -1) end
+for _, change in ipairs(given.changes) do
+    if change[2] == '' then redis.call('HDEL', about, change[1]) else redis.call('HSET', about, change[1], change[2]) end
+end
+for _, said in ipairs(given.feedback) do redis.call('HSET', feedback, said[1], said[2]) end
+for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, kept) end
+local owner = redis.call('HGET', about, 'owner')
+if owner and redis.call('GET', newest .. owner) == ARGV[1] then redis.call('EXPIRE', newest .. owner, kept) end
+redis.call('PUBLISH', ARGV[8], ARGV[1])
+return 1
+"""
+
+# Something is missing between `after` and what is kept if any event was dropped and the oldest that is kept is newer. That
+# the oldest may be the very next one can't be told, so one reload too many is possible.
+_AFTER = """
+local events, about, after, most = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)
+local last = '0-0'
+if #newest > 0 then last = newest[1][1] end
+if after == '' then return {0, last, {}} end
+local function place(id)
+    local dash = string.find(id, '-', 1, true)
+    return tonumber(string.sub(id, 1, dash - 1)), tonumber(string.sub(id, dash + 1))
+end
+local function before(a, b)
+    local ams, an = place(a)
+    local bms, bn = place(b)
+    return ams < bms or (ams == bms and an < bn)
+end
+if before(last, after) then return {1, last, {}} end
+local dropped = tonumber(redis.call('HGET', about, 'added') or '0') > redis.call('XLEN', events)
+if dropped and before(after, redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1][1]) then return {1, last, {}} end
+return {0, after, redis.call('XRANGE', events, '(' .. after, '+', 'COUNT', most)}
+"""
+
+log = structlog.get_logger(__name__)
+
+
+class RedisWidgetConversations:
+    """Implements `WidgetConversations`."""
+
+    def __init__(self, client: Redis, most_events: int = MOST_EVENTS) -> None:
+        self._redis = client
+        self._most_events = most_events
+        self._publish = client.register_script(_PUBLISH)
+        self._after = client.register_script(_AFTER)
+
+    async def create(self, conversation: WidgetConversation) -> None:
+        """See `WidgetConversations`."""
+        key = _keys(conversation.id)[0]
+        values = {field.name: getattr(conversation, field.name) for field in fields(conversation) if field.name != "id"}
+        stored: dict[Any, Any] = {
+            name: "1" if value is True else str(value) for name, value in values.items() if value not in (None, False)
+        }
+        with unavailable("begin a widget's conversation"):
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hset(key, mapping=stored)
+                pipeline.expire(key, KEPT_S)
+                pipeline.set(_NEWEST + conversation.owner, conversation.id, ex=KEPT_S)
+                await pipeline.execute()
+
+    async def find(self, conversation_id: str) -> WidgetConversation | None:
+        """See `WidgetConversations`."""
+        with unavailable("find a widget's conversation"):
+            found = await cast(Any, self._redis.hgetall(_keys(conversation_id)[0]))
+        return _conversation(conversation_id, found)
+
+    async def newest_of(self, owner: str) -> WidgetConversation | None:
+        """See `WidgetConversations`."""
+        with unavailable("find a customer's conversation"):
+            conversation_id = cast(str | None, await self._redis.get(_NEWEST + owner))
+        found = await self.find(conversation_id) if conversation_id else None
+        return found if found and found.owner == owner and not found.closed else None
+
+    async def publish(self, conversation_id: str, publication: Publication) -> bool:
+        """See `WidgetConversations`."""
+        given = {
+            "events": [[event.name, event.data] for event in publication.events],
+            "messages": list(publication.messages),
+            "changes": [[name, value or ""] for name, value in publication.changes.items()],
+            "feedback": list(publication.feedback.items()),
+        }
+        args: list[Any] = [
+            conversation_id,
+            publication.key,
+            json.dumps(given),
+            KEPT_S,
+            self._most_events,
+            _NEWEST,
+            MOST_MESSAGES,
+            WAKE,
+        ]
+        with unavailable("publish to a widget"):
+            return bool(await self._publish(keys=_keys(conversation_id), args=args))
+
+    async def is_published(self, conversation_id: str, key: str) -> bool:
+        """See `WidgetConversations`."""
+        with unavailable("look for a widget's message"):
+            return bool(await cast(Any, self._redis.sismember(_keys(conversation_id)[2], key)))
+
+    async def history(self, conversation_id: str) -> History:
+        """See `WidgetConversations`."""
+        _, events, _, messages, feedback = _keys(conversation_id)
+        with unavailable("read a widget's conversation"):
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.lrange(messages, 0, -1)
+                pipeline.xrevrange(events, count=1)
+                pipeline.hgetall(feedback)
+                shown, newest, said = cast(tuple[list[str], list[Any], dict[str, str]], await pipeline.execute())
+        return History(tuple(json.loads(text) for text in shown), newest[0][0] if newest else _START, said)
+
+    async def events_after(self, conversation_id: str, after: str | None, most: int = 100) -> Page:
+        """See `WidgetConversations`. `after` is an id in Redis's form."""
+        about, events, *_ = _keys(conversation_id)
+        with unavailable("read a widget's events"):
+            is_gap, last_id, found = await self._after(keys=[events, about], args=[after or "", most])
+        stored = tuple(_stored(event_id, pairs) for event_id, pairs in found)
+        return Page(stored, stored[-1].event_id if stored else last_id, bool(is_gap))
+
+
+class RedisWakes:
+    """Implements `Wakes` on one connection."""
+
+    def __init__(self, client: Redis) -> None:
+        self._redis = client
+
+    async def listen(self, wake: Callable[[str | None], None]) -> None:
+        """See `Wakes`. While Redis is away it tries again, after five seconds at most."""
+        wait_s = 0.1
+        while True:
+            try:
+                async with self._redis.pubsub() as channel:
+                    await channel.subscribe(WAKE)
+                    while True:
+                        message = await channel.get_message(timeout=LISTEN_S)
+                        if message is None:
+                            continue
+                        # The client subscribes by itself after it has lost the connection; what came meanwhile is lost.
+                        wake(message["data"] if message["type"] == "message" else None)
+                        wait_s = 0.1
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("widget_wakes_lost", error=type(error).__name__, wait_s=wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+
+def _keys(conversation_id: str) -> list[str]:
+    return [f"{PREFIX}widget:{{{conversation_id}}}:{part}" for part in ("about", "events", "keys", "messages", "feedback")]
+
+
+def _conversation(conversation_id: str, found: dict[str, str]) -> WidgetConversation | None:
+    if "owner" not in found:  # unknown, or published to after it had expired
+        return None
+    texts: dict[str, Any] = {name: found.get(name) for name in _TEXTS}
+    person = PersonState(found["person"]) if found.get("person") else None
+    return WidgetConversation(id=conversation_id, person=person, closed=found.get("closed") == "1", **texts)
+
+
+def _stored(event_id: str, pairs: list[str]) -> StoredEvent:
+    values = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    return StoredEvent(event_id, values["e"], values["d"])

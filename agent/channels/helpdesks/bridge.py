@@ -1,0 +1,114 @@
+"""A conversation that was held elsewhere, continued by people in a helpdesk: a ticket stands for it, and words go both ways."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from agent.channels.helpdesks import wording
+from agent.channels.helpdesks.marks import mark
+from agent.channels.helpdesks.sending import marks_of_ours
+from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Wrote
+from agent.errors import ConversationMissing
+from agent.ports import Conversations, Link, TicketLinks
+from agent.types import Author, ConversationId, Message, OutboxEntry, OutboxId
+
+_log = structlog.get_logger(__name__)
+
+
+class Relay(Protocol):
+    """Shows what a person wrote in the helpdesk where the conversation is held."""
+
+    async def say(self, conversation_id: ConversationId, message_id: str, text: str, at: str) -> bool:
+        """False if that message was shown before. Raises `ConversationMissing` or `QueueUnavailable`."""
+        ...
+
+
+class Bridge:
+    """Opens tickets and carries words. Everything may be repeated: what is in the ticket is told by its mark."""
+
+    def __init__(self, helpdesks: Mapping[str, Helpdesk], conversations: Conversations, links: TicketLinks) -> None:
+        self._helpdesks = helpdesks
+        self._conversations = conversations
+        self._links = links
+
+    async def open(self, source: str, entry: OutboxEntry, contact: Contact) -> str:
+        """A ticket for a hand-off, with all that was said; a further note in the one that stands for the conversation already.
+
+        A crash between opening it and writing that down opens a second one: no helpdesk can be asked for a ticket by a key.
+
+        Raises:
+            HelpdeskUnavailable, QueueUnavailable: try again.
+            HelpdeskRefused: something is missing, in words.
+        """
+        helpdesk, sign = self._helpdesks[source], mark(entry.outbox_id, "note")
+        messages = await self._said(entry.conversation_id)
+        link = await self._links.of_conversation(entry.conversation_id)
+        words = wording.handover(replace(entry.outcome, summary=_summary(entry, messages[link.told if link else 0 :])), sign)
+        if link is None:
+            ticket_id = await helpdesk.open(wording.subject(entry), contact, words, sign)
+            await self._links.keep(Link(entry.conversation_id, _ticket(source, ticket_id), len(messages)))
+            ticket = await helpdesk.read(ticket_id)
+        else:
+            ticket = await helpdesk.read(_number(link))
+            if sign not in marks_of_ours(ticket):
+                await helpdesk.note(ticket, words, sign)
+            await self._links.touch(link.ticket)
+        # So that the assistant leaves the ticket to people, too.
+        await helpdesk.hand_off(ticket, entry.outcome.queue)
+        return ticket.ticket_id
+
+    async def pass_on(self, conversation_id: ConversationId) -> None:
+        """Into the ticket, as notes, what the customer has written since it was opened. Raises as `open`."""
+        link = await self._links.of_conversation(conversation_id)
+        if link is None:
+            return
+        conversation = await self._conversations.read(conversation_id)
+        if not conversation.handed_off:
+            return
+        later = [m for m in conversation.messages[link.told :] if m.author is Author.CUSTOMER and m.visible]
+        if not later:
+            return
+        helpdesk = self._helpdesks[link.ticket.partition(":")[0]]
+        ticket = await helpdesk.read(_number(link))
+        there = marks_of_ours(ticket)
+        for message in later:
+            sign = mark(OutboxId(f"{conversation_id}:{message.message_id}"), "passed")
+            if sign not in there:
+                await helpdesk.note(ticket, wording.passed_on(message.text, sign), sign)
+                await self._links.touch(link.ticket)
+
+    async def carry_back(self, ticket_id: ConversationId, ticket: DeskTicket, relay: Relay) -> None:
+        """Show the customer what people have written in the ticket for them to read. Raises as the relay."""
+        link = await self._links.of_ticket(ticket_id)
+        if link is None:
+            return
+        people = [m for m in ticket.messages if m.wrote is Wrote.STAFF and m.public and not m.automatic]
+        for message in people:
+            if await relay.say(link.conversation_id, f"{ticket_id}:{message.message_id}", message.text, message.sent_at):
+                await self._links.touch(ticket_id)
+                _log.info("carried_back", conversation_id=link.conversation_id)
+
+    async def _said(self, conversation_id: ConversationId) -> tuple[Message, ...]:
+        try:
+            return (await self._conversations.read(conversation_id)).messages
+        except ConversationMissing:  # asked for a person before the first word
+            return ()
+
+
+def _summary(entry: OutboxEntry, said: Sequence[Message]) -> str:
+    told = [f"**{_name(m)}:** {m.text}" for m in said if m.visible]
+    return "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
+
+
+def _name(message: Message) -> str:
+    return {Author.CUSTOMER: "Customer", Author.HUMAN_AGENT: "Colleague"}.get(message.author, "Assistant")
+
+
+def _ticket(source: str, ticket_id: str) -> ConversationId:
+    return ConversationId(f"{source}:{ticket_id}")
+
+
+def _number(link: Link) -> str:
+    return link.ticket.partition(":")[2]

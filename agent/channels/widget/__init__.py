@@ -1,0 +1,1 @@
+"""The chat widget: what a browser on a customer's site talks to."""

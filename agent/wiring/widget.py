@@ -1,0 +1,73 @@
+"""The chat widget, put together: its routes' parts for `serve`, its sender and its progress for `worker`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from agent.adapters.widget_sessions import RedisWidgetSessions
+from agent.adapters.widget_store import RedisWakes, RedisWidgetConversations
+from agent.channels.widget.deps import WidgetDeps
+from agent.channels.widget.events import Streams
+from agent.channels.widget.people import WidgetPeople
+from agent.channels.widget.progress import WidgetProgress
+from agent.channels.widget.sender import WidgetSender
+from agent.channels.widget.states import DISCLOSURE, language_of, note
+from agent.graph.options import listed_titles
+from agent.ports import Conversations, PersonRequests
+from agent.settings import Settings
+from agent.types import ConversationId
+from agent.widget_ports import Escalation
+from policies.engine import PolicyEngine
+from policies.types import Facts
+
+
+def build_widget(settings: Settings, redis: Redis, policies: PolicyEngine, person: PersonRequests) -> WidgetDeps | None:
+    """None if no site has the widget."""
+    if not settings.sites:
+        return None
+    conversations = RedisWidgetConversations(redis)
+    return WidgetDeps(
+        sessions=RedisWidgetSessions(redis),
+        conversations=conversations,
+        person=person,
+        streams=Streams(conversations, RedisWakes(redis), settings.widget_streams),
+        disclosure=disclosure_of(policies),
+    )
+
+
+def build_sender(redis: Redis, escalations: Mapping[str, Escalation]) -> WidgetSender:
+    """What a worker shows outcomes with. `escalations`: who is told of a hand-off, by site."""
+    return WidgetSender(RedisWidgetConversations(redis), listed_titles, escalations)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleRelay:
+    """Shows in the widget what people write in a helpdesk."""
+
+    people: WidgetPeople
+
+    async def say(self, conversation_id: ConversationId, message_id: str, text: str, at: str) -> bool:
+        """False if it was shown before. Raises `ConversationMissing` or `QueueUnavailable`."""
+        return await self.people.say(conversation_id.partition(":")[2], message_id, text, at, None)
+
+
+def build_people(redis: Redis, conversations: Conversations) -> PeopleRelay:
+    """What a worker carries people's words back with."""
+    return PeopleRelay(WidgetPeople(conversations, RedisWidgetConversations(redis)))
+
+
+def build_progress(redis: Redis) -> WidgetProgress:
+    """What turns tell their stages to."""
+    return WidgetProgress(RedisWidgetConversations(redis))
+
+
+def disclosure_of(policies: PolicyEngine) -> Callable[[str | None], str]:
+    """The policies' own line that a machine answers; ours in languages that they don't have."""
+
+    def disclosure(locale: str | None) -> str:
+        language = language_of(locale or policies.locales[0])
+        own = policies.disclosure(Facts(text="", language=language, first_message=True, similarity={}))
+        return own if own and language in policies.locales else note(DISCLOSURE, language)
+
+    return disclosure

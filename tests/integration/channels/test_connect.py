@@ -1,0 +1,121 @@
+"""`innkeeper connect` against a helpdesk on loopback, as a person types it."""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from agent.cli import app
+from agent.settings import load_settings
+from tests.contract.helpdesks.fake_desk import TOKEN
+from tests.contract.helpdesks.fake_zammad import FakeZammad
+from tests.fakes import InMemoryConversations
+from tests.integration.channels.world import running, served, started_world
+from tests.servers import free_port
+
+
+@pytest.fixture(scope="module")
+def zammad() -> Iterator[str]:
+    with running(lambda: served(FakeZammad().app())) as url:
+        yield url
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
+    port = free_port()
+    monkeypatch.setenv("INNKEEPER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("INNKEEPER_PORT", str(port))
+    return port
+
+
+def connect(*words: str, given: str = TOKEN) -> Result:
+    return CliRunner().invoke(app, ["connect", "zammad", *words], input=given)
+
+
+def test_a_good_helpdesk_is_kept_and_what_to_do_is_told(zammad: str, port: int, tmp_path: Path) -> None:
+    result = connect("--url", zammad, "--token-file", "-", "--set", 'queues={"billing": "Billing"}')
+    assert result.exit_code == 0, result.output
+    kept = tmp_path / "helpdesks.toml"
+    assert stat.S_IMODE(os.stat(kept).st_mode) == 0o600
+    desk = load_settings().helpdesks["zammad"]
+    assert (desk.system, desk.url, dict(desk.queues)) == ("zammad", zammad, {"billing": "Billing"})
+    assert desk.token.get_secret_value() == TOKEN
+    secret = desk.secrets[0].get_secret_value()
+    assert f"http://127.0.0.1:{port}/webhooks/zammad" in result.output
+    assert secret in result.output
+    assert TOKEN not in result.output
+    assert "start Innkeeper" in result.output
+
+
+def test_given_again_it_checks_with_what_it_knows_and_keeps_the_secret(zammad: str, port: int) -> None:
+    assert connect("--url", zammad, "--token-file", "-").exit_code == 0
+    before = load_settings().helpdesks["zammad"]
+    again = connect("--json")
+    assert again.exit_code == 0, again.output
+    body = json.loads(again.output)
+    assert body["ok"]
+    assert body["kept"] is None
+    assert load_settings().helpdesks["zammad"] == before
+
+
+def test_a_wrong_token_keeps_nothing(zammad: str, port: int, tmp_path: Path) -> None:
+    result = connect("--url", zammad, "--token-file", "-", given="wrong-token-of-another")
+    assert result.exit_code == 1
+    assert "token is wrong or lacks a right" in result.output
+    assert not (tmp_path / "helpdesks.toml").exists()
+
+
+def test_a_queue_that_is_not_there_is_named(zammad: str, port: int) -> None:
+    result = connect("--url", zammad, "--token-file", "-", "--set", "default_queue=Nowhere")
+    assert result.exit_code == 1
+    assert "Nowhere" in result.output
+    assert "Billing" in result.output
+
+
+def test_a_running_innkeeper_is_sent_a_test_event(zammad: str, port: int) -> None:
+    assert connect("--url", zammad, "--token-file", "-").exit_code == 0
+    desk = load_settings().helpdesks["zammad"]
+    with running(lambda: started_world(InMemoryConversations(), port)):
+        assert "doesn't know this helpdesk yet" in connect().output
+    with running(lambda: started_world(InMemoryConversations(), port, helpdesks={"zammad": desk})):
+        result = connect()
+        assert "a signed event about nothing was taken" in result.output
+        assert "wait" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--set", "nonsense"), "name=value"),
+        (("--url", "zammad.internal", "--token-file", "-"), "https://host"),
+        (("--url", "http://127.0.0.1:9", "--token-file", "/nowhere/token"), "can't be read"),
+        ((), "url: Field required"),
+        (("--url", "http://127.0.0.1:9", "--token-file", "-", "--set", "color=red"), "color"),
+    ],
+)
+def test_wrong_use_is_told_in_words(port: int, words: tuple[str, ...], told: str) -> None:
+    result = connect(*words)
+    assert result.exit_code in (1, 2)
+    assert told in result.output
+    assert "Traceback" not in result.output
+
+
+def test_without_a_system_all_are_listed_and_an_unknown_one_is_refused(port: int) -> None:
+    listed = CliRunner().invoke(app, ["connect"])
+    assert "zammad" in listed.output
+    assert "stop_tag" in listed.output
+    unknown = CliRunner().invoke(app, ["connect", "zendesks"])
+    assert unknown.exit_code == 2
+    assert "known are" in unknown.output
+
+
+def test_a_broken_file_stops_the_start_in_words(port: int, tmp_path: Path) -> None:
+    (tmp_path / "helpdesks.toml").write_text('[zammad]\nsystem = "zammad"\n')
+    result = connect()
+    assert result.exit_code == 1
+    assert "helpdesks.toml" in result.output
+    assert "url" in result.output

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from agent.channels.helpdesks.registry import SYSTEMS
-from agent.channels.helpdesks.types import Contact, Words
+from agent.channels.helpdesks.types import Contact, Words, Wrote
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
 from agent.types import Author, Decision
 from tests.contract.helpdesks.fake_desk import HANG_S, FakeDesk, Fault
@@ -33,6 +33,17 @@ async def test_a_further_question_is_answered_in_context(inn: Inn) -> None:
     authors = [m.author for m in inn.graph.asked[1]]
     assert authors == [Author.CUSTOMER, Author.ASSISTANT, Author.CUSTOMER]
     assert inn.graph.asked[1][-1].text == "And when does it arrive?"
+
+
+async def test_a_long_ticket_is_read_to_its_end(inn: Inn) -> None:
+    ticket_id, entry = inn.desk.customer_writes("Question 0")
+    for number in range(1, 8):
+        inn.desk.customer_writes(f"Question {number}", ticket_id)
+    await inn.hear(ticket_id, entry)
+    await inn.work()
+    assert [m.text for m in inn.graph.asked[0]] == [f"Question {number}" for number in range(8)]
+    ticket = await inn.helpdesk.read(str(ticket_id))
+    assert [m.wrote for m in ticket.messages] == [Wrote.CUSTOMER] * 8 + [Wrote.US]
 
 
 async def test_a_delivery_that_comes_again_makes_no_second_reply(inn: Inn) -> None:

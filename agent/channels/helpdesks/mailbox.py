@@ -31,7 +31,7 @@ IDS_AT_ONCE = 10
 CONNECTIONS = 4
 """At once; servers allow about ten for one user."""
 BAD_LOGIN = frozenset({530, 534, 535, 538})
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _PLACE = re.compile(r"uid-(\d{1,12})-(\d{1,12})")
 _log = structlog.get_logger(__name__)
 
@@ -121,7 +121,7 @@ class Mailbox:
         """Encrypt before the password goes out; only to this machine it may go without."""
         if is_offered:
             start()
-        elif host not in _LOOPBACK and not self._settings.allow_plain:
+        elif host not in LOOPBACK and not self._settings.allow_plain:
             raise HelpdeskUnavailable(
                 f"the server {host} of {self.source!r} offers no encryption, so the password was not sent: "
                 "use imaps:// and smtps://, or set allow_plain if the network is trusted"

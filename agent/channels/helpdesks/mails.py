@@ -229,5 +229,9 @@ def flags_of(flags: Iterable[object]) -> frozenset[str]:
 
 
 def in_order(mails: Mapping[str, Mail]) -> list[Mail]:
-    """Oldest first, as they came in."""
-    return sorted(mails.values(), key=lambda one: (one.at, one.place.folder, one.place.uid))
+    """Oldest first, as they came in; of one second, what is answered before the answer."""
+
+    def key(mail: Mail) -> tuple[datetime, int, str, int]:
+        return mail.at, sum(one in mails for one in mail.references), mail.place.folder, mail.place.uid
+
+    return sorted(mails.values(), key=key)

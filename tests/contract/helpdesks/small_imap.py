@@ -237,7 +237,10 @@ class _Talk:
             return refused
         for mail in self._named(rest[0]):
             wanted = {str(one) for one in rest[2]}
-            mail.flags |= {one for one in wanted if one.startswith("\\") or self.folder.keeps_keywords}
+            if str(rest[1]).startswith("-"):
+                mail.flags -= wanted
+            else:
+                mail.flags |= {one for one in wanted if one.startswith("\\") or self.folder.keeps_keywords}
             self.say(f"* {self.folder.mails.index(mail) + 1} FETCH (UID {mail.uid} FLAGS ({' '.join(sorted(mail.flags))}))")
         return None if await self.server._after("STORE") else "OK done"
 

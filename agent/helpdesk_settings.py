@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator, model_validator
 
 STOP_TAG = "ai-handoff"
-_MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$"
+MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$"
 
 
 def _web_address(value: str) -> str:
@@ -308,7 +308,7 @@ class EmailSettings(_Settings):
     """
 
     system: Literal["email"]
-    address: str = Field(pattern=_MAIL_ADDRESS)
+    address: str = Field(pattern=MAIL_ADDRESS)
     name: str = ""
     imap: str = Field(pattern=r"^imaps?://[^/\s]+$")
     smtp: str = Field(pattern=r"^smtps?://[^/\s]+$")
@@ -317,7 +317,7 @@ class EmailSettings(_Settings):
     password: SecretStr
     inbox: str = "INBOX"
     sent: str = "Sent"
-    handoff_to: Mapping[str, Annotated[str, Field(pattern=_MAIL_ADDRESS)]] = Field(default_factory=dict)
+    handoff_to: Mapping[str, Annotated[str, Field(pattern=MAIL_ADDRESS)]] = Field(default_factory=dict)
     stop_keyword: str = Field(STOP_TAG, pattern=r"^[\\$]?[A-Za-z0-9_-]{1,50}$")
     authserv: str | None = None
     poll_s: float = Field(15.0, ge=1)

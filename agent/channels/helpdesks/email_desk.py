@@ -78,12 +78,13 @@ class EmailDesk:
         told = [(m.wrote is Wrote.CUSTOMER, without_marks(m.text)) for m in ticket.messages if m.public]
         words = with_conversation(words, ticket.known["to"], self._settings.address, told)
         envelope = self._letterhead.write(
-            self._people(words.meant_for),
+            self._people(words.meant_for) if words.meant_for else ticket.known["people"],
             f"For a person: {ticket.subject or ''}",
             words,
             mark,
             references=ticket.known["references"],
             is_reply=False,
+            reply_to=ticket.known["reply_to"],
         )
         await self._send(envelope)
 
@@ -92,12 +93,11 @@ class EmailDesk:
         await self._mailbox.read(lambda folders: self._give_over(folders, ticket.ticket_id))
 
     async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
-        """A mail to the people who take over, whose answers go to the customer."""
+        """A mail to the people who take over. Their answers go to the customer, and here, too, to be seen."""
         if contact.email is None:
             raise HelpdeskRefused("a conversation by e-mail needs the customer's e-mail address")
-        envelope = self._letterhead.write(
-            self._people(words.meant_for), subject, words, mark, is_reply=False, reply_to=contact.email
-        )
+        reply_to = (contact.email, self._settings.address)
+        envelope = self._letterhead.write(self._people(words.meant_for), subject, words, mark, is_reply=False, reply_to=reply_to)
         await self._send(envelope)
         return envelope.message_id
 
@@ -149,8 +149,14 @@ class EmailDesk:
         ids = [one for one in (*answered.references, answered.ref) if "@" in one]
         stop = self._settings.stop_keyword.lower()
         is_persons = any(stop in {flag.lower() for flag in mail.flags} for mail in mails)
+        # Once people were told of it, the same ones are told of what comes after.
+        told = [mail for mail, wrote in thread.mails if wrote is Wrote.US and thread.customer not in mail.recipients]
+        people = sorted(told[-1].recipients & {self._address, *self._house.people}) if told else []
+        is_opened_by_us = thread.root.sender == self._address
         known: dict[str, Any] = {
             "to": thread.customer,
+            "people": people[0] if people else self._people(None),
+            "reply_to": (thread.customer, self._settings.address) if is_opened_by_us else (),
             "references": ids if len(ids) <= MAX_REFERENCES else [ids[0], *ids[1 - MAX_REFERENCES :]],
         }
         return DeskTicket(

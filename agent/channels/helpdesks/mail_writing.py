@@ -5,8 +5,9 @@ Source: RFC 5322 (threading), RFC 3834, sections 3 and 5 (how an automatic answe
 """
 
 import html
+import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from email import policy
 from email.headerregistry import Address
@@ -15,6 +16,8 @@ from email.utils import localtime
 
 from agent.channels.helpdesks.mails import MARK_HEADER
 from agent.channels.helpdesks.types import Words
+from agent.errors import HelpdeskRefused
+from agent.helpdesk_settings import MAIL_ADDRESS
 
 MAX_SUBJECT = 200
 # Folded late: a Message-ID that is longer than a line would be encoded, and then it is none.
@@ -51,7 +54,7 @@ class Letterhead:
         *,
         references: Iterable[str] = (),
         is_reply: bool = True,
-        reply_to: str | None = None,
+        reply_to: Sequence[str] = (),
     ) -> Envelope:
         """A mail whose Message-ID is made of the mark: the same at every attempt.
 
@@ -62,8 +65,14 @@ class Letterhead:
             mark: of the outbox entry's part.
             references: Message-IDs of the conversation, oldest first; the last one is answered.
             is_reply: False for what nobody has asked for.
-            reply_to: who gets the answers, if not we.
+            reply_to: addresses that get the answers, if not we alone.
+
+        Raises:
+            HelpdeskRefused: one of them is no address that mail can be sent to.
         """
+        for one in (to, *reply_to):
+            if not re.fullmatch(MAIL_ADDRESS, one):
+                raise HelpdeskRefused("the customer's address is none that mail can be sent to")
         message = EmailMessage(policy=policy.SMTP)
         message_id = f"{mark}@{self.address.rpartition('@')[2]}"
         ids = [f"<{one}>" for one in references]
@@ -76,7 +85,7 @@ class Letterhead:
             message["In-Reply-To"] = ids[-1]
             message["References"] = " ".join(ids)
         if reply_to:
-            message["Reply-To"] = reply_to
+            message["Reply-To"] = ", ".join(reply_to)
         message["Auto-Submitted"] = "auto-replied" if is_reply else "auto-generated"
         message["X-Auto-Response-Suppress"] = "All"
         message[MARK_HEADER] = mark

@@ -6,7 +6,6 @@ Source: RFC 3501 and RFC 9051 (IMAP), RFC 5321 (SMTP), RFC 6409 and RFC 8314 (po
 import asyncio
 import re
 import smtplib
-import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -17,6 +16,7 @@ import structlog
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError
 
+from agent.channels.helpdesks.http import tls
 from agent.channels.helpdesks.mail_writing import Envelope
 from agent.channels.helpdesks.mails import Mail, Place, flags_of, parse
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
@@ -40,11 +40,12 @@ class Mailbox:
     """Reads and sends as one user. Every method but the constructor raises `HelpdeskUnavailable` or `HelpdeskRefused`."""
 
     def __init__(self, source: str, settings: EmailSettings) -> None:
+        """Connects to nothing yet. Raises `SettingsInvalid` for certificates that can't be used."""
         self.source = source
         self._settings = settings
         self._user = settings.user or settings.address
         self._free = asyncio.Semaphore(CONNECTIONS)
-        self._tls = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+        self._tls = tls(settings.ca_file)
 
     async def read(self, work: "Callable[[Folders], T]") -> T:
         """Do some work on the folders, by one connection, in a thread."""

@@ -44,6 +44,7 @@ class Mail:
         place: in the mailbox.
         ref: what it is known by: its Message-ID without brackets, or its place if it has none that can be searched for.
         sender: address, lower case; `recipients` too.
+        reply_to: the first address that asks for the answers; empty if none does.
         references: Message-IDs that it answers, oldest first.
         at: when it came into its folder, by the server's clock; what a mail says of itself may be anything.
         mark: ours carry one.
@@ -116,7 +117,7 @@ def parse(raw: bytes, place: Place, at: datetime, flags: Iterable[str], authserv
         ref=_ref(_header(message, "Message-ID"), place),
         sender=sender,
         recipients=frozenset(_addresses(message, "To", "Cc")),
-        reply_to=address(_header(message, "Reply-To")),
+        reply_to=next(_addresses(message, "Reply-To"), ""),
         subject=" ".join(_decoded(_header(message, "Subject")).split()),
         references=_references(message),
         plain=plain,

@@ -129,7 +129,8 @@ async def small(folders: dict[str, Folder]) -> AsyncIterator[PostOffice]:
 
 
 def has_dovecot() -> bool:
-    return _dovecot() is not None
+    """CI installs it; elsewhere its tests are skipped."""
+    return _dovecot() is not None or "CI" in os.environ
 
 
 def _dovecot() -> str | None:

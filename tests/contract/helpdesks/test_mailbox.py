@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -253,9 +254,19 @@ async def test_a_conversation_that_we_open_is_the_customers(office: PostOffice) 
         assert [(m.wrote, m.public) for m in ticket.messages] == [(Wrote.US, False)]
         await helpdesk.hand_off(ticket, None)
         assert (await helpdesk.read(opened)).owner is Owner.PERSON
-        assert message_from_bytes(office.sent[0][1])["Reply-To"] == "Emily@example.com"
+        assert message_from_bytes(office.sent[0][1])["Reply-To"] == f"Emily@example.com, {ADDRESS}"
+        people = "people@people.example"
+        await office.put(mail("I'm looking.", "p1@people.example", people, f"Emily@example.com, {ADDRESS}", opened))
+        ticket = await helpdesk.read(opened)
+        assert [(m.wrote, m.public) for m in ticket.messages] == [(Wrote.US, False), (Wrote.STAFF, True)]
+        await helpdesk.note(ticket, replace(NOTE, meant_for=None), MARK)
+        assert office.sent[1][0] == [people, ADDRESS]
+        assert "emily@example.com" in message_from_bytes(office.sent[1][1])["Reply-To"]
         with pytest.raises(HelpdeskRefused):
             await helpdesk.open("From the chat", Contact("Emily"), NOTE, NOTE_MARK)
+        for odd in ("a@b\r\nBcc: all@example.com", "Emily <emily@example.com>", "émily@example.com", "x"):
+            with pytest.raises(HelpdeskRefused):
+                await helpdesk.open("From the chat", Contact("Emily", odd), NOTE, NOTE_MARK)
 
 
 async def test_a_mail_that_its_customer_cant_get_leaves_no_copy_that_looks_sent(office: PostOffice) -> None:

@@ -5,6 +5,8 @@ import grp
 import os
 import pwd
 import shutil
+import ssl
+import subprocess
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -33,6 +35,8 @@ class PostOffice:
 
     imap_port: int
     smtp_port: int = 0
+    ca_file: Path | None = None
+    scheme: str = ""  # "s": encrypted from the start
     sent: list[tuple[list[str], bytes]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
 
@@ -40,11 +44,12 @@ class PostOffice:
         given = {
             "system": "email",
             "address": ADDRESS,
-            "imap": f"imap://127.0.0.1:{self.imap_port}",
-            "smtp": f"smtp://127.0.0.1:{self.smtp_port}",
+            "imap": f"imap{self.scheme}://127.0.0.1:{self.imap_port}",
+            "smtp": f"smtp{self.scheme}://127.0.0.1:{self.smtp_port}",
             "password": PASSWORD,
             "handoff_to": {"": "people@people.example"},
             "timeout_s": 10,
+            "ca_file": self.ca_file,
         }
         return EmailSettings(**given | more)
 
@@ -76,7 +81,8 @@ class PostOffice:
 
     @contextmanager
     def _client(self) -> Iterator[IMAPClient]:
-        client = IMAPClient("127.0.0.1", self.imap_port, ssl=False, timeout=10)
+        trusted = ssl.create_default_context(cafile=self.ca_file)
+        client = IMAPClient("127.0.0.1", self.imap_port, ssl=bool(self.scheme), ssl_context=trusted, timeout=10)
         client.login(ADDRESS, PASSWORD)
         yield client
         client.logout()
@@ -97,13 +103,18 @@ class PostOffice:
 
 
 @asynccontextmanager
-async def with_smtp(office: PostOffice) -> AsyncIterator[PostOffice]:
+async def with_smtp(office: PostOffice, context: ssl.SSLContext | None = None) -> AsyncIterator[PostOffice]:
+    """With certificates it is encrypted from the start if the office is, else by STARTTLS, without which it takes no password."""
+    more = {"tls_context": context, "require_starttls": True} if context and not office.scheme else {}
+    more["auth_require_tls"] = bool(more)
+
     def made() -> SMTP:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that it takes passwords without encryption
-            return SMTP(office, hostname="mail", authenticator=_authenticate, auth_require_tls=False, auth_required=True)
+            return SMTP(office, hostname="mail", authenticator=_authenticate, auth_required=True, **more)
 
-    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+    by = context if office.scheme else None
+    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0, ssl=by)
     office.smtp_port = server.sockets[0].getsockname()[1]
     try:
         yield office
@@ -116,7 +127,7 @@ def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism:
 
 
 @asynccontextmanager
-async def small(folders: dict[str, Folder]) -> AsyncIterator[PostOffice]:
+async def small(folders: dict[str, Folder], certificate: "Certificate | None" = None) -> AsyncIterator[PostOffice]:
     async def before(what: str) -> str | None:
         return None
 
@@ -124,8 +135,33 @@ async def small(folders: dict[str, Folder]) -> AsyncIterator[PostOffice]:
         return False
 
     imap = SmallImap(folders, (ADDRESS, PASSWORD), lambda: datetime.now(UTC), before, after, lambda: False)
-    async with imap.served() as port, with_smtp(PostOffice(port)) as office:
-        yield office
+    context = certificate.context() if certificate else None
+    async with imap.served(context) as port:
+        office = PostOffice(port, ca_file=certificate.path if certificate else None, scheme="s" if certificate else "")
+        async with with_smtp(office, context):
+            yield office
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Of a server on this machine, which is its own authority."""
+
+    path: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.path, self.key)
+        return context
+
+
+def made_certificate(folder: Path) -> Certificate:
+    made = Certificate(folder / "cert.pem", folder / "key.pem")
+    names = ["-subj", "/CN=mail", "-addext", "subjectAltName=IP:127.0.0.1"]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    command = ["openssl", "req", "-x509", *key, "-keyout", made.key, "-out", made.path, *names]
+    subprocess.run(command, check=True, capture_output=True)
+    return made
 
 
 def has_dovecot() -> bool:
@@ -139,12 +175,16 @@ def _dovecot() -> str | None:
 
 @asynccontextmanager
 async def dovecot() -> AsyncIterator[PostOffice]:
-    """Debian's, without rights: as nobody if we are root, else as us. Every path and user in its configuration is its own."""
+    """Debian's, encrypted by STARTTLS, without rights: as nobody if we are root, else as us.
+
+    Every path and user in its configuration is its own.
+    """
     port = free_port()
     user = pwd.getpwuid(os.getuid() or NOBODY)
     with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
         folder = Path(name)
         configuration = folder / "dovecot.conf"
+        certificate = await asyncio.to_thread(made_certificate, folder)
         group = grp.getgrgid(user.pw_gid).gr_name
         configuration.write_text(
             _CONFIGURATION.format(folder=folder, port=port, user=user.pw_name, group=group, uid=user.pw_uid, gid=user.pw_gid)
@@ -152,12 +192,13 @@ async def dovecot() -> AsyncIterator[PostOffice]:
         as_user: dict[str, Any] = {}
         if os.getuid() == 0:
             as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-            os.chown(folder, user.pw_uid, user.pw_gid)
+            for one in (folder, certificate.key):
+                os.chown(one, user.pw_uid, user.pw_gid)
         command = (_dovecot() or "dovecot", "-F", "-c", str(configuration))
         process = await asyncio.create_subprocess_exec(*command, **as_user)
         try:
             await asyncio.wait_for(_until_it_listens(process, port), STARTS_IN_S)
-            async with with_smtp(PostOffice(port)) as office:
+            async with with_smtp(PostOffice(port, ca_file=certificate.path), certificate.context()) as office:
                 with office._client() as client:
                     client.create_folder("Sent")
                 yield office
@@ -184,7 +225,9 @@ state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <{folder}/cert.pem
+ssl_key = <{folder}/key.pem
 disable_plaintext_auth = no
 default_internal_user = {user}
 default_internal_group = {group}

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -73,9 +74,9 @@ class SmallImap:
         self._before, self._after, self._is_down = before, after, is_down
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[int]:
+    async def served(self, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
         """The port."""
-        server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, ssl=context)
         try:
             yield server.sockets[0].getsockname()[1]
         finally:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from agent.channels.helpdesks import mailbox
 from agent.channels.helpdesks.email_desk import EmailDesk
 from agent.channels.helpdesks.types import Contact, Hint, Owner, Words, Wrote
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, TicketMissing
-from tests.contract.helpdesks.post_office import ADDRESS, PostOffice, dovecot, has_dovecot, small
+from tests.contract.helpdesks.post_office import ADDRESS, PostOffice, dovecot, has_dovecot, made_certificate, small
 from tests.contract.helpdesks.small_imap import VALIDITY, Folder
 
 EMILY = "Emily Adams <emily@example.com>"
@@ -353,13 +354,24 @@ async def test_a_server_that_keeps_no_keywords_is_told() -> None:
             assert (await helpdesk.read(ROOT)).owner is Owner.PERSON
 
 
-async def test_a_password_goes_to_no_other_machine_without_encryption(
-    office: PostOffice, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_password_goes_to_no_other_machine_without_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox, "LOOPBACK", frozenset())
-    async with desk(office) as helpdesk:
-        with pytest.raises(HelpdeskUnavailable, match="encryption"):
-            await helpdesk.poll(None)
-        assert [one.ok for one in await helpdesk.check()] == [False, False]
-    async with desk(office, allow_plain=True) as helpdesk:
-        assert [one for one in await helpdesk.check() if not one.ok] == []
+    async with small({"INBOX": Folder(), "Sent": Folder()}) as office:
+        async with desk(office) as helpdesk:
+            with pytest.raises(HelpdeskUnavailable, match="encryption"):
+                await helpdesk.poll(None)
+            assert [one.ok for one in await helpdesk.check()] == [False, False]
+        async with desk(office, allow_plain=True) as helpdesk:
+            assert [one for one in await helpdesk.check() if not one.ok] == []
+
+
+async def test_encrypted_servers_must_be_who_they_say(office: PostOffice, tmp_path: Path) -> None:
+    """Dovecot's by STARTTLS, the small one's from the start."""
+    async with small({"INBOX": Folder(), "Sent": Folder()}, made_certificate(tmp_path)) as other:
+        encrypted = office if office.ca_file else other
+        async with desk(encrypted) as helpdesk:
+            assert [one.detail for one in await helpdesk.check() if not one.ok] == []
+        async with desk(encrypted, ca_file=None) as helpdesk:
+            findings = await helpdesk.check()
+    assert [one.ok for one in findings] == [False, False]
+    assert all("SSLCertVerificationError" in one.detail for one in findings)

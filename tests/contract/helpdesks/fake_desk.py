@@ -151,6 +151,10 @@ class FakeDesk(ABC):
     def gives_back(self, ticket: FakeTicket) -> bool:
         """A person gives the ticket back to the assistant. False if the system has no way to."""
 
+    def id_of(self, ticket_id: int) -> str:
+        """As its API has it."""
+        return str(ticket_id)
+
     def opened(self, ticket_id: str) -> FakeTicket:
         """The ticket with this id of its API."""
         return self.tickets[int(ticket_id)]

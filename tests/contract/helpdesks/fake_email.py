@@ -82,6 +82,9 @@ class FakeEmail(FakeDesk):
             mail.flags.discard("ai-handoff")
         return True
 
+    def id_of(self, ticket_id: int) -> str:
+        return next(one for one, of in self._of.items() if of == ticket_id).strip("<>")
+
     def opened(self, ticket_id: str) -> FakeTicket:
         return self.tickets[self._of[f"<{ticket_id}>"]]
 

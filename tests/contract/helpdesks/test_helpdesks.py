@@ -42,7 +42,7 @@ async def test_a_long_ticket_is_read_to_its_end(inn: Inn) -> None:
     await inn.hear(ticket_id, entry)
     await inn.work()
     assert [m.text for m in inn.graph.asked[0]] == [f"Question {number}" for number in range(8)]
-    ticket = await inn.helpdesk.read(str(ticket_id))
+    ticket = await inn.helpdesk.read(inn.desk.id_of(ticket_id))
     assert [m.wrote for m in ticket.messages] == [Wrote.CUSTOMER] * 8 + [Wrote.US]
 
 

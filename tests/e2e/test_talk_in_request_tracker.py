@@ -29,14 +29,10 @@ class Talk:
         found = self.desk.transactions(ticket_id)
         return [one["Content"] for one in found if one["Creator"] == "innkeeper" and one["Type"] == kind and one["Content"]]
 
-    def answers(self, ticket_id: int, count: int) -> list[str]:
-        """The public replies, once there are so many."""
-
-        def enough() -> list[str] | None:
-            found = self.ours(ticket_id)
-            return found if len(found) >= count else None
-
-        return until(enough, ANSWERS_IN_S, lambda: self.house.log("worker").read_text()[-3000:])
+    def delivered(self, count: int) -> None:
+        """Wait in the log: the desk has few processes, and whoever asks it all the time keeps others from it."""
+        log = self.house.log("worker")
+        until(lambda: log.read_text().count('"delivered"') >= count, ANSWERS_IN_S, lambda: log.read_text()[-3000:])
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +60,18 @@ def talk(
 
 
 def test_a_customers_mail_is_answered_in_context_until_a_person_speaks(talk: Talk) -> None:
+    before = talk.house.log("worker").read_text().count('"delivered"')
     ticket = talk.desk.open_ticket("Cancelling", "How much do I get back if I cancel three days before check-in?")
-    [answer] = talk.answers(ticket, 1)
+    talk.delivered(before + 1)
+    [answer] = talk.ours(ticket)
     assert "%" in answer
     assert len(marks_in(answer)) == 1
     assert next(iter(marks_in(answer))) in talk.desk.mails()  # and the desk has mailed it to the customer
 
     talk.desk.write_as_customer(ticket, "And with the strict policy?")
-    answers = talk.answers(ticket, 2)
+    talk.delivered(before + 2)
+    answers = talk.ours(ticket)
+    assert len(answers) == 2
     assert "strict" in answers[1].lower()
 
     talk.desk.write_as_staff(ticket, "I have looked at your booking myself.")
@@ -81,9 +81,11 @@ def test_a_customers_mail_is_answered_in_context_until_a_person_speaks(talk: Tal
 
 
 def test_a_customer_who_asks_for_a_person_is_handed_over_with_a_summary(talk: Talk) -> None:
+    before = talk.house.log("worker").read_text().count('"delivered"')
     ticket = talk.desk.open_ticket("Help me", "I'd like to talk to a real person, please.")
-    talk.answers(ticket, 1)
-    [note] = until(lambda: talk.ours(ticket, "Comment"), 120)
+    talk.delivered(before + 1)
+    [answer] = talk.ours(ticket)
+    [note] = talk.ours(ticket, "Comment")
     assert "talk to a real person" in note
-    owner = lambda: talk.desk.api.get(f"/ticket/{ticket}").raise_for_status().json()["Owner"]["id"]  # noqa: E731
-    until(lambda: owner() == "sam", 120)
+    assert "talk to a real person" not in answer
+    assert talk.desk.api.get(f"/ticket/{ticket}").raise_for_status().json()["Owner"]["id"] == "sam"

@@ -9,9 +9,13 @@ from playwright.async_api import Browser, expect
 from tests.integration.channels import widget_world
 from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, strict_host
 from tests.servers import free_port
-from tests.widget_server import WidgetServer, running
+from tests.widget_server import WidgetServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session"), pytest.mark.skipif(not HAS_BROWSER, reason="no browser")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(not HAS_BROWSER, reason="no browser"),
+]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -19,9 +23,11 @@ async def real(browser: Browser, redis_url: str, monkeypatch: pytest.MonkeyPatch
     """A host page whose origin the site "shop" of the API allows."""
     port = free_port()
     monkeypatch.setattr(widget_world, "SHOP", f"http://127.0.0.1:{port}")
-    async with widget_world.widget_world(redis_url) as world:
-        async with strict_host(browser, WidgetServer(), world.replicas[0].base, port) as stage:
-            yield stage
+    async with (
+        widget_world.widget_world(redis_url) as world,
+        strict_host(browser, WidgetServer(), world.replicas[0].base, port) as stage,
+    ):
+        yield stage
 
 
 async def test_a_question_its_source_a_rating_a_second_tab_and_a_person(real: Stage):

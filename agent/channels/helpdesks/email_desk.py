@@ -137,7 +137,7 @@ class EmailDesk:
 
     def _is_news(self, mail: Mail) -> bool:
         """True for a customer's. What the people who take over send here are answers to us or to customers."""
-        return mail.sender not in {"", self._address, *self._house.people} and not mail.automatic
+        return mail.sender not in {"", *self._house.all} and not mail.automatic
 
     def _is_from_us(self, mail: Mail) -> bool:
         return mail.sender == self._address
@@ -151,7 +151,7 @@ class EmailDesk:
         is_persons = any(stop in {flag.lower() for flag in mail.flags} for mail in mails)
         # Once people were told of it, the same ones are told of what comes after.
         told = [mail for mail, wrote in thread.mails if wrote is Wrote.US and thread.customer not in mail.recipients]
-        people = sorted(told[-1].recipients & {self._address, *self._house.people}) if told else []
+        people = sorted(told[-1].recipients & self._house.all) if told else []
         is_opened_by_us = thread.root.sender == self._address
         known: dict[str, Any] = {
             "to": thread.customer,

@@ -78,6 +78,11 @@ class House:
     address: str
     people: frozenset[str]
 
+    @property
+    def all(self) -> frozenset[str]:
+        """Every address of the house."""
+        return self.people | {self.address}
+
     def wrote(self, mail: Mail, customer: str) -> Wrote | None:
         """Who wrote a mail of this customer's conversation. None: it doesn't belong there, whatever it refers to."""
         if mail.failed_authentication:

@@ -4,6 +4,7 @@ A conversation is named by its first mail from the customer. A further mail belo
 from the same address, or from us, or from the people who take over: who only knows a Message-ID can't enter it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.channels.helpdesks.mailbox import Folders
@@ -43,11 +44,12 @@ class Threads:
         """The first mail of the conversation that this customer's mail belongs to; itself, if it begins one."""
         if mail.failed_authentication or not mail.references or depth == MAX_DEPTH:
             return mail
-        earlier = self._first(mail, mail.references)
+        named = self._named(mail.references)
+        earlier = self._first(mail, mail.references, named)
         if earlier is None:
-            # It may name nothing but our answer, which names what it answered.
-            answered = self._fetch(self._sent, self._folders.with_header(self._sent, ["Message-ID"], mail.references))
-            earlier = self._first(mail, [one for answer in answered for one in answer.references])
+            # It may name nothing but our answer, or a person's, which names what it answered.
+            ids = [one for answer in named.values() if answer.sender in self._house.all for one in answer.references]
+            earlier = self._first(mail, ids, self._named(ids))
         return mail if earlier is None else self.root(earlier, depth + 1)
 
     def first(self, ref: str) -> Mail | None:
@@ -74,26 +76,30 @@ class Threads:
         return Thread(root, customer, tuple((one, wrote or Wrote.CUSTOMER) for one, wrote in written))
 
     def _around(self, mails: list[Mail], known: dict[str, Mail]) -> list[Mail]:
-        """Mails that refer to these; and what these refer to of what was sent from here."""
+        """Mails that refer to these, and those that these refer to."""
         ids = [one.ref for one in mails if one.can_be_searched]
         before = [one for mail in mails for one in mail.references if one not in known]
         found: dict[str, Mail] = {}
         for folder in (self._inbox, self._sent):
             there = {one.place.uid for one in known.values() if one.place.folder == folder}
             uids = self._folders.with_header(folder, _REFERRING, ids)
-            if folder == self._sent:
-                uids += self._folders.with_header(folder, ["Message-ID"], before)
+            uids += self._folders.with_header(folder, ["Message-ID"], before)
             for mail in self._folders.fetch(folder, sorted({*uids} - there)):
                 if mail.ref not in known:
                     found.setdefault(mail.ref, mail)
         return list(found.values())
 
-    def _first(self, mail: Mail, ids: list[str] | tuple[str, ...]) -> Mail | None:
-        """The first of these mails in the inbox that is from the same sender."""
-        found = self._fetch(self._inbox, self._folders.with_header(self._inbox, ["Message-ID"], ids))
-        by_ref = {one.ref: one for one in found if one.sender == mail.sender and not one.failed_authentication}
-        by_ref.pop(mail.ref, None)
-        return next((by_ref[one] for one in ids if one in by_ref), None)
+    def _named(self, ids: Sequence[str]) -> dict[str, Mail]:
+        """The mails with these Message-IDs, in either folder, without their words."""
+        found: dict[str, Mail] = {}
+        for folder in (self._inbox, self._sent):
+            uids = self._folders.with_header(folder, ["Message-ID"], ids)
+            for mail in self._folders.fetch(folder, uids, headers_only=True):
+                found.setdefault(mail.ref, mail)
+        return found
 
-    def _fetch(self, folder: str, uids: list[int]) -> list[Mail]:
-        return self._folders.fetch(folder, uids, headers_only=True)
+    def _first(self, mail: Mail, ids: Sequence[str], named: dict[str, Mail]) -> Mail | None:
+        """The first of these that is the same customer's, or by which we have opened a conversation with him."""
+        customer = self._house.customer(mail)
+        there = [named[one] for one in ids if one in named and one != mail.ref]
+        return next((one for one in there if self._house.customer(one) == customer and not one.failed_authentication), None)

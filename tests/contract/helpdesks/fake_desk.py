@@ -86,6 +86,7 @@ class FakeDesk(ABC):
     polled = False
     signs = True  # its webhooks are signed over the body; False: they carry a secret
     hang_s = HANG_S
+    address = "http://desk.internal"  # what `settings` takes, of a server that isn't there
     wrong: Mapping[str, Any] = {"token": "another-token"}  # settings that are refused, and the word that says why
     wrong_word = "token"
     elsewhere: Mapping[str, Any] = {"queues": {"billing": "999999"}}  # settings that name what isn't there
@@ -155,7 +156,7 @@ class FakeDesk(ABC):
         """As its API has it."""
         return str(ticket_id)
 
-    def opened(self, ticket_id: str) -> FakeTicket:
+    def ticket_with(self, ticket_id: str) -> FakeTicket:
         """The ticket with this id of its API."""
         return self.tickets[int(ticket_id)]
 

@@ -27,6 +27,7 @@ REFUSED = {Fault.REFUSE: "NO [UNAVAILABLE] try later", Fault.DENY: "NO [NOPERM] 
 class FakeEmail(FakeDesk):
     system = "email"
     polled = True
+    address = "imap://mail.internal smtp://mail.internal"
     hang_s = 2.0  # a call is several answers long
     wrong: ClassVar = {"password": "another-password"}
     wrong_word = "password"
@@ -85,7 +86,7 @@ class FakeEmail(FakeDesk):
     def id_of(self, ticket_id: int) -> str:
         return next(one for one, of in self._of.items() if of == ticket_id).strip("<>")
 
-    def opened(self, ticket_id: str) -> FakeTicket:
+    def ticket_with(self, ticket_id: str) -> FakeTicket:
         return self.tickets[self._of[f"<{ticket_id}>"]]
 
     # The mail server.

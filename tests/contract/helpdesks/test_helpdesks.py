@@ -335,7 +335,7 @@ async def test_the_check_names_a_queue_that_is_not_there(inn: Inn, desk: FakeDes
 async def test_a_ticket_can_be_opened_for_somebody_who_has_none(inn: Inn) -> None:
     words = Words("Asks for a person.\n\nRef. IK-0123456789AB", "<p>Asks for a person.</p><p>Ref. IK-0123456789AB</p>")
     ticket_id = await inn.helpdesk.open("From the chat", Contact("Emily", "emily@example.com"), words, "IK-0123456789AB")
-    ticket = inn.desk.opened(ticket_id)
+    ticket = inn.desk.ticket_with(ticket_id)
     assert ticket.subject == "From the chat"
     # Some systems keep the first message in the customer's name, whoever opens the ticket.
     [ours] = [one for one in ticket.entries if one.wrote == "us"]

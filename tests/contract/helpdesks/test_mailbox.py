@@ -260,6 +260,12 @@ async def test_a_conversation_that_we_open_is_the_customers(office: PostOffice) 
         await office.put(mail("I'm looking.", "p1@people.example", people, f"Emily@example.com, {ADDRESS}", opened))
         ticket = await helpdesk.read(opened)
         assert [(m.wrote, m.public) for m in ticket.messages] == [(Wrote.US, False), (Wrote.STAFF, True)]
+        cursor = await first_poll(helpdesk)
+        await office.put(mail("Thank you!", "m1@example.com", EMILY, f"{people}, {ADDRESS}", opened, "p1@people.example"))
+        assert await heard(helpdesk, cursor) == [("m1@example.com", opened)]
+        await office.put(mail("Are you there?", "m2@example.com", EMILY, ADDRESS, "p1@people.example"))
+        assert await heard(helpdesk, cursor) == [("m1@example.com", opened), ("m2@example.com", opened)]
+        assert [m.wrote for m in (await helpdesk.read(opened)).messages][2:] == [Wrote.CUSTOMER, Wrote.CUSTOMER]
         await helpdesk.note(ticket, replace(NOTE, meant_for=None), MARK)
         assert office.sent[1][0] == [people, ADDRESS]
         assert "emily@example.com" in message_from_bytes(office.sent[1][1])["Reply-To"]

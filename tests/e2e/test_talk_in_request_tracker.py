@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import redis
 
 from agent.channels.helpdesks.marks import marks_in
 from tests.e2e.product import ModelServer, Product, product, until
@@ -54,8 +55,9 @@ def talk(
         }
         house.settings["INNKEEPER_HELPDESKS"] = json.dumps({SOURCE: settings})
         house.start("serve", "worker")
-        # The first poll begins at now: what was there before is nobody's news.
-        until(lambda: house.log("worker").read_text().count("worker_started"), 60)
+        # What was there before the first poll is nobody's news.
+        with redis.Redis.from_url(house.redis.url) as client:
+            until(lambda: client.get(f"innkeeper:hints:cursor:{SOURCE}"), 60)
         yield Talk(desk, house)
 
 

@@ -56,8 +56,8 @@ def is_unsure(outcome: Outcome) -> bool:
 
 
 def citation(one: Citation) -> Shown:
-    """A citation; its link only if a browser may follow it."""
-    return {"n": one.n, "title": one.title, "url": safe_url(one.url), "quote": one.quote}
+    """A citation; its link only if a browser may follow it. `tree` shows the quote, which is Markdown as the article is."""
+    return {"n": one.n, "title": one.title, "url": safe_url(one.url), "quote": one.quote, "tree": tree(one.quote)}
 
 
 def safe_url(url: str | None) -> str | None:

@@ -13,7 +13,7 @@ const clock = (at, { clock: locale }) => {
 };
 
 /** What a source says, below the message; a second press closes it. `slot` is where, `opener` what was pressed. */
-const toggleCard = ({ say }, slot, { n, title, quote, url }, opener) => {
+const toggleCard = ({ say }, slot, { n, title, quote, tree, url }, opener) => {
   const openers = slot.parentNode.querySelectorAll(`[data-n]`);
   const isOpen = slot.firstChild && slot.dataset.open === String(n);
   const mark = (open) => openers.forEach((one) => one.setAttribute("aria-expanded", open && one.dataset.n === String(n)));
@@ -29,7 +29,7 @@ const toggleCard = ({ say }, slot, { n, title, quote, url }, opener) => {
   const href = safeUrl(url);
   slot.replaceChildren(h("div.card", { dir: "auto" },
     heading,
-    quote && h("blockquote", { tabindex: 0 }, quote),
+    quote && h("blockquote", { tabindex: 0 }, Array.isArray(tree) ? grow(tree) : quote),
     href && link(href, say("article"), icon("out", "out"), h("span.sr", null, say("new_tab"))),
     button("icon", close, { "aria-label": say("close") }, icon("close"))));
   heading.focus({ preventScroll: true });
@@ -84,7 +84,7 @@ export const bubble = (words, message, acts, state, isLive) => {
     isAi && id && thumbs(words, message, acts.rate));
 };
 
-const isBlock = (part) => /^(PRE|BLOCKQUOTE|UL|OL|TABLE)$/.test(part.tagName);
+const isBlock = (part) => /^(PRE|BLOCKQUOTE|UL|OL|DIV)$/.test(part.tagName);
 
 /** Puts one more sentence, or one more block, at the end of a message that grows. Sentences run on as one paragraph. */
 export const extend = (node, tree) => {

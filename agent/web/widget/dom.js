@@ -51,7 +51,8 @@ export const grow = (tree, cite, depth = 0) =>
     if (!Array.isArray(part)) return [];
     const [tag, ...rest] = part;
     const children = grow(rest, tag === "code" || tag === "pre" ? null : cite, depth + 1);
-    return TAGS.has(tag) ? h(tag, null, ...children) : children;
+    const node = TAGS.has(tag) ? h(tag, null, ...children) : children;
+    return tag === "table" ? h("div.wide", { tabindex: 0 }, node) : node;
   });
 
 /** The address, if it is one that a customer may be sent to; else null. */

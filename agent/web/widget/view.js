@@ -17,7 +17,7 @@ const FRESH_MS = 60e3;
 /** Fills `host`'s shadow root. `fire(name, detail)` tells the page. */
 export const makeView = (host, { base, site, words, fire, identity }) => {
   const { say, lang } = words;
-  const messages = new Map(), pending = new Map(), live = new Map(); // by id, by key, by id: {message, node}, node, {next, node}
+  const messages = new Map(), pending = new Map(), live = new Map(); // by id, by key, by id: {message, node}, node, {next, node, isRead}
   let past = [], state = {}, isOpen = false, isAtEnd = true, sayTimer, workTimer;
 
   // ---- The parts
@@ -75,6 +75,7 @@ export const makeView = (host, { base, site, words, fire, identity }) => {
     history,
     queued,
     message(message) {
+      const grown = live.get(message.id);
       if (live.delete(message.id)) growing.replaceChildren();
       const isKnown = messages.has(message.id) || pending.has(message.client_id);
       put(message);
@@ -83,7 +84,7 @@ export const makeView = (host, { base, site, words, fire, identity }) => {
       if (isKnown) return;
       fire("message", { id: message.id, role: message.role });
       if (isAtEnd) follow(messages.get(message.id).node);
-      else if (message.role !== "customer") jump.hidden = false;
+      else if (message.role !== "customer" && !grown?.isRead) jump.hidden = false;
     },
     /** A verified sentence; it grows outside the log, which reads out the whole once. */
     delta({ id, seq, tree }) {
@@ -97,7 +98,7 @@ export const makeView = (host, { base, site, words, fire, identity }) => {
       one.next++;
       extend(one.node, tree);
       refresh();
-      if (isAtEnd) follow(one.node);
+      if (isAtEnd) follow(one.node), (one.isRead = true);
     },
     progress: (name) => progress(name),
     state: become,

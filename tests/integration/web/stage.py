@@ -29,16 +29,21 @@ PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>
 EMBED = '<script src="{api}/widget.js" data-site="shop" async></script>'
 
 
+LOOK = """dark => { const sheet = new CSSStyleSheet(), [back, ink] = dark ? ['#101214', '#ddd'] : ['#f6f4ef', '#222'];
+sheet.replaceSync(`body{font:17px/1.6 system-ui;margin:48px;max-width:30rem;background:${back};color:${ink}}a{color:inherit}`);
+document.adoptedStyleSheets = [sheet]; }"""
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
+
+
 @dataclass
-class Stage:
+class HostPage:
+    """A page that carries the widget, and all that the browser has complained about on it."""
+
     browser: Browser
-    api: WidgetServer
     api_url: str
-    embed: str
+    embed: str = EMBED
     lang: str = "en"
     host_url: str = ""
-    port: int = 0
-    api_server: AsyncExitStack = field(default_factory=AsyncExitStack)
     complaints: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -65,22 +70,20 @@ class Stage:
         await page.locator(".start .pick").first.wait_for()
         return page
 
-    async def stop_api(self) -> None:
-        """Cuts everybody off, and lets nobody in."""
-        await self.api_server.aclose()
-
     def _saw(self, url: str) -> None:
         if not url.startswith((self.host_url, self.api_url)):
             self.outside.append(url)
 
-    def host(self) -> Starlette:
-        policy = (
+    def policy(self) -> str:
+        return (
             f"default-src 'none'; script-src {self.api_url}; connect-src {self.api_url}; style-src 'none'; "
             "require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none'; form-action 'none'; report-uri /csp"
         )
 
+    def routes(self) -> list[Route]:
         async def page(_: Request) -> Response:
-            return HTMLResponse(PAGE.format(lang=self.lang, embed=self.embed), headers={"content-security-policy": policy})
+            embed = self.embed.format(api=self.api_url)
+            return HTMLResponse(PAGE.format(lang=self.lang, embed=embed), headers={"content-security-policy": self.policy()})
 
         async def report(request: Request) -> Response:
             self.violations.append((await request.body()).decode())
@@ -89,7 +92,20 @@ class Stage:
         async def icon(_: Request) -> Response:
             return Response(status_code=204)
 
-        return Starlette(routes=[Route("/", page), Route("/csp", report, methods=["POST"]), Route("/favicon.ico", icon)])
+        return [Route("/", page), Route("/csp", report, methods=["POST"]), Route("/favicon.ico", icon)]
+
+
+@dataclass
+class Stage(HostPage):
+    """A host page, and the scripted API behind it."""
+
+    api: WidgetServer = field(default_factory=WidgetServer)
+    port: int = 0
+    api_server: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def stop_api(self) -> None:
+        """Cuts everybody off, and lets nobody in."""
+        await self.api_server.aclose()
 
 
 @asynccontextmanager
@@ -98,26 +114,23 @@ async def set_up(browser: Browser, embed: str = EMBED, lang: str = "en") -> Asyn
     api = WidgetServer()
     async with AsyncExitStack() as api_server:
         port = await api_server.enter_async_context(running(api.app()))
-        async with strict_host(browser, api, f"http://127.0.0.1:{port}", embed=embed, lang=lang) as stage:
-            stage.api_server, stage.port = api_server, port
+        stage = Stage(browser, f"http://127.0.0.1:{port}", embed, lang, api=api, port=port, api_server=api_server)
+        async with strict_host(stage):
             api.origins = (stage.host_url,)
             yield stage
             api.drop_streams()
 
 
 @asynccontextmanager
-async def strict_host(
-    browser: Browser, api: WidgetServer, api_url: str, port: int = 0, embed: str = EMBED, lang: str = "en"
-) -> AsyncIterator[Stage]:
-    """A host page that, when it is left, has seen no CSP violation, no other host, and no error but lost connections."""
-    stage = Stage(browser, api, api_url, embed.format(api=api_url), lang)
-    async with running(stage.host(), port) as host_port:
-        stage.host_url = f"http://127.0.0.1:{host_port}"
-        yield stage
-        for context in stage.contexts:
+async def strict_host(host: HostPage, port: int = 0) -> AsyncIterator[None]:
+    """Serves a host page that, when it is left, has seen no CSP violation, no other host, and no error but lost connections."""
+    async with running(Starlette(routes=host.routes()), port) as host_port:
+        host.host_url = f"http://127.0.0.1:{host_port}"
+        yield
+        for context in host.contexts:
             await context.close()
-    seen = [one for one in stage.complaints if "Failed to load resource" not in one]
-    assert (stage.violations, stage.outside, seen) == ([], [], []), (stage.violations, stage.outside, seen)
+    seen = [one for one in host.complaints if "Failed to load resource" not in one]
+    assert (host.violations, host.outside, seen) == ([], [], []), (host.violations, host.outside, seen)
 
 
 async def ask(page: Page, text: str) -> None:
@@ -143,6 +156,13 @@ async def shoot(page: Page, name: str) -> None:
     """A picture of the page as it stands; what moves is let finish."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     await page.screenshot(path=SHOTS / f"{name}.png", animations="disabled")
+
+
+async def seen(page: Page, name: str) -> None:
+    """A picture, and no fault to be found in it by axe-core."""
+    await page.wait_for_timeout(300)  # colours are judged when nothing fades in any more
+    await shoot(page, name)
+    assert await faults(page) == []
 
 
 @cache

@@ -1,9 +1,12 @@
 """The chat widget for everybody: axe-core in each main state, keyboard only, languages, dark, phone, zoom. With pictures."""
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, faults, shoot
+from agent.channels.desk_markup import tree
+from tests.integration.web.stage import HAS_BROWSER, LOOK, PHONE, Stage, ask, bubbles, faults, seen, shoot
 
 pytestmark = [
     pytest.mark.slow,
@@ -11,7 +14,6 @@ pytestmark = [
     pytest.mark.skipif(not HAS_BROWSER, reason="no browser"),
 ]
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
 QUESTION = "How much do I get back if I cancel 10 days before check-in?"
 ANSWER = (
     "If you cancel 7 to 13 days before check-in, you get **50% of the nightly rate** back, and the cleaning fee in full. [1]",
@@ -33,9 +35,6 @@ ARABIC = {
     "disclosure": "أنت تتحدث مع مساعد ذكاء اصطناعي. يمكنك طلب التحدث إلى موظف في أي وقت.",
     "suggestions": ["كم أسترد إذا ألغيت الحجز؟", "متى يبدأ تسجيل الوصول؟"],
 }
-LOOK = """dark => { const sheet = new CSSStyleSheet(), [back, ink] = dark ? ['#101214', '#ddd'] : ['#f6f4ef', '#222'];
-sheet.replaceSync(`body{font:17px/1.6 system-ui;margin:48px;max-width:30rem;background:${back};color:${ink}}a{color:inherit}`);
-document.adoptedStyleSheets = [sheet]; }"""
 OUTSIDE = """() => { const root = document.querySelector('innkeeper-chat').shadowRoot;
 const isOut = box => box.width && (box.left < -1 || box.right > innerWidth + 1);
 return [...root.querySelectorAll('.panel *, .launcher')].filter(one => !one.closest('.sr') && isOut(one.getBoundingClientRect()))
@@ -55,13 +54,6 @@ async def answered(stage: Stage, *, dark: bool = False, **options: object) -> Pa
     await stage.api.chat.answer(*ANSWER, citations=CITES, quick_replies=QUICK)
     await expect(page.locator(".quick")).to_be_visible()
     return page
-
-
-async def seen(page: Page, name: str) -> None:
-    """A picture, and no fault to be found in it by axe-core."""
-    await page.wait_for_timeout(300)  # colours are judged when nothing fades in any more
-    await shoot(page, name)
-    assert await faults(page) == []
 
 
 async def test_every_state_by_day(stage: Stage):
@@ -235,6 +227,41 @@ async def test_nothing_sticks_out_and_every_target_is_large_enough(stage: Stage)
         assert await page.evaluate(OUTSIDE) == []
         await shoot(page, f"size-{width}")
         await page.keyboard.press("Escape")
+
+
+LINES_OF_LAST_WORD = """node => { const range = document.createRange(), text = node.firstChild;
+range.setStart(text, text.data.indexOf('refunded')); range.setEnd(text, text.data.length);
+return range.getClientRects().length; }"""
+TABLE = """| When you cancel | Refund of the nights | Service fee |
+|---|---|---|
+| Less than 14 days but at least 7 days before check-in | 75% | Not refunded |"""
+
+
+async def test_a_table_keeps_its_words_whole_in_an_answer_and_in_its_source(stage: Stage):
+    page = await stage.open(**PHONE)
+    await ask(page, QUESTION)
+    await expect(page.locator(".msg.me time")).to_be_visible()
+    cite = CITES[0] | {"quote": TABLE, "tree": tree(TABLE)}
+    await stage.api.chat.answer(TABLE + " [1]", citations=[cite])
+    await page.locator(".chip[data-n]").click()
+    for place in (".bubble", ".card blockquote"):
+        last = page.locator(f"{place} td").last
+        await expect(last).to_have_text(re.compile("Not refunded"))
+        assert await last.evaluate(LINES_OF_LAST_WORD) == 1
+
+
+async def test_the_head_of_the_panel_stays_in_a_long_conversation(stage: Stage):
+    page = await answered(stage)
+    await stage.api.chat.answer(*ANSWER * 8)
+    await ask(page, QUESTION)
+    await expect(page.locator(".msg.me time")).to_have_count(2)
+    await stage.api.chat.answer(*ANSWER)
+    await expect(bubbles(page)).to_have_count(3)
+    await page.locator(".scroll").evaluate("node => node.scrollTo(0, 0)")
+    assert await page.locator(".panel").evaluate("node => node.scrollHeight - node.clientHeight") == 0
+    await page.get_by_role("button", name="Not helpful").last.click()
+    await expect(page.get_by_role("button", name="It's wrong")).to_be_in_viewport()
+    await expect(page.locator("header")).to_be_in_viewport(ratio=1)
 
 
 async def test_by_keyboard_alone(stage: Stage):

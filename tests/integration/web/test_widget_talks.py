@@ -232,6 +232,7 @@ async def test_the_page_is_read_from_the_beginning_of_a_long_answer(stage: Stage
         " root.querySelector(css).getBoundingClientRect().top; return top('.msg.ai') - top('.scroll'); }"
     )
     assert 0 <= at < 40
+    await expect(page.get_by_role("button", name="New messages")).to_be_hidden()
     await stage.api.chat.answer("Another one.")
     await page.get_by_role("button", name="New messages").click()
     await expect(bubbles(page).last).to_be_in_viewport()

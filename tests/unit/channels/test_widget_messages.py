@@ -86,7 +86,7 @@ def test_only_addresses_of_the_web_become_links(url: str | None, shown: bool) ->
 def test_a_reply_has_all_that_the_widget_needs() -> None:
     cited = Citation(1, DocumentId("d"), PassageId("p"), "<b>Title</b>", "javascript:alert(1)", "half")
     shown = assistant_message(entry(1, replace(outcome(), citations=(cited,))), ())
-    assert shown["citations"] == [{"n": 1, "title": "<b>Title</b>", "url": None, "quote": "half"}]
+    assert shown["citations"] == [{"n": 1, "title": "<b>Title</b>", "url": None, "quote": "half", "tree": [["p", "half"]]}]
     assert (shown["id"], shown["lang"], shown["quick_replies"], shown["feedback"]) == ("out_1", "en", [], None)
 
 

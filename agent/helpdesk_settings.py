@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, field_validator, model_validator
 
 STOP_TAG = "ai-handoff"
+MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$"
 
 
 def _web_address(value: str) -> str:
@@ -286,32 +287,38 @@ class RequestTrackerSettings(DeskSettings):
 
 
 class EmailSettings(_Settings):
-    """A mailbox: read over IMAP, answered over SMTP.
+    r"""A mailbox: read over IMAP, answered over SMTP.
 
     Attributes:
         address: of the mailbox; what it sends comes from here.
         name: shown beside the address.
-        imap: `imaps://host[:port]`, or `imap://` for a server on the same machine or network.
-        smtp: `smtps://host[:port]`, or `smtp://` (STARTTLS is used if the server has it).
+        imap: `imaps://host[:port]`, or `imap://host[:port]` for one that encrypts by STARTTLS. Ports 993 and 143 if not given.
+        smtp: `smtps://host[:port]`, or `smtp://host[:port]` for one that encrypts by STARTTLS. Ports 465 and 587 if not given.
+        allow_plain: also log in to another machine that offers no encryption.
         user: at both servers; the address if not given.
         password: at both servers.
         inbox: folder that mail comes in by.
         sent: folder that a copy of every reply is kept in; a person's replies are looked for there, too.
-        handoff_to: where a hand-off is sent: address of the people who take over, by policy queue; `""` for every other.
+        handoff_to: where a hand-off is sent: address of the people who take over, by policy queue; `""` for every other. What
+            comes from these addresses is never taken for a customer's. Without any, hand-offs come into the mailbox itself.
+        stop_keyword: IMAP keyword (tag, label) of a conversation that is a person's; set at a hand-off. Remove it to give the
+            conversation back. On a server that keeps no keywords of one's own: `\Flagged`.
         authserv: name of the own mail server, as in its Authentication-Results header. Not given: no sender is verified.
         poll_s: how often the mailbox is read.
     """
 
     system: Literal["email"]
-    address: str = Field(pattern=r"^[^@\s<>]+@[^@\s<>]+$")
+    address: str = Field(pattern=MAIL_ADDRESS)
     name: str = ""
     imap: str = Field(pattern=r"^imaps?://[^/\s]+$")
     smtp: str = Field(pattern=r"^smtps?://[^/\s]+$")
+    allow_plain: bool = False
     user: str | None = None
     password: SecretStr
     inbox: str = "INBOX"
     sent: str = "Sent"
-    handoff_to: Mapping[str, str] = Field(default_factory=dict)
+    handoff_to: Mapping[str, Annotated[str, Field(pattern=MAIL_ADDRESS)]] = Field(default_factory=dict)
+    stop_keyword: str = Field(STOP_TAG, pattern=r"^[\\$]?[A-Za-z0-9_-]{1,50}$")
     authserv: str | None = None
     poll_s: float = Field(15.0, ge=1)
     ca_file: Path | None = None

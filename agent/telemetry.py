@@ -91,6 +91,7 @@ _QUIET = {
     "chromadb": logging.WARNING,
     "sentence_transformers": logging.WARNING,
     "transformers": logging.WARNING,
+    "mailparser_reply": logging.WARNING,  # at DEBUG it may log what it parses
     "httpx": logging.WARNING,
     "httpx2": logging.WARNING,
     "httpcore": logging.WARNING,

@@ -165,7 +165,7 @@ async def run_worker(
     if handlers.refresh is not None:
         queue.deliveries.register(_refresh_task(handlers.refresh, options), names=["refresh"])
     for source, (every_s, poll) in handlers.polls.items():
-        queue.deliveries.register(_poll_task(source, every_s, poll), names=[f"poll:{source}"])
+        queue.deliveries.register(_poll_task(source, every_s, poll))
     stop = stop or _stop_on_signals()
     running = {
         asyncio.create_task(_work(queue.turns, options.concurrency, options), name="turns"),
@@ -328,6 +328,8 @@ def _poll_task(source: str, every_s: float, ask: Callable[[], Awaitable[object]]
             except Exception as error:  # The worker's outer loop: the next poll tries again.
                 log.warning("poll_failed", detail=_detail(error), exc_info=None if isinstance(error, AgentError) else error)
 
+    # docket knows a task by its function's name, whatever it was registered as: two called `poll` would be one.
+    poll.__name__ = f"poll:{source}"
     return poll
 
 

@@ -189,6 +189,15 @@ def shadow(json: Annotated[bool, typer.Option("--json", help="Print JSON, one li
 
 @app.command()
 @reports_errors
+def undelivered(json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False) -> None:
+    """What was set aside for a person: replies that no helpdesk took or a person forestalled, hand-offs nobody was told of."""
+    from agent.cli.undelivered import run_undelivered
+
+    run_undelivered(_settings("WARNING"), json)
+
+
+@app.command()
+@reports_errors
 def replay(
     since: Annotated[str | None, typer.Option(metavar="TIME", help="7d, 12h, 2w or a date; everything if not given.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the newest.")] = None,

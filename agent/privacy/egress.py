@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from agent.errors import EgressRefused, SettingsInvalid
 
 RESOLVE_TTL_S = 30.0
-DEFAULT_PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
+DEFAULT_PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379, "imap": 143, "imaps": 993, "smtp": 587, "smtps": 465}
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "localhost.localdomain"})
 CONNECT_EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 LOOKUP_EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"})

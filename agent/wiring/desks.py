@@ -87,7 +87,7 @@ def _polls(desks: Mapping[str, Helpdesk], hints: RedisTicketHints, links: Ticket
         for ticket in await links.due():
             await queue.add_turn(ticket, "linked")
 
-    return polls | {"linked tickets": (SOONEST_S, look_at_linked)}
+    return polls | {"linked-tickets": (SOONEST_S, look_at_linked)}
 
 
 async def _carry_back(bridge: Bridge, relay: Relay, ticket_id: ConversationId, ticket: DeskTicket) -> None:

@@ -119,7 +119,11 @@ class RequestTracker:
         history = self.api.get(f"/ticket/{ticket_id}/history", params=told).raise_for_status().json()["items"]
         parts = {"fields": "TransactionId,ContentType,Content", "per_page": "100"}
         written = self.api.get(f"/ticket/{ticket_id}/attachments", params=parts).raise_for_status().json()["items"]
-        texts = {part["TransactionId"]: part["Content"] for part in written if part["ContentType"] == "text/plain"}
+        # Plain text where there is any, and HTML else.
+        by_kind = sorted(
+            (part for part in written if part["ContentType"].startswith("text/")), key=lambda part: part["ContentType"]
+        )
+        texts = {part["TransactionId"]: part["Content"] for part in by_kind}
         return [
             {**each, "Creator": each["Creator"]["id"], "Content": texts.get(each["id"])}
             for each in sorted(history, key=lambda each: int(each["id"]))

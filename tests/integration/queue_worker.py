@@ -46,6 +46,7 @@ async def main(url: str, options: dict) -> None:
         conversations, outbox = RedisConversations(client), RedisOutbox(client)
 
         async def turn(conversation_id: ConversationId) -> None:
+            await client.rpush("test:asked", conversation_id)
             read = await conversations.read(conversation_id)
             run = await client.incr("test:runs")
             if run <= options.get("model_down", 0):
@@ -74,7 +75,12 @@ async def main(url: str, options: dict) -> None:
         if "listing" in options:
             base = KnowledgeBase(KnowledgeSettings(Path(options["data"]), threads=1))
             refresher = SourceRefresher(base, Path(options["listing"]), lambda *urls: None)
-        handlers = Handlers(turn, Desk(client, options), refresher, refresher.stop if refresher else None, hand_over)
+        polls = {
+            name: (every_s, lambda name=name: client.rpush("test:polls", name))
+            for name, every_s in options.get("polls", {}).items()
+        }
+        stop = refresher.stop if refresher else None
+        handlers = Handlers(turn, Desk(client, options), refresher, stop, hand_over, polls)
         await run_worker(queue, handlers, Owed(conversations, outbox, RedisTicketHints(client)), limits)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agent.adapters.hints import RedisTicketHints
 from agent.adapters.queue import MOST_FAILURES, DocketQueue
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.errors import QueueUnavailable
@@ -96,6 +97,24 @@ async def test_a_burst_becomes_one_turn(world: World) -> None:
     await world.delivered(1)
     await until(lambda: _at_least(world, "empty_turns", 4))
     assert await world.notes("turns") == ["desk:1"]
+
+
+async def test_helpdesks_are_polled_each_in_its_time_and_the_worker_goes_on(world: World) -> None:
+    world.start_worker(polls={"one": 0.2, "two": 0.4})
+    cid = await world.say(1)
+    await until(lambda: _at_least(world, "polls", 12))
+    polls = await world.notes("polls")
+    assert polls.count("one") > polls.count("two") > 1
+    assert await world.delivered(1) == [cid]
+    assert b"worker_crashed" not in (world.logs / "worker0.log").read_bytes()
+
+
+async def test_a_hint_whose_job_was_lost_is_looked_at(world: World) -> None:
+    hints = RedisTicketHints(world.client)
+    await hints.add(ConversationId("desk:77"), "delivery-1", "digest")
+    world.start_worker()
+    await until(lambda: _at_least(world, "asked", 1))
+    assert (await world.notes("asked"))[0] == "desk:77"
 
 
 async def test_turns_of_one_conversation_do_not_overlap(world: World) -> None:

@@ -22,6 +22,11 @@ def marks_in(text: str) -> frozenset[str]:
     return frozenset(_MARK.findall(text))
 
 
+def without_marks(text: str) -> str:
+    """The text for quoting: a mark counts only where it was put."""
+    return _MARK.sub("", text)
+
+
 def is_marked(text: str) -> bool:
     """True if a text ends in a reference, as ours do; one that only quotes us has it elsewhere."""
     lines = text.rstrip().splitlines()

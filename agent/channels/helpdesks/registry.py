@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from agent.channels.helpdesks import (
     chatwoot,
     django_helpdesk,
+    email_desk,
     freescout,
     freshdesk,
     glpi,
@@ -28,6 +29,7 @@ SYSTEMS: Mapping[str, System] = {
         freshdesk.SYSTEM,
         freescout.SYSTEM,
         jira.SYSTEM,
+        email_desk.SYSTEM,
     )
 }
 

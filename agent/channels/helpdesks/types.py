@@ -90,10 +90,15 @@ class DeskTicket:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The same words as plain text and as HTML without scripts, images or styles."""
+    """The same words as plain text and as HTML without scripts, images or styles.
+
+    Attributes:
+        meant_for: the policy's queue that a hand-over note is for; only e-mail needs to know before the hand-off itself.
+    """
 
     text: str
     html: str
+    meant_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """An outcome in the words that a helpdesk shows: the reply with its sources, the proposal, the hand-over note. Pure."""
 
 import html
+from dataclasses import replace
 from functools import cache
 
 from markdown_it import MarkdownIt
@@ -25,7 +26,7 @@ def proposal(outcome: Outcome, mark: str) -> Words:
 def handover(outcome: Outcome, mark: str) -> Words:
     """An internal note for the person who takes over."""
     place = [f"Meant for: {outcome.queue}."] if outcome.queue else []
-    return _words(
+    words = _words(
         [
             f"**Handed over by the AI assistant.** {outcome.reason[:1].upper()}{outcome.reason[1:]}.",
             outcome.summary or "",
@@ -33,6 +34,7 @@ def handover(outcome: Outcome, mark: str) -> Words:
         ],
         mark,
     )
+    return replace(words, meant_for=outcome.queue)
 
 
 def passed_on(text: str, mark: str) -> Words:

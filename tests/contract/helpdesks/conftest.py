@@ -8,6 +8,7 @@ from agent.adapters.redis_store import redis_client
 from tests.contract.helpdesks.fake_chatwoot import FakeChatwoot, FakeChatwootAccount
 from tests.contract.helpdesks.fake_desk import FakeDesk
 from tests.contract.helpdesks.fake_django_helpdesk import FakeDjangoHelpdesk
+from tests.contract.helpdesks.fake_email import FakeEmail
 from tests.contract.helpdesks.fake_freescout import FakeFreeScout
 from tests.contract.helpdesks.fake_freshdesk import FakeFreshdesk
 from tests.contract.helpdesks.fake_glpi import FakeGlpi
@@ -30,6 +31,7 @@ DESKS: tuple[type[FakeDesk], ...] = (
     FakeFreeScout,
     FakeJira,
     FakeJiraDataCenter,
+    FakeEmail,
 )
 
 

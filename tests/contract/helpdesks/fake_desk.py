@@ -7,6 +7,8 @@ import asyncio
 import itertools
 import json
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +18,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from agent.helpdesk_settings import DeskSettings
+from tests.integration.channels.world import served
 
 TOKEN = "t0ken-of-the-assistant"
 ME = 7
@@ -82,6 +85,11 @@ class FakeDesk(ABC):
     system: str
     polled = False
     signs = True  # its webhooks are signed over the body; False: they carry a secret
+    hang_s = HANG_S
+    address = "http://desk.internal"  # what `settings` takes, of a server that isn't there
+    wrong: Mapping[str, Any] = {"token": "another-token"}  # settings that are refused, and the word that says why
+    wrong_word = "token"
+    elsewhere: Mapping[str, Any] = {"queues": {"billing": "999999"}}  # settings that name what isn't there
 
     def __init__(self) -> None:
         self.tickets: dict[int, FakeTicket] = {}
@@ -144,6 +152,20 @@ class FakeDesk(ABC):
     def gives_back(self, ticket: FakeTicket) -> bool:
         """A person gives the ticket back to the assistant. False if the system has no way to."""
 
+    def id_of(self, ticket_id: int) -> str:
+        """As its API has it."""
+        return str(ticket_id)
+
+    def ticket_with(self, ticket_id: str) -> FakeTicket:
+        """The ticket with this id of its API."""
+        return self.tickets[int(ticket_id)]
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[str]:
+        """Its API on loopback; what `settings` takes."""
+        async with served(cutting(self.app())) as url:
+            yield url
+
     def app(self) -> FastAPI:
         app = FastAPI()
 
@@ -161,7 +183,7 @@ class FakeDesk(ABC):
             if fault is Fault.LOSE:
                 request.scope["cut"] = True
             if fault is Fault.HANG:
-                await asyncio.sleep(HANG_S)
+                await asyncio.sleep(self.hang_s)
             return response
 
         self.add_routes(app)

@@ -20,14 +20,15 @@ from agent.channels.helpdesks.sync import TicketSync
 from agent.channels.helpdesks.types import Helpdesk
 from agent.errors import TransientError
 from agent.graph.state import TurnContext
+from agent.helpdesk_settings import AnyHelpdesk
 from agent.settings import Settings
 from agent.turns import Turns
 from agent.types import Decision, Message, Outcome
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
-from tests.contract.helpdesks.fake_desk import Entry, FakeDesk, FakeTicket, Webhook, cutting
+from tests.contract.helpdesks.fake_desk import Entry, FakeDesk, FakeTicket, Webhook
 from tests.fakes import InMemoryQueue
-from tests.integration.channels.world import FixedAnswer, RecordedApprovals, served
+from tests.integration.channels.world import FixedAnswer, RecordedApprovals
 from tests.samples import full_outcome, outcome
 
 SOURCE = "desk"
@@ -63,6 +64,7 @@ class Inn:
     desk: FakeDesk
     client: httpx.AsyncClient
     base: str
+    settings: AnyHelpdesk
     helpdesk: Helpdesk
     graph: ScriptedGraph
     conversations: RedisConversations
@@ -133,7 +135,7 @@ class Inn:
 
 @asynccontextmanager
 async def started_inn(desk: FakeDesk, redis: Redis) -> AsyncIterator[Inn]:
-    async with served(cutting(desk.app())) as url:
+    async with desk.served() as url:
         settings = desk.settings(url)
         helpdesk = SYSTEMS[desk.system].helpdesk(SOURCE, settings)
         conversations, outbox, hints = RedisConversations(redis), RedisOutbox(redis), RedisTicketHints(redis)
@@ -147,6 +149,6 @@ async def started_inn(desk: FakeDesk, redis: Redis) -> AsyncIterator[Inn]:
                 sync = TicketSync({SOURCE: helpdesk}, conversations, hints)
                 if desk.polled:  # what is there before it begins is not looked at
                     assert await poll_once(SOURCE, helpdesk, hints, queue) == 0
-                yield Inn(desk, client, "", helpdesk, graph, conversations, outbox, hints, queue, turns, sync)
+                yield Inn(desk, client, "", settings, helpdesk, graph, conversations, outbox, hints, queue, turns, sync)
         finally:
             await helpdesk.aclose()

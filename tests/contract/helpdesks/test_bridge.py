@@ -51,11 +51,12 @@ class Chat:
             OutboxId(f"out_{number}"), CID, "widget", "abc", RunId(str(number)), MessageId("m1"), HANDOFF, "2026-01-05T09:00:01Z"
         )
         ticket_id = await self.bridge.open(SOURCE, entry, EMILY)
-        return self.inn.desk.tickets[int(ticket_id)]
+        return self.inn.desk.ticket_with(ticket_id)
 
     async def carry_back(self, ticket: FakeTicket) -> None:
-        ticket_id = ConversationId(f"{SOURCE}:{ticket.id}")
-        await self.bridge.carry_back(ticket_id, await self.inn.helpdesk.read(str(ticket.id)), self.shown)
+        ticket_id = self.inn.desk.id_of(ticket.id)
+        place = ConversationId(f"{SOURCE}:{ticket_id}")
+        await self.bridge.carry_back(place, await self.inn.helpdesk.read(ticket_id), self.shown)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ async def test_a_hand_off_opens_a_ticket_that_says_all_and_belongs_to_people(cha
     assert "Customer asks: where is it?" in note
     assert "On its way." in note
     assert "<b>order" not in note or not ticket.entries[0].html
-    assert (await chat.inn.helpdesk.read(str(ticket.id))).owner is Owner.PERSON
+    assert (await chat.inn.helpdesk.read(chat.inn.desk.id_of(ticket.id))).owner is Owner.PERSON
     assert ticket.email == EMILY.email
 
 

@@ -8,7 +8,7 @@ from agent.channels.helpdesks.registry import SYSTEMS
 from agent.channels.helpdesks.types import Contact, Words, Wrote
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
 from agent.types import Author, Decision
-from tests.contract.helpdesks.fake_desk import HANG_S, FakeDesk, Fault
+from tests.contract.helpdesks.fake_desk import FakeDesk, Fault
 from tests.contract.helpdesks.inn import DRAFT, HANDOFF, SOURCE, Inn
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> Where is my order?"
@@ -42,7 +42,7 @@ async def test_a_long_ticket_is_read_to_its_end(inn: Inn) -> None:
     await inn.hear(ticket_id, entry)
     await inn.work()
     assert [m.text for m in inn.graph.asked[0]] == [f"Question {number}" for number in range(8)]
-    ticket = await inn.helpdesk.read(str(ticket_id))
+    ticket = await inn.helpdesk.read(inn.desk.id_of(ticket_id))
     assert [m.wrote for m in ticket.messages] == [Wrote.CUSTOMER] * 8 + [Wrote.US]
 
 
@@ -174,7 +174,7 @@ async def test_a_send_that_fails_half_way_ends_in_one_public_reply(inn: Inn, fau
     inn.desk.faults = [fault, fault]
     ticket = await inn.write()
     if fault is Fault.HANG:
-        await asyncio.sleep(HANG_S)
+        await asyncio.sleep(inn.desk.hang_s)
     for _ in range(3):
         await inn.work()
     assert len(ticket.by("us", public=True)) == 1
@@ -317,17 +317,15 @@ async def test_the_check_finds_everything_and_says_what_a_wrong_token_is(inn: In
     findings = await inn.helpdesk.check()
     assert [one for one in findings if not one.ok] == []
     assert findings
-    settings = desk.settings(inn.helpdesk._api._client.base_url.__str__())
-    changed = type(settings)(**{**settings.model_dump(), "token": "another-token"})
+    changed = type(inn.settings)(**{**inn.settings.model_dump(), **desk.wrong})
     other = SYSTEMS[desk.system].helpdesk(SOURCE, changed)
     findings = await other.check()
     await other.aclose()
-    assert any(not one.ok and "token" in one.detail for one in findings)
+    assert any(not one.ok and desk.wrong_word in one.detail for one in findings)
 
 
 async def test_the_check_names_a_queue_that_is_not_there(inn: Inn, desk: FakeDesk) -> None:
-    settings = desk.settings(str(inn.helpdesk._api._client.base_url))
-    changed = type(settings)(**{**settings.model_dump(), "queues": {"billing": "999999"}})
+    changed = type(inn.settings)(**{**inn.settings.model_dump(), **desk.elsewhere})
     other = SYSTEMS[desk.system].helpdesk(SOURCE, changed)
     findings = await other.check()
     await other.aclose()
@@ -337,7 +335,7 @@ async def test_the_check_names_a_queue_that_is_not_there(inn: Inn, desk: FakeDes
 async def test_a_ticket_can_be_opened_for_somebody_who_has_none(inn: Inn) -> None:
     words = Words("Asks for a person.\n\nRef. IK-0123456789AB", "<p>Asks for a person.</p><p>Ref. IK-0123456789AB</p>")
     ticket_id = await inn.helpdesk.open("From the chat", Contact("Emily", "emily@example.com"), words, "IK-0123456789AB")
-    ticket = inn.desk.tickets[int(ticket_id)]
+    ticket = inn.desk.ticket_with(ticket_id)
     assert ticket.subject == "From the chat"
     # Some systems keep the first message in the customer's name, whoever opens the ticket.
     [ours] = [one for one in ticket.entries if one.wrote == "us"]

@@ -8,7 +8,7 @@ NOW = 1_767_603_600.0
 
 
 def test_the_test_event_is_genuine_and_leads_to_nothing(desk: FakeDesk) -> None:
-    system, settings = SYSTEMS[desk.system], desk.settings("http://desk.internal")
+    system, settings = SYSTEMS[desk.system], desk.settings(desk.address)
     if system.receiver is None:
         assert system.sample is None
         return
@@ -19,7 +19,7 @@ def test_the_test_event_is_genuine_and_leads_to_nothing(desk: FakeDesk) -> None:
 
 
 def test_the_steps_name_our_address_and_are_whole_sentences(desk: FakeDesk) -> None:
-    system, settings = SYSTEMS[desk.system], desk.settings("http://desk.internal")
+    system, settings = SYSTEMS[desk.system], desk.settings(desk.address)
     steps = system.setup(settings).steps
     assert steps
     assert all(step.strip() == step.strip().strip("\n") and step for step in steps)

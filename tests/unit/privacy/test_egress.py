@@ -102,6 +102,7 @@ def test_local_sockets_and_other_events_pass() -> None:
 def test_destination_has_the_port_of_its_scheme() -> None:
     assert destination("https://Desk.Example/hook") == Destination("desk.example", 443)
     assert destination("redis://[::1]:6380/0") == Destination("::1", 6380)
+    assert [destination(f"{one}://mail").port for one in ("imap", "imaps", "smtp", "smtps")] == [143, 993, 587, 465]
     assert str(destination("ftp://x")) == "x:*"
 
 

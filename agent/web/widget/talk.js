@@ -233,9 +233,10 @@ export const makeTalk = ({ base, site, lang }, view) => {
       try {
         await ensureConversation();
         view.queued(item, "sending");
-        const { id } = await call(path("messages"), { text: item.text }, item.key);
+        await call(path("messages"), { text: item.text }, item.key);
+        // Its place is where the stream tells of it, which may have been sooner.
+        if (out.some(({ key }) => key === item.key)) view.queued(item, "sent");
         sent(item.key);
-        view.message({ id, role: "customer", text: item.text, at: item.at, client_id: item.key });
       } catch (error) {
         const isRefused = error.status === 413 || error.status === 422;
         out.forEach((one) => view.queued(one, isRefused && one.key === item.key ? "failed" : "waiting"));

@@ -66,7 +66,7 @@ export const makeView = (host, { base, site, words, fire, identity }) => {
       unread();
     },
     left(isFollowed) {
-      const old = [...log.children].filter((node) => ![...pending.values()].includes(node));
+      const old = [...log.children].filter(({ dataset: { how } }) => !how || how === "sent");
       old.forEach((node) => node.querySelector(".acts")?.remove());
       past = isFollowed && old.length ? [...old, draw({ role: "system", text: say("expired") })] : [];
       form.replaceChildren();
@@ -123,7 +123,7 @@ export const makeView = (host, { base, site, words, fire, identity }) => {
   function queued(item, how) {
     const old = pending.get(item.key);
     if (old?.dataset.how === how) return;
-    const node = draw({ ...item, role: "customer" }, how);
+    const node = draw({ ...item, role: "customer" }, how !== "sent" && how);
     node.dataset.how = how;
     old ? old.replaceWith(node) : log.append(node);
     pending.set(item.key, node);
@@ -139,13 +139,14 @@ export const makeView = (host, { base, site, words, fire, identity }) => {
     typed();
     text.focus();
   };
-  /** A message in its place: where its waiting or former self is, or as the newest before what still waits. */
+  /** A message in its place: where its former self is, or as the newest before what the stream has not told of yet. */
   function put(message) {
-    const waiting = pending.get(message.client_id), known = messages.get(message.id), old = known?.node || waiting;
+    const known = messages.get(message.id);
+    pending.get(message.client_id)?.remove();
     pending.delete(message.client_id);
     if (JSON.stringify(known?.message) === JSON.stringify(message)) return;
     const node = draw(message);
-    old ? old.replaceWith(node) : log.insertBefore(node, pending.values().next().value || null);
+    known ? known.node.replaceWith(node) : log.insertBefore(node, pending.values().next().value || null);
     messages.set(message.id, { message, node });
   }
   /** What the turn really does now. */

@@ -76,6 +76,18 @@ async def test_two_tabs_that_begin_at_once_share_one_session_and_one_conversatio
     assert sorted(one["text"] for one in stage.api.chat.messages) == ["From one", "From two"]
 
 
+async def test_what_was_said_while_the_stream_was_lost_stands_before_what_was_written_after_it(stage: Stage):
+    page = await talk(stage)
+    stage.api.fail("GET", "events", 503, times=2)
+    stage.api.drop_streams()
+    await stage.api.chat.answer("They cost €12.")
+    await ask(page, "And a cat?")
+    await expect(page.locator(".msg.me time")).to_have_count(2)
+    await expect(page.locator(".log .msg .bubble")).to_have_text(
+        ["May I bring a dog?", "Dogs are welcome.", "They cost €12.", "And a cat?"], timeout=10000
+    )
+
+
 async def test_what_is_written_offline_waits_and_is_sent_in_order(stage: Stage):
     page = await talk(stage)
     await page.context.set_offline(True)

@@ -43,7 +43,9 @@ def house(tmp_path_factory: pytest.TempPathFactory, knowledge: Path, model: Mode
         "handoff": SOURCE,
         "hours": "People are here on weekdays from 9 to 5.",
     }
-    with product(tmp_path_factory.mktemp("widget"), knowledge, model.url, INNKEEPER_SITES=json.dumps({SITE: site})) as made:
+    with product(tmp_path_factory.mktemp("widget"), knowledge, model.url) as made:
+        demo = {"name": "Sample help centre", "origins": [made.url], "suggestions": [REFUND, DOG]}
+        made.settings["INNKEEPER_SITES"] = json.dumps({SITE: site, "demo": demo})
         made.start("serve", "worker")
         yield made
 
@@ -273,3 +275,19 @@ async def test_a_signed_in_customer_has_the_same_conversation_everywhere_and_nob
         stolen = hers.call(what, body, his.session)
         assert (stolen.status_code, stolen.json()["error"]["code"]) == (404, "conversation_missing")
     assert len(hers.messages()) == 2
+
+
+async def test_the_demo_page_shows_the_chat_beside_its_text(house: Product, shop: ShopPage) -> None:
+    shop.host_url = f"{house.url}/widget/demo"
+    page = await shop.visit(viewport={"width": 1280, "height": 860})
+    await expect(page.locator(".start .pick")).to_have_count(2)
+    await seen(page, "product-demo")
+    text, panel = await page.locator("main").bounding_box(), await page.get_by_role("dialog").bounding_box()
+    assert text
+    assert panel
+    assert text["x"] + text["width"] <= panel["x"]
+    await page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.emulate_media(color_scheme="dark")
+    await seen(page, "product-demo-phone")
+    assert await page.evaluate("document.documentElement.scrollWidth") == 390

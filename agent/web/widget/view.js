@@ -42,7 +42,7 @@ export const makeView = (host, { base, site, words, fire, identity }) => {
   const person = button("", () => ask(), null, icon("person"), say("handoff")), privacy = h("span");
   const links = h("div.links", null, person, privacy), form = h("div");
   const panel = h("section.panel at", { id: "panel", role: "dialog", "aria-labelledby": "title", hidden: true },
-    h("header", null, mark, h("div", null, heading, under), button("icon", () => close(), { "aria-label": say("close") }, icon("close"))),
+    h("header", { role: "none" }, mark, h("div", null, heading, under), button("icon", () => close(), { "aria-label": say("close") }, icon("close"))),
     scroll,
     h("div.foot", null, jump, trouble, alert, strip, form, box, links));
   const stop = (event) => event.stopPropagation(); // the page's own shortcuts don't hear what is typed here

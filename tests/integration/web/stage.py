@@ -22,7 +22,8 @@ SHOTS = Path(__file__).parents[2] / "artefacts" / "widget"
 """What the tests saw, for people to look at."""
 
 PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Harbour Stays</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"></head><body><main><h1>Rooms by the harbour</h1>
+<meta name="viewport" content="width=device-width, initial-scale=1"></head><body>
+<div role="banner">Harbour</div><main><h1>Rooms by the harbour</h1>
 <p>Twelve quiet rooms above the old boat houses, five minutes from the ferry.</p>
 <p><a href="#rooms">See the rooms</a> <button type="button">Book a room</button></p></main>{embed}</body></html>"""
 

@@ -7,9 +7,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.integration.channels import widget_world
-from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, strict_host
+from tests.integration.web.stage import HAS_BROWSER, HostPage, ask, bubbles, strict_host
 from tests.servers import free_port
-from tests.widget_server import WidgetServer
 
 pytestmark = [
     pytest.mark.slow,
@@ -19,18 +18,17 @@ pytestmark = [
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def real(browser: Browser, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+async def real(browser: Browser, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HostPage]:
     """A host page whose origin the site "shop" of the API allows."""
     port = free_port()
     monkeypatch.setattr(widget_world, "SHOP", f"http://127.0.0.1:{port}")
-    async with (
-        widget_world.widget_world(redis_url) as world,
-        strict_host(browser, WidgetServer(), world.replicas[0].base, port) as stage,
-    ):
-        yield stage
+    async with widget_world.widget_world(redis_url) as world:
+        host = HostPage(browser, world.replicas[0].base)
+        async with strict_host(host, port):
+            yield host
 
 
-async def test_a_question_its_source_a_rating_a_second_tab_and_a_person(real: Stage):
+async def test_a_question_its_source_a_rating_a_second_tab_and_a_person(real: HostPage):
     page = await real.open()
     await ask(page, widget_world.QUESTION)
     await expect(bubbles(page)).to_contain_text(widget_world.FACT, timeout=20000)

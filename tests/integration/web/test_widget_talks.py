@@ -312,6 +312,7 @@ async def test_the_element_alone_with_its_attributes(stage: Stage):
     page = await stage.visit()
     await page.get_by_role("button", name="Chat öffnen").click()
     await expect(page.get_by_label("Ihre Nachricht")).to_be_focused()
+    await expect(page.locator(".start .pick").first).to_be_visible()
     assert stage.api.identities[0]["locale"] == "de"
     assert await page.locator(".panel").evaluate("node => getComputedStyle(node).backgroundColor") == "rgb(22, 25, 29)"
     await page.get_by_label("Ihre Nachricht").fill("Hallo")

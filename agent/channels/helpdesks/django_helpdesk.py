@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.channels.helpdesks import signatures
 from agent.channels.helpdesks.checking import Checks
@@ -20,6 +19,7 @@ from agent.channels.helpdesks.django_markup import literal, no_links
 from agent.channels.helpdesks.django_tickets import messages
 from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.marks import is_marked
+from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.types import (
     Contact,
     Delivery,
@@ -34,9 +34,7 @@ from agent.channels.helpdesks.types import (
     System,
     Words,
 )
-from agent.channels.intake import parse_json
-from agent.channels.problems import describe
-from agent.errors import AgentError, HelpdeskRefused, PayloadInvalid
+from agent.errors import AgentError, HelpdeskRefused
 from agent.helpdesk_settings import DjangoHelpdeskSettings
 
 REOPENED, RESOLVED, CLOSED, DUPLICATE = 2, 3, 4, 5
@@ -47,22 +45,18 @@ OVERLAP = 50
 _log = structlog.get_logger(__name__)
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _FollowUp(_Lenient):
+class _FollowUp(Lenient):
     id: int
     user: int | None = None
     public: bool = True
 
 
-class _Ticket(_Lenient):
+class _Ticket(Lenient):
     id: int
     followup_set: tuple[_FollowUp, ...] = ()
 
 
-class _Body(_Lenient):
+class _Body(Lenient):
     ticket: _Ticket
     followup_id: int | None = None
 
@@ -77,10 +71,7 @@ class DjangoHelpdeskReceiver:
     def receive(self, delivery: Delivery) -> Hint | None:
         """None for what the staff or we have written, and for notes. Raises as `Receiver`."""
         signatures.require_secret(self._secrets, delivery.key)
-        try:
-            body = _Body.model_validate(parse_json(delivery.body))
-        except ValidationError as error:
-            raise PayloadInvalid(describe(error)) from error
+        body = payload(_Body, delivery)
         ticket, number = body.ticket, body.followup_id
         if number is None:
             # A new one. Somebody who is logged in may have opened it, but not we.

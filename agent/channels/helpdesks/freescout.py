@@ -11,12 +11,13 @@ import hashlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 
 from agent.channels.helpdesks import signatures
 from agent.channels.helpdesks.automatic import automatic_subject
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
+from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.reading import said, utc
 from agent.channels.helpdesks.types import (
     Contact,
@@ -33,9 +34,7 @@ from agent.channels.helpdesks.types import (
     Words,
     Wrote,
 )
-from agent.channels.intake import parse_json
-from agent.channels.problems import describe
-from agent.errors import HelpdeskRefused, HelpdeskUnavailable, PayloadInvalid, TicketMissing
+from agent.errors import HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from agent.helpdesk_settings import FreeScoutSettings
 
 CREATED, REPLIED = "convo.created", "convo.customer.reply.created"
@@ -45,24 +44,20 @@ _SAID = frozenset({"customer", "message", "note"})
 """Types of threads that are messages; a line item is FreeScout's own account of what was done."""
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Author(_Lenient):
+class _Author(Lenient):
     type: str | None = None
 
 
-class _Thread(_Lenient):
+class _Thread(Lenient):
     id: int
     type: str | None = None
 
 
-class _Embedded(_Lenient):
+class _Embedded(Lenient):
     threads: tuple[_Thread, ...] = ()
 
 
-class _Conversation(_Lenient):
+class _Conversation(Lenient):
     id: int = Field(ge=1)
     createdBy: _Author | None = None
     updatedAt: str | None = None
@@ -84,10 +79,7 @@ class FreeScoutReceiver:
         else:
             signatures.require(signatures.digests(self._keys, delivery.body, "sha256"), signatures.from_hex(given))
         event = delivery.headers.get(_EVENT.lower(), "")
-        try:
-            body = _Conversation.model_validate(parse_json(delivery.body))
-        except ValidationError as error:
-            raise PayloadInvalid(describe(error)) from error
+        body = payload(_Conversation, delivery)
         if event not in (CREATED, REPLIED):
             return None
         if event == CREATED and body.createdBy is not None and (body.createdBy.type or "customer") != "customer":

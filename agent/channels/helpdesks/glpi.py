@@ -15,12 +15,11 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from agent.channels.helpdesks import signatures
 from agent.channels.helpdesks.automatic import automatic_subject
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.glpi_api import GlpiApi, Login
+from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.reading import said, utc
 from agent.channels.helpdesks.types import (
     Challenged,
@@ -38,8 +37,6 @@ from agent.channels.helpdesks.types import (
     Words,
     Wrote,
 )
-from agent.channels.intake import parse_json
-from agent.channels.problems import describe
 from agent.errors import AgentError, HelpdeskRefused, PayloadInvalid, SignatureInvalid, TicketMissing
 from agent.helpdesk_settings import GlpiSettings
 
@@ -57,18 +54,14 @@ ADD_TO_ALL, SEE_PRIVATE = 4096, 8192
 _TOKEN = re.compile(r"[A-Za-z0-9+/=_.-]{1,128}")
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Item(_Lenient):
+class _Item(Lenient):
     id: int
     itemtype: str | None = None
     items_id: int | None = None
     is_private: bool = False
 
 
-class _Body(_Lenient):
+class _Body(Lenient):
     event: str
     item: _Item
 
@@ -88,10 +81,7 @@ class GlpiReceiver:
         if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 16):
             raise SignatureInvalid("X-GLPI-timestamp is not a number of seconds")
         signatures.require_fresh(int(stamp), delivery.now, self._window_s)
-        try:
-            body = _Body.model_validate(parse_json(delivery.body))
-        except ValidationError as error:
-            raise PayloadInvalid(describe(error)) from error
+        body = payload(_Body, delivery)
         item = body.item
         is_ticket = item.itemtype is None
         if body.event != "new" or item.is_private or not (is_ticket or item.itemtype == "Ticket"):

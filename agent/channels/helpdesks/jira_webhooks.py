@@ -6,12 +6,11 @@ registrations of a webhook are signed: `signed` says what is demanded.
 
 import re
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from agent.channels.helpdesks import signatures
+from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.types import Delivery, Hint, Sample
-from agent.channels.intake import parse_json
-from agent.channels.problems import describe
 from agent.errors import PayloadInvalid
 from agent.helpdesk_settings import JiraSettings
 
@@ -21,8 +20,8 @@ _COMMENTED = "jira:issue_updated"
 """How Data Center tells of a comment, which is beside the issue then."""
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+class _Lenient(Lenient):
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
 
 class _User(_Lenient):
@@ -61,10 +60,7 @@ class JiraReceiver:
             signatures.require(signatures.digests(self._settings.secrets, delivery.body, "sha256"), given)
         else:
             signatures.require_secret(self._settings.secrets, delivery.key)
-        try:
-            body = _Body.model_validate(parse_json(delivery.body))
-        except ValidationError as error:
-            raise PayloadInvalid(describe(error)) from error
+        body = payload(_Body, delivery)
         if body.webhookEvent not in _HEARD and not (body.webhookEvent == _COMMENTED and body.comment):
             return None
         if _is_by_app_or_internal(body.comment) or self._is_elsewhere(body.issue):

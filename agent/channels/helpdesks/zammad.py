@@ -7,12 +7,11 @@ its API documentation has them, and were not tried against a server.
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from agent.channels.helpdesks import signatures
 from agent.channels.helpdesks.automatic import automatic_subject
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
+from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.reading import said, utc
 from agent.channels.helpdesks.types import (
     Contact,
@@ -29,29 +28,23 @@ from agent.channels.helpdesks.types import (
     Words,
     Wrote,
 )
-from agent.channels.intake import parse_json
-from agent.channels.problems import describe
-from agent.errors import HelpdeskRefused, PayloadInvalid
+from agent.errors import HelpdeskRefused
 from agent.helpdesk_settings import ZammadSettings
 
 NOBODY = 1
 """The user "-", who owns every ticket that nobody owns."""
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Ticket(_Lenient):
+class _Ticket(Lenient):
     id: int
 
 
-class _Article(_Lenient):
+class _Article(Lenient):
     sender: str | None = None
     internal: bool = False
 
 
-class _Body(_Lenient):
+class _Body(Lenient):
     ticket: _Ticket
     article: _Article | None = None
 
@@ -66,10 +59,7 @@ class ZammadReceiver:
         """None for what isn't a customer's public message. Raises as `Receiver`."""
         given = signatures.from_hex(signatures.header(delivery, "X-Hub-Signature"), "sha1=")
         signatures.require(signatures.digests(self._secrets, delivery.body, "sha1"), given)
-        try:
-            body = _Body.model_validate(parse_json(delivery.body))
-        except ValidationError as error:
-            raise PayloadInvalid(describe(error)) from error
+        body = payload(_Body, delivery)
         article = body.article
         if article is not None and (article.internal or (article.sender or "Customer") != "Customer"):
             return None

@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.channels.helpdesks import signatures
 from agent.channels.helpdesks.automatic import automatic_subject
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
+from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.reading import said, utc
 from agent.channels.helpdesks.types import (
     Contact,
@@ -35,8 +35,6 @@ from agent.channels.helpdesks.types import (
     Words,
     Wrote,
 )
-from agent.channels.intake import parse_json
-from agent.channels.problems import describe
 from agent.errors import AgentError, HelpdeskRefused, PayloadInvalid, SignatureInvalid
 from agent.helpdesk_settings import ZendeskSettings
 
@@ -47,29 +45,25 @@ STAFF = frozenset({"agent", "admin"})
 _COMMENTED, _CREATED = "zen:event-type:ticket.comment_added", "zen:event-type:ticket.created"
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Author(_Lenient):
+class _Author(Lenient):
     is_staff: bool | None = None
 
 
-class _Comment(_Lenient):
+class _Comment(Lenient):
     is_public: bool = True
     author: _Author = _Author()
 
 
-class _Event(_Lenient):
+class _Event(Lenient):
     comment: _Comment | None = None
 
 
-class _Ticket(_Lenient):
+class _Ticket(Lenient):
     id: int
     is_public: bool | None = None
 
 
-class _Body(_Lenient):
+class _Body(Lenient):
     """An event has `type`, `id` and `detail`; what a trigger sends is ours to write: `ticket_id`."""
 
     type: str | None = None
@@ -88,10 +82,7 @@ class ZendeskReceiver:
     def receive(self, delivery: Delivery) -> Hint | None:
         """None for what isn't a customer's public comment. Raises as `Receiver`."""
         self._verify(delivery)
-        try:
-            body = _Body.model_validate(parse_json(delivery.body))
-        except ValidationError as error:
-            raise PayloadInvalid(describe(error)) from error
+        body = payload(_Body, delivery)
         if body.type is None:
             if body.ticket_id is None:
                 raise PayloadInvalid('neither an event nor {"ticket_id": …}: copy the trigger\'s body from `innkeeper connect`')

@@ -255,7 +255,14 @@ async def widget_world(
             detect_language=lambda text: "en",
         )
         worker.turns = Turns(
-            build_graph(), context, conversations, worker, 300, progress=WidgetProgress(shown), draftless=("widget",)
+            build_graph(),
+            context,
+            conversations,
+            worker,
+            300,
+            progress=WidgetProgress(shown),
+            draftless=("widget",),
+            disclosing=("widget",),
         )
         worker.outbox, worker.sender = RedisOutbox(redis), WidgetSender(shown, listed_titles)
         started = []

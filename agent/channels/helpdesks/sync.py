@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from agent.channels.helpdesks.types import DeskMessage, DeskTicket, Helpdesk, Owner, Wrote
-from agent.errors import TicketMissing
+from agent.errors import ConversationMissing, HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from agent.ports import Conversations, Ticket, TicketHints
 from agent.types import Author, ConversationId, Message, MessageId
 
@@ -36,6 +36,9 @@ class TicketSync:
     async def __call__(self, conversation_id: ConversationId) -> bool:
         """True if there is something to run a turn on. Safe to repeat.
 
+        A ticket that is gone gets no answer: what is open in it is a person's. One that the helpdesk refuses to show for good
+        is answered by what is known, and ends among the undelivered.
+
         Raises:
             HelpdeskUnavailable, QueueUnavailable: call again later; the hint stays.
         """
@@ -46,16 +49,36 @@ class TicketSync:
         stamp = await self._hints.stamp(conversation_id)
         try:
             ticket = await helpdesk.read(ticket_id)
-        except TicketMissing as error:
-            _log.warning("ticket_missing", conversation_id=conversation_id, detail=str(error))
+        except HelpdeskRefused as error:
+            is_known = await self._without_ticket(conversation_id, error)
             await self._hints.done(conversation_id, stamp)
-            return False
+            return is_known
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # A mistake of ours or of the helpdesk's. The hint waits until it is mended, and nobody is handed half a ticket.
+            _log.error("ticket_not_understood", conversation_id=conversation_id, exc_info=error)
+            raise HelpdeskUnavailable(
+                f"what {source!r} says of a ticket is not what is expected ({type(error).__name__}): is its address right?"
+            ) from error
         known = await self._keep(conversation_id, source, ticket)
         if self._also is not None:
             await self._also(conversation_id, ticket)
         # Only now: what a crash loses before this is read again.
         await self._hints.done(conversation_id, stamp)
         return known
+
+    async def _without_ticket(self, conversation_id: ConversationId, error: HelpdeskRefused) -> bool:
+        """Nothing can be read. True if a turn must settle what is known: else it would be asked for again and again."""
+        is_gone = isinstance(error, TicketMissing)
+        log = _log.bind(conversation_id=conversation_id, detail=str(error))
+        log.warning("ticket_missing") if is_gone else log.error("ticket_refused")
+        try:
+            await self._conversations.read(conversation_id)
+        except ConversationMissing:
+            return False
+        if is_gone:
+            # Nobody can be answered there. If it comes back, as nobody's, it is ours again.
+            await self._conversations.set_owner(conversation_id, person=True)
+        return True
 
     async def _keep(self, conversation_id: ConversationId, source: str, ticket: DeskTicket) -> bool:
         subject = (ticket.subject or "").strip()[:MAX_SUBJECT] or None

@@ -7,7 +7,7 @@ import pytest
 from agent.channels.helpdesks.registry import SYSTEMS
 from agent.channels.helpdesks.types import Contact, Words, Wrote
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
-from agent.types import Author, Decision
+from agent.types import Author, ConversationId, Decision
 from tests.contract.helpdesks.fake_desk import FakeDesk, Fault
 from tests.contract.helpdesks.inn import DRAFT, HANDOFF, SOURCE, Inn
 
@@ -299,9 +299,22 @@ async def test_what_a_customer_writes_is_text_and_ends_nowhere_as_html(inn: Inn)
 async def test_a_ticket_that_is_gone_is_passed_over(inn: Inn) -> None:
     ticket_id, entry = inn.desk.customer_writes("Where is my order?")
     await inn.hear(ticket_id, entry)
-    del inn.desk.tickets[ticket_id]
+    inn.desk.remove(ticket_id)
     await inn.work()
     assert await inn.hints.waiting() == []
+    assert inn.graph.asked == []
+    assert inn.failures == []
+
+
+async def test_a_ticket_that_goes_while_its_answer_waits_is_asked_for_no_more(inn: Inn) -> None:
+    ticket_id, entry = inn.desk.customer_writes("Where is my order?")
+    await inn.hear(ticket_id, entry)
+    conversation_id = ConversationId(f"{SOURCE}:{inn.desk.id_of(ticket_id)}")
+    assert await inn.sync(conversation_id)
+    inn.desk.remove(ticket_id)
+    await inn.work()
+    assert await inn.conversations.unanswered() == []
+    assert inn.graph.asked == []
     assert inn.failures == []
 
 

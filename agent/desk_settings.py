@@ -73,7 +73,7 @@ class DeskSettings(Table):
         default_queue: where a hand-off goes that names none, or one that is not in `queues`; it stays where it is if not given.
         answers_assigned: answer tickets that are assigned to a person who hasn't spoken yet.
         ca_file: certificates to trust in place of the system's, for a company's own authority.
-        timeout_s: for one call of the API.
+        timeout_s: without a sign of life in one call of the API; the whole call may take six times as long.
     """
 
     url: WebAddress

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent.adapters.supervisor import write_private
 from agent.channels.helpdesks.polling import poll_start
 from agent.channels.helpdesks.registry import SYSTEMS
+from agent.channels.helpdesks.sync import GIVEN_BACK
 from agent.channels.helpdesks.types import Finding, Helpdesk, PolledHelpdesk, Sample
 from agent.errors import AgentError, SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, Polled, plain
@@ -74,7 +75,9 @@ async def connect(settings: Settings, name: str, desk: AnyHelpdesk, base_url: st
     webhook = webhook_address(name, desk, base_url)
     secrets = getattr(desk, "secrets", ())
     secret = secrets[0].get_secret_value() if secrets else ""
-    steps = tuple(step.replace("{webhook}", webhook or "").replace("{secret}", secret) for step in system.setup(desk).steps)
+    resume = f"A ticket that a person has answered is given back by an internal note that begins with {GIVEN_BACK}."
+    told = (*system.setup(desk).steps, resume)
+    steps = tuple(step.replace("{webhook}", webhook or "").replace("{secret}", secret) for step in told)
     return Connection(name, desk, findings, steps, webhook)
 
 

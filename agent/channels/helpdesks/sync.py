@@ -12,6 +12,8 @@ from agent.types import Author, ConversationId, Message, MessageId
 MAX_MESSAGES = 100
 """The newest ones of a ticket; what is older is of no help to a turn."""
 MAX_SUBJECT = 500
+GIVEN_BACK = "ai-resume"
+"""A person's internal note that begins so gives the ticket back, in whatever system."""
 
 _AUTHORS = {Wrote.CUSTOMER: Author.CUSTOMER, Wrote.STAFF: Author.HUMAN_AGENT}
 _log = structlog.get_logger(__name__)
@@ -88,7 +90,22 @@ class TicketSync:
             await self._conversations.append(place, conversation_message(message))
         if kept and ticket.owner is not Owner.UNSAID:
             await self._conversations.set_owner(conversation_id, person=ticket.owner is Owner.PERSON)
+        note = giving_back(ticket)
+        if kept and note and await self._conversations.give_back(conversation_id, MessageId(note.message_id)):
+            _log.info("given_back", conversation_id=conversation_id)
         return bool(kept)
+
+
+def giving_back(ticket: DeskTicket) -> DeskMessage | None:
+    """The note that gives the ticket back: it counts until a person speaks again, and not while the ticket is a person's."""
+    if ticket.owner is Owner.PERSON:
+        return None
+    for message in reversed(ticket.messages):
+        if message.wrote is Wrote.STAFF and message.public:
+            return None
+        if message.wrote is Wrote.STAFF and message.text.lower().startswith(GIVEN_BACK):
+            return message
+    return None
 
 
 def is_said(message: DeskMessage) -> bool:

@@ -100,16 +100,18 @@ def _asked(request: Request, known: AnyHelpdesk | None) -> AnyHelpdesk:
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, Any]:
-    """`name=value` each; a value that is JSON is taken as that."""
+    """`name=value` each; a list, a table, a quoted text or null in JSON is taken as that."""
     found: dict[str, Any] = {}
     for one in given:
         name, is_there, value = one.partition("=")
         if not is_there:
             raise typer.BadParameter(f"{one!r} is not name=value", param_hint="--set")
         try:
-            found[name.strip()] = json.loads(value)
+            read = json.loads(value)
         except ValueError:
-            found[name.strip()] = value
+            read = value
+        # Numbers stay as they are written, since ids and passwords may look like some ("1e5"); the settings read their own.
+        found[name.strip()] = value if isinstance(read, (bool, int, float)) else read
     return found
 
 

@@ -54,7 +54,8 @@ def helpdesk_of(values: Mapping[str, Any]) -> AnyHelpdesk:
     try:
         return _ANY.validate_python(dict(values))
     except ValidationError as error:
-        lines = [f"  {e['loc'][-1] if e['loc'] else 'system'}: {e['msg']}" for e in error.errors()]
+        # The first part is the system's name.
+        lines = [f"  {'.'.join(str(part) for part in e['loc'][1:]) or 'system'}: {e['msg']}" for e in error.errors()]
         raise SettingsInvalid(
             "this helpdesk needs other settings (give them as --set name=value):\n" + "\n".join(lines)
         ) from error

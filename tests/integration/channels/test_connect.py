@@ -16,8 +16,9 @@ from agent.adapters.redis_store import redis_client
 from agent.channels.helpdesks.polling import poll_once
 from agent.channels.helpdesks.request_tracker import RequestTracker
 from agent.cli import app
+from agent.cli.connect import Request, _asked
 from agent.errors import SettingsInvalid
-from agent.helpdesk_settings import Polled
+from agent.helpdesk_settings import ChatwootSettings, GlpiSettings, Polled
 from agent.settings import Settings, load_settings
 from agent.wiring.connecting import helpdesk_of, keep, own_address
 from tests.contract.helpdesks.fake_desk import TOKEN
@@ -146,6 +147,19 @@ def test_a_setting_that_was_emptied_on_purpose_stays_empty(port: int, tmp_path: 
     assert load_settings().helpdesks["zendesk"] == desk
 
 
+def test_what_looks_like_a_number_is_kept_as_it_was_written(zammad: str, port: int) -> None:
+    words = ["--set", "default_queue=Billing", "--set", 'queues={"a": "Billing"}', "--set", "timeout_s=20", "--set", "token=1e5"]
+    assert "token is wrong" in connect("--url", zammad, *words).output
+    desk = _asked(Request("glpi", None, "https://g.example", None, None, None, ("default_queue=21", "token=1e5"), False), None)
+    assert isinstance(desk, GlpiSettings)
+    assert (desk.default_queue, desk.token.get_secret_value()) == ("21", "1e5")
+    desk = _asked(
+        Request("chatwoot", None, "https://g.example", None, None, None, ("account=3", "signed=false", "token=1"), False), None
+    )
+    assert isinstance(desk, ChatwootSettings)
+    assert (desk.account, desk.signed) == (3, False)
+
+
 @pytest.mark.parametrize("name", ["widget", "a:b", "a/b", ""])
 def test_a_name_that_no_helpdesk_can_have_is_refused(zammad: str, port: int, tmp_path: Path, name: str) -> None:
     result = connect("--url", zammad, "--token-file", "-", "--name", name or " ")
@@ -190,6 +204,7 @@ def test_a_running_innkeeper_is_sent_a_test_event(zammad: str, port: int) -> Non
         (("--url", "http://127.0.0.1:9", "--token-file", "/nowhere/token"), "can't be read"),
         ((), "url: Field required"),
         (("--url", "http://127.0.0.1:9", "--token-file", "-", "--set", "color=red"), "color"),
+        (("--url", "http://127.0.0.1:9", "--token-file", "-", "--set", 'secrets=["x"]'), "secrets.0"),
     ],
 )
 def test_wrong_use_is_told_in_words(port: int, words: tuple[str, ...], told: str) -> None:

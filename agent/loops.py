@@ -20,4 +20,5 @@ def is_loop(conversation: Conversation, now: dt.datetime) -> bool:
 
 
 def _gist(text: str) -> str:
-    return _VARYING.sub(" ", text).casefold().strip()
+    # What is nothing but a number or a sign ("2", then "3") is told apart by it.
+    return _VARYING.sub(" ", text).casefold().strip() or text.strip()

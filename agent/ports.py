@@ -12,6 +12,7 @@ from agent.types import (
     ConversationId,
     Decision,
     Message,
+    MessageId,
     OutboxEntry,
     OutboxId,
     Outcome,
@@ -119,6 +120,10 @@ class Conversations(Protocol):
         A person's conversation is handed off. It is ours again only if the helpdesk has shown it as a person's before:
         a hand-off that is still on its way there must not be taken back.
         """
+        ...
+
+    async def give_back(self, conversation_id: ConversationId, note_id: MessageId) -> bool:
+        """Make the conversation ours, because a person's internal note says so. False if that note was heeded before."""
         ...
 
     async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:

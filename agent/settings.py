@@ -7,6 +7,7 @@ name stops the start and names the nearest known one. Helpdesks may also stand i
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,7 +15,7 @@ from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_valid
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.errors import SettingsInvalid
-from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings
+from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, check_names
 from agent.site_settings import WIDGET_SOURCE, SiteSettings, check_site_names
 
 __all__ = ["HelpdeskSettings", "Settings", "helpdesks_path", "load_settings", "read_helpdesks"]
@@ -116,11 +117,11 @@ class Settings(BaseSettings):
         return check_site_names(sites)
 
     @model_validator(mode="after")
-    def _no_helpdesk_called_widget(self) -> Self:
-        if WIDGET_SOURCE in self.helpdesks:
-            raise ValueError(
-                f"INNKEEPER_HELPDESKS: {WIDGET_SOURCE!r} is what the chat widget goes by; name the helpdesk otherwise"
-            )
+    def _helpdesk_names(self) -> Self:
+        try:
+            check_helpdesk_names(self.helpdesks)
+        except ValueError as error:
+            raise ValueError(f"INNKEEPER_HELPDESKS: {error}") from error
         return self
 
     @model_validator(mode="after")
@@ -197,7 +198,9 @@ def read_helpdesks(path: Path) -> dict[str, AnyHelpdesk]:
         SettingsInvalid: it can't be read, or holds what is none.
     """
     try:
-        return _HELPDESKS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+        found = _HELPDESKS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+        check_helpdesk_names(found)
+        return found
     except FileNotFoundError:
         return {}
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -205,6 +208,15 @@ def read_helpdesks(path: Path) -> dict[str, AnyHelpdesk]:
     except ValidationError as error:
         problems = "\n".join(f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
         raise SettingsInvalid(f"{path} can't be used:\n{problems}") from error
+    except ValueError as error:
+        raise SettingsInvalid(f"{path} can't be used: {error}") from error
+
+
+def check_helpdesk_names(helpdesks: Mapping[str, AnyHelpdesk]) -> None:
+    """Raise `ValueError` for a name that no helpdesk can have."""
+    if WIDGET_SOURCE in helpdesks:
+        raise ValueError(f"{WIDGET_SOURCE!r} is what the chat widget goes by; name the helpdesk otherwise")
+    check_names(helpdesks)
 
 
 def _unknown_in_environment() -> list[str]:

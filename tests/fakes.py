@@ -16,6 +16,7 @@ from agent.types import (
     ConversationId,
     Decision,
     Message,
+    MessageId,
     OutboxEntry,
     OutboxId,
     Outcome,
@@ -70,6 +71,7 @@ class InMemoryConversations:
         self.outbox = outbox or InMemoryOutbox()
         self.conversations: dict[ConversationId, Conversation] = {}
         self.seen_at_person: set[ConversationId] = set()
+        self.heeded: set[tuple[ConversationId, MessageId]] = set()
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         before = self.conversations.get(ticket.conversation_id) or Conversation(
@@ -126,6 +128,15 @@ class InMemoryConversations:
             return
         (self.seen_at_person.add if person else self.seen_at_person.discard)(conversation_id)
         self.conversations[conversation_id] = replace(now, handed_off=person)
+
+    async def give_back(self, conversation_id: ConversationId, note_id: MessageId) -> bool:
+        now = self.conversations.get(conversation_id)
+        if now is None or (conversation_id, note_id) in self.heeded:
+            return False
+        self.heeded.add((conversation_id, note_id))
+        self.seen_at_person.discard(conversation_id)
+        self.conversations[conversation_id] = replace(now, handed_off=False)
+        return True
 
     async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         entry = make_entry(conversation, run_id, outcome)

@@ -1,4 +1,4 @@
-"""Background work on Redis by docket: turns, deliveries and the sweep that makes a crash lose nothing.
+"""Background work on Redis by docket: how jobs are queued, and a worker that runs them.
 
 Two queues, so that slow turns never hold up deliveries, nor a slow helpdesk the turns. A job is only a hint
 ("look at this conversation"): what is owed is in the conversations and the outbox, and the sweep asks for it
@@ -9,92 +9,35 @@ docket stores its arguments as pickles: whoever may write to this Redis may run 
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Annotated, Self
+from typing import Self
 
 import structlog
-from docket import ConcurrencyLimit, Docket, ExponentialRetry, Perpetual, Retry, Worker
+from docket import Docket, Worker
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from structlog.contextvars import bound_contextvars
 
-from agent.errors import AgentError, ConversationMissing, HelpdeskRefused, QueueUnavailable, ReplyWithheld, TransientError
-from agent.ports import Conversations, Outbox, ReplySender, TicketHints
-from agent.telemetry import DELIVERIES, OUTBOX_PENDING, TURN_FAILURES, UNANSWERED
-from agent.types import Author, ConversationId, OutboxEntry, OutboxId
+from agent.adapters.jobs import (
+    Handlers,
+    Owed,
+    WorkerOptions,
+    deliver_task,
+    poll_task,
+    refresh_task,
+    sweep_task,
+    turn_task,
+)
+from agent.errors import QueueUnavailable
+from agent.types import ConversationId, OutboxId
 
 TURNS = "innkeeper:turns"
 DELIVERIES_QUEUE = "innkeeper:deliveries"
-GIVE_UP_AFTER = timedelta(hours=24)
-"""How long a helpdesk may be away before a reply is set aside for a person."""
-MAX_BACKOFF = timedelta(seconds=60)
-MOST_FAILURES = 4
-"""So many times a turn may fail by an error that is no `TransientError`: 1 + 2 + 4 seconds of waiting."""
 ADD_TIMEOUT_S = 5.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Handlers:
-    """What the worker does, built by wiring.
-
-    Attributes:
-        turn: answers a conversation's unseen messages and commits one outcome, `NO_REPLY` included: a
-            conversation that is left unanswered is asked for again. A `TransientError` is tried again
-            later, for ever; when to hand off instead is the handler's decision.
-        sender: gives an outcome to the helpdesk.
-        refresh: brings the knowledge base in line with the sources that are due; called every `refresh_s`, by one
-            worker at a time. None if this worker does not.
-        on_stop: called when the worker begins to drain: what runs in a thread can't be cancelled.
-        hand_over: gives a conversation to a person without a turn. Called after `MOST_FAILURES` turns that failed by an
-            error that time doesn't heal. None: they are tried again for ever.
-    """
-
-    turn: Callable[[ConversationId], Awaitable[None]]
-    sender: ReplySender
-    refresh: Callable[[], Awaitable[None]] | None = None
-    on_stop: Callable[[], None] | None = None
-    hand_over: Callable[[ConversationId], Awaitable[None]] | None = None
-    polls: Mapping[str, tuple[float, Callable[[], Awaitable[object]]]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """Where the sweep looks for what is owed."""
-
-    conversations: Conversations
-    outbox: Outbox
-    hints: TicketHints
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
-    """Limits of one worker process.
-
-    Attributes:
-        concurrency: turns at the same time.
-        deliveries: deliveries at the same time.
-        redelivery_s: without a sign of life for so long, a dead worker's job goes to another. A living
-            worker renews its claim four times in that time, however long the job takes.
-        grace_s: how long running jobs may go on after a stop; what is not done by then is redelivered. Keep
-            it under `redelivery_s`: claims are not renewed while stopping.
-        turn_limit_s: a turn that takes longer is cancelled and tried again.
-        sweep_s: how often the sweep looks for work that was lost on the way.
-        refresh_s: how often it is asked which sources are due.
-    """
-
-    concurrency: int = 2
-    deliveries: int = 8
-    redelivery_s: float = 20.0
-    grace_s: float = 15.0
-    turn_limit_s: float = 600.0
-    sweep_s: float = 5.0
-    refresh_s: float = 60.0
 
 
 class DocketQueue:
@@ -159,13 +102,13 @@ async def run_worker(
     Outlives Redis: while it is away the worker waits and connects again.
     """
     options = options or WorkerOptions()
-    queue.turns.register(_turn_task(handlers, options), names=["turn"])
-    queue.deliveries.register(_deliver_task(handlers.sender, owed.outbox), names=["deliver"])
-    queue.deliveries.register(_sweep_task(queue, owed, options), names=["sweep"])
+    queue.turns.register(turn_task(handlers, options), names=["turn"])
+    queue.deliveries.register(deliver_task(handlers.sender, owed.outbox), names=["deliver"])
+    queue.deliveries.register(sweep_task(queue, owed, options), names=["sweep"])
     if handlers.refresh is not None:
-        queue.deliveries.register(_refresh_task(handlers.refresh, options), names=["refresh"])
+        queue.deliveries.register(refresh_task(handlers.refresh, options), names=["refresh"])
     for source, (every_s, poll) in handlers.polls.items():
-        queue.deliveries.register(_poll_task(source, every_s, poll))
+        queue.deliveries.register(poll_task(source, every_s, poll))
     stop = stop or _stop_on_signals()
     running = {
         asyncio.create_task(_work(queue.turns, options.concurrency, options), name="turns"),
@@ -211,157 +154,12 @@ async def _work(docket: Docket, concurrency: int, options: WorkerOptions) -> Non
         delay = min(delay * 2, 30.0)
 
 
-def _turn_task(handlers: Handlers, options: WorkerOptions) -> Callable[..., Awaitable[None]]:
-    forever = ExponentialRetry.forever(timedelta(seconds=1), MAX_BACKOFF)
-
-    async def turn(conversation_id: Annotated[str, ConcurrencyLimit(1)], message_id: str, retry: Retry = forever) -> None:
-        with bound_contextvars(conversation_id=conversation_id, message_id=message_id):
-            try:
-                async with asyncio.timeout(options.turn_limit_s):
-                    await handlers.turn(ConversationId(conversation_id))
-                return
-            except TransientError as error:
-                TURN_FAILURES.labels("transient").inc()
-                log.warning("turn_waits", error=type(error).__name__, detail=str(error), attempt=retry.attempt)
-            except Exception as error:  # The worker's outer loop: nobody else would try again.
-                TURN_FAILURES.labels("error").inc()
-                log.error("turn_failed", detail=_detail(error), attempt=retry.attempt, exc_info=error)
-                if retry.attempt >= MOST_FAILURES and await _handed_over(handlers, ConversationId(conversation_id)):
-                    return
-        # Out here, so that what docket logs carries no exception of ours.
-        retry.after(retry.delay)
-
-    return turn
-
-
-async def _handed_over(handlers: Handlers, conversation_id: ConversationId) -> bool:
-    """Give a conversation that no turn can be run on to a person. False if that fails, too: it is tried again."""
-    if handlers.hand_over is None:
-        return False
-    try:
-        await handlers.hand_over(conversation_id)
-    except Exception as error:  # The worker's outer loop.
-        log.error("hand_over_failed", detail=_detail(error), exc_info=error)
-        return False
-    return True
-
-
-def _deliver_task(sender: ReplySender, outbox: Outbox) -> Callable[..., Awaitable[None]]:
-    forever = ExponentialRetry.forever(timedelta(seconds=1), MAX_BACKOFF)
-
-    async def deliver(outbox_id: str, retry: Retry = forever) -> None:
-        with bound_contextvars(delivery_id=outbox_id):
-            if not await deliver_once(sender, outbox, OutboxId(outbox_id), retry.attempt):
-                retry.after(retry.delay)
-
-    return deliver
-
-
-async def deliver_once(sender: ReplySender, outbox: Outbox, outbox_id: OutboxId, attempt: int) -> bool:
-    """One attempt; True if there is nothing left to do.
-
-    A crash before settling is harmless: the helpdesk drops a repeated outbox id, or the sender finds what it has sent.
-    """
-    entry: OutboxEntry | None = None
-    try:
-        entry = await outbox.get(outbox_id)
-        if entry is None:
-            return True
-        await sender.send(entry)
-        await outbox.settle(outbox_id, delivered=True)
-        DELIVERIES.labels("out", "delivered").inc()
-        log.info("delivered", conversation_id=entry.conversation_id, run_id=entry.run_id, attempt=attempt)
-        return True
-    except HelpdeskRefused as error:
-        result, detail = "refused", str(error)
-    except ReplyWithheld as error:
-        result, detail = "withheld", str(error)
-    except QueueUnavailable as error:
-        log.warning("delivery_waits", detail=str(error), attempt=attempt)
-        return False
-    except Exception as error:  # The worker's outer loop: nobody else would try again.
-        result, detail = "retried", _detail(error)
-        log.warning("delivery_waits", detail=detail, attempt=attempt, exc_info=None if isinstance(error, AgentError) else error)
-    if result == "retried" and entry and datetime.now(UTC) - datetime.fromisoformat(entry.created_at) > GIVE_UP_AFTER:
-        result, detail = "expired", f"not delivered within {GIVE_UP_AFTER}; the last try: {detail}"
-    DELIVERIES.labels("out", result).inc()
-    if result == "retried":
-        return False
-    with suppress(QueueUnavailable):
-        await outbox.settle(outbox_id, delivered=False, detail=detail)
-        (log.info if result == "withheld" else log.error)("delivery_given_up", result=result, detail=detail)
-        return True
-    return False
-
-
-def _sweep_task(queue: DocketQueue, owed: Owed, options: WorkerOptions) -> Callable[..., Awaitable[None]]:
-    always = Perpetual(timedelta(seconds=options.sweep_s), automatic=True)
-
-    async def sweep(perpetual: Perpetual = always) -> None:
-        try:
-            await _sweep_once(queue, owed)
-        except QueueUnavailable as error:
-            log.warning("sweep_waits", detail=str(error))
-
-    return sweep
-
-
-def _refresh_task(refresh_due: Callable[[], Awaitable[None]], options: WorkerOptions) -> Callable[..., Awaitable[None]]:
-    always = Perpetual(timedelta(seconds=options.refresh_s), automatic=True)
-
-    async def refresh(perpetual: Perpetual = always) -> None:
-        try:
-            await refresh_due()
-        except Exception as error:  # The worker's outer loop: the next minute tries again.
-            log.error("refresh_crashed", exc_info=error)
-
-    return refresh
-
-
-def _poll_task(source: str, every_s: float, ask: Callable[[], Awaitable[object]]) -> Callable[..., Awaitable[None]]:
-    always = Perpetual(timedelta(seconds=every_s), automatic=True)
-
-    async def poll(perpetual: Perpetual = always) -> None:
-        with bound_contextvars(source=source):
-            try:
-                await ask()
-            except Exception as error:  # The worker's outer loop: the next poll tries again.
-                log.warning("poll_failed", detail=_detail(error), exc_info=None if isinstance(error, AgentError) else error)
-
-    # docket knows a task by its function's name, whatever it was registered as: two called `poll` would be one.
-    poll.__name__ = f"poll:{source}"
-    return poll
-
-
-async def _sweep_once(queue: DocketQueue, owed: Owed) -> None:
-    """Ask again for all that is owed. What is waiting or running has its key taken, so that is free of repeats."""
-    for conversation_id in await owed.hints.waiting():
-        await queue.add_turn(conversation_id, "hint")
-    pending = await owed.outbox.pending()
-    OUTBOX_PENDING.set(len(pending))
-    for outbox_id in pending:
-        await queue.add_delivery(outbox_id)
-    unanswered = await owed.conversations.unanswered()
-    UNANSWERED.set(len(unanswered))
-    for conversation_id in unanswered:
-        with suppress(ConversationMissing):
-            conversation = await owed.conversations.read(conversation_id)
-            asked = [message.message_id for message in conversation.messages if message.author is Author.CUSTOMER]
-            # The newest message's key is the one that its webhook has used.
-            await queue.add_turn(conversation_id, asked[-1])
-
-
 def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
-
-
-def _detail(error: Exception) -> str:
-    # Only our own errors are known to be free of a customer's words.
-    return str(error) if isinstance(error, AgentError) else type(error).__name__
 
 
 async def _added(what: str, add: Callable[[], Awaitable[object]]) -> None:

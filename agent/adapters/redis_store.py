@@ -27,6 +27,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
+from agent.adapters import redis_scripts as scripts
 from agent.adapters.records import dump_entry, dump_message, load_entry, load_message
 from agent.errors import ConversationMissing, QueueUnavailable
 from agent.ports import Ticket
@@ -50,106 +51,6 @@ _UNANSWERED = PREFIX + "unanswered"
 _ENTRIES = PREFIX + "outbox:entries"
 _PENDING = PREFIX + "outbox:pending"
 _DEAD = PREFIX + "outbox:dead"
-
-_APPEND = """
-local meta, messages, ids, unanswered = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local cid, message_id, message, author, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-if redis.call('SADD', ids, message_id) == 0 then return 0 end
-redis.call('RPUSH', messages, message)
-local length = redis.call('HINCRBY', meta, 'length', 1)
-redis.call('HSETNX', meta, 'source', ARGV[6])
-redis.call('HSETNX', meta, 'ticket_id', ARGV[7])
-if ARGV[8] ~= '' then redis.call('HSETNX', meta, 'subject', ARGV[8]) end
-if author == 'customer' then
-    redis.call('HSET', meta, 'last_customer', length)
-    redis.call('ZADD', unanswered, 'NX', now, cid)
-elseif author == 'human_agent' then
-    redis.call('HSET', meta, 'handed_off', '1')
-end
-return 1
-"""
-
-# The answer of a run that is committed again (its first reply was lost on the wire) is the entry that is
-# already stored. `false` is the port's None.
-_COMMIT = """
-local meta, messages, ids, unanswered, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local cid, length, answered, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local outbox_id, entry, message, handoff = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-if outbox_id ~= '' then
-    local stored = redis.call('HGET', entries, outbox_id)
-    if stored then return stored end
-end
-local now_length = tonumber(redis.call('HGET', meta, 'length') or '0')
-local now_answered = tonumber(redis.call('HGET', meta, 'answered') or '0')
-local last_customer = tonumber(redis.call('HGET', meta, 'last_customer') or '0')
-if now_length ~= length or now_answered ~= answered or last_customer <= now_answered then return false end
-redis.call('HSET', meta, 'answered', length)
-redis.call('ZREM', unanswered, cid)
-if handoff == '1' then redis.call('HSET', meta, 'handed_off', '1') end
-if outbox_id == '' then return false end
-if message ~= '' then
-    redis.call('SADD', ids, outbox_id)
-    redis.call('RPUSH', messages, message)
-    redis.call('HINCRBY', meta, 'length', 1)
-end
-redis.call('HSET', entries, outbox_id, entry)
-redis.call('ZADD', pending, now, outbox_id)
-return entry
-"""
-
-# The id set remembers every release for ever, so a repeated approval finds it.
-_RELEASE = """
-local meta, messages, ids, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local length, now, outbox_id, entry, message, handoff = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return false end
-if redis.call('SADD', ids, outbox_id) == 0 then return false end
-if handoff == '1' then redis.call('HSET', meta, 'handed_off', '1') end
-redis.call('RPUSH', messages, message)
-redis.call('HSET', meta, 'answered', redis.call('HINCRBY', meta, 'length', 1))
-redis.call('HSET', entries, outbox_id, entry)
-redis.call('ZADD', pending, now, outbox_id)
-return entry
-"""
-
-# What is handed off is taken back only once the helpdesk has shown it as a person's.
-_SET_OWNER = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-if ARGV[1] == '1' then
-    redis.call('HSET', KEYS[1], 'handed_off', '1', 'seen_at_person', '1')
-elseif redis.call('HGET', KEYS[1], 'seen_at_person') == '1' then
-    redis.call('HDEL', KEYS[1], 'handed_off', 'seen_at_person')
-end
-return 1
-"""
-
-# Once a person owns the conversation there is nothing to hand off. What was asked so far is the person's.
-_HAND_OFF = """
-local meta, messages, ids, unanswered, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local cid, length, now, outbox_id, entry, message = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-if redis.call('HGET', meta, 'handed_off') == '1' then return false end
-if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return false end
-redis.call('HSETNX', meta, 'source', ARGV[7])
-redis.call('HSETNX', meta, 'ticket_id', ARGV[8])
-redis.call('HSET', meta, 'handed_off', '1', 'answered', length, 'length', length)
-redis.call('ZREM', unanswered, cid)
-if message ~= '' then
-    redis.call('SADD', ids, outbox_id)
-    redis.call('RPUSH', messages, message)
-    redis.call('HINCRBY', meta, 'length', 1)
-end
-redis.call('HSET', entries, outbox_id, entry)
-redis.call('ZADD', pending, now, outbox_id)
-return entry
-"""
-
-_SETTLE = """
-local entry = redis.call('HGET', KEYS[1], ARGV[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
-if not entry then return 0 end
-redis.call('HDEL', KEYS[1], ARGV[1])
-if ARGV[2] ~= '' then redis.call('HSET', KEYS[3], ARGV[1], ARGV[2]) end
-return 1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +99,12 @@ class RedisConversations:
 
     def __init__(self, client: Redis) -> None:
         self._redis = client
-        self._append = client.register_script(_APPEND)
-        self._commit = client.register_script(_COMMIT)
-        self._release = client.register_script(_RELEASE)
-        self._set_owner = client.register_script(_SET_OWNER)
-        self._hand_off = client.register_script(_HAND_OFF)
+        self._append = client.register_script(scripts.APPEND)
+        self._commit = client.register_script(scripts.COMMIT)
+        self._release = client.register_script(scripts.RELEASE)
+        self._set_owner = client.register_script(scripts.SET_OWNER)
+        self._give_back = client.register_script(scripts.GIVE_BACK)
+        self._hand_off = client.register_script(scripts.HAND_OFF)
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
@@ -296,6 +198,12 @@ class RedisConversations:
         with unavailable("write down who owns a conversation"):
             await self._set_owner(keys=[_keys(conversation_id)[0]], args=["1" if person else ""])
 
+    async def give_back(self, conversation_id: ConversationId, note_id: MessageId) -> bool:
+        """Make the conversation ours, once for each note; see the port."""
+        meta, _, ids = _keys(conversation_id)
+        with unavailable("give a conversation back"):
+            return bool(await self._give_back(keys=[meta, ids], args=[f"given-back:{note_id}"]))
+
     async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         """Write a hand-off that the customer asked for, in one atomic step, once; see the port."""
         entry = make_entry(conversation, run_id, outcome)
@@ -329,7 +237,7 @@ class RedisOutbox:
 
     def __init__(self, client: Redis) -> None:
         self._redis = client
-        self._settle = client.register_script(_SETTLE)
+        self._settle = client.register_script(scripts.SETTLE)
 
     async def pending(self) -> list[OutboxId]:
         """Oldest first."""

@@ -88,9 +88,9 @@ def parse_json(body: bytes) -> object:
 
 
 def clean_text(text: str) -> str:
-    """Without control characters (line ends and tabs stay), without blank ends."""
+    """Without control characters (line ends and tabs stay) and lone surrogates, without blank ends."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = (c for c in lines if c in "\n\t" or (unicodedata.category(c) != "Cc" and c not in _BIDI_CONTROLS))
+    kept = (c for c in lines if c in "\n\t" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _BIDI_CONTROLS))
     return "".join(kept).strip()
 
 
@@ -99,7 +99,7 @@ def html_to_text(html: str) -> str:
     # Bytes, because lxml refuses a str that declares its own encoding.
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
     try:
-        root = lxml.html.document_fromstring(html.encode(), parser=parser)
+        root = lxml.html.document_fromstring(html.encode(errors="replace"), parser=parser)
     except etree.ParserError:
         return ""
     etree.strip_elements(root, *_DROPPED, with_tail=False)

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from agent.channels.deps import ApiDeps
 from agent.channels.generic import GenericIntake, Status, read_envelope
-from agent.channels.helpdesks.intake import MAX_TICKET_ID, take
+from agent.channels.helpdesks.intake import MAX_DELIVERY, MAX_TICKET_ID, take
 from agent.channels.helpdesks.registry import receivers
 from agent.channels.helpdesks.types import Challenged, Delivery, Receiver
 from agent.channels.intake import read_body
@@ -95,8 +95,10 @@ class Webhooks:
         hint = receiver.receive(delivery)
         if hint is None:
             return Status.IGNORED
-        if len(hint.ticket_id) > MAX_TICKET_ID or not hint.ticket_id.isprintable():
+        if not (0 < len(hint.ticket_id) <= MAX_TICKET_ID and hint.ticket_id.isprintable()):
             raise PayloadInvalid("the ticket's id is not one")
+        if len(hint.delivery) > MAX_DELIVERY:
+            raise PayloadInvalid(f"the delivery's id is not one: it has more than {MAX_DELIVERY} characters")
         with structlog.contextvars.bound_contextvars(delivery_id=hint.delivery, source=source):
             is_new = await take(self._deps.hints, self._deps.queue, source, hint, delivery)
             status = Status.ACCEPTED if is_new else Status.DUPLICATE

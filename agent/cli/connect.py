@@ -17,8 +17,8 @@ from agent.channels.helpdesks.types import Finding
 from agent.cli import show
 from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, settings_class
-from agent.settings import Settings
-from agent.wiring.connecting import Connection, connect, helpdesk_of, keep, send_sample
+from agent.settings import Settings, check_helpdesk_names
+from agent.wiring.connecting import Connection, connect, helpdesk_of, keep, own_address, send_sample
 
 HIDDEN = ("token", "password")
 
@@ -46,12 +46,16 @@ def run(settings: Settings, request: Request) -> None:
     if known is not None and known.system != request.system:
         raise typer.BadParameter(f"the helpdesk {name!r} is a {known.system}; give this one another --name")
     desk = _asked(request, known)
-    base_url = (request.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+    try:
+        check_helpdesk_names({name: desk})
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--name") from None
+    base_url = (request.public_url or own_address(settings)).rstrip("/")
     found = asyncio.run(connect(settings, name, desk, base_url))
     kept = None
     findings = found.findings
     if found.ok:
-        kept = keep(settings, name, desk) if desk != known else None
+        kept = keep(settings, name, found.settings) if found.settings != known else None
         findings = (*findings, asyncio.run(send_sample(settings, name, desk, time.time())))
     if request.json:
         body = [{"name": f.name, "ok": f.ok, "detail": f.detail} for f in findings]
@@ -68,7 +72,7 @@ def show_systems() -> None:
         show.out.print(f"[bold]{name}[/]: ", end="")
         show.out.print(_first_line(settings_class(name)), markup=False)
         for field, told in settings_class(name).model_fields.items():
-            if field not in ("system", "url", "secrets"):
+            if field not in ("system", "url", "secrets", "first_poll"):
                 needed = "needed" if told.is_required() else f"default {_default(told.get_default(call_default_factory=True))}"
                 show.out.print(f"    {field} ({needed})", markup=False, style="dim")
 
@@ -96,16 +100,18 @@ def _asked(request: Request, known: AnyHelpdesk | None) -> AnyHelpdesk:
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, Any]:
-    """`name=value` each; a value that is JSON is taken as that."""
+    """`name=value` each; a list, a table, a quoted text or null in JSON is taken as that."""
     found: dict[str, Any] = {}
     for one in given:
         name, is_there, value = one.partition("=")
         if not is_there:
             raise typer.BadParameter(f"{one!r} is not name=value", param_hint="--set")
         try:
-            found[name.strip()] = json.loads(value)
+            read = json.loads(value)
         except ValueError:
-            found[name.strip()] = value
+            read = value
+        # Numbers stay as they are written, since ids and passwords may look like some ("1e5"); the settings read their own.
+        found[name.strip()] = value if isinstance(read, (bool, int, float)) else read
     return found
 
 
@@ -131,7 +137,7 @@ def _show(found: Connection, findings: tuple[Finding, ...], kept: str | None, ba
     show.out.print("\nNow in the helpdesk:" if found.steps else "")
     for step in found.steps:
         show.out.print(f"  {step}", markup=False, soft_wrap=True)
-    if found.webhook and base_url.startswith(("http://127.0.0.1", "http://localhost")):
+    if found.webhook and base_url.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]")):
         show.out.print(
             "\nThis address is for a helpdesk on the same machine; for any other give --public-url https://your-innkeeper.",
             style="dim",

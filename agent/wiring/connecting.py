@@ -9,10 +9,12 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from agent.adapters.supervisor import write_private
+from agent.channels.helpdesks.polling import poll_start
 from agent.channels.helpdesks.registry import SYSTEMS
-from agent.channels.helpdesks.types import Finding, Sample
-from agent.errors import SettingsInvalid
-from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, plain
+from agent.channels.helpdesks.sync import GIVEN_BACK
+from agent.channels.helpdesks.types import Finding, Helpdesk, PolledHelpdesk, Sample
+from agent.errors import AgentError, SettingsInvalid
+from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, Polled, plain
 from agent.settings import Settings, helpdesks_path, read_helpdesks
 from agent.wiring import shelf
 
@@ -25,6 +27,7 @@ class Connection:
     """What is known of a helpdesk that is being connected.
 
     Attributes:
+        settings: with where the first poll begins, if it is polled and new.
         findings: of real calls.
         steps: what is left to do in the helpdesk, in words.
         webhook: our address for it; None if it is polled.
@@ -51,7 +54,8 @@ def helpdesk_of(values: Mapping[str, Any]) -> AnyHelpdesk:
     try:
         return _ANY.validate_python(dict(values))
     except ValidationError as error:
-        lines = [f"  {e['loc'][-1] if e['loc'] else 'system'}: {e['msg']}" for e in error.errors()]
+        # The first part is the system's name.
+        lines = [f"  {'.'.join(str(part) for part in e['loc'][1:]) or 'system'}: {e['msg']}" for e in error.errors()]
         raise SettingsInvalid(
             "this helpdesk needs other settings (give them as --set name=value):\n" + "\n".join(lines)
         ) from error
@@ -60,17 +64,41 @@ def helpdesk_of(values: Mapping[str, Any]) -> AnyHelpdesk:
 async def connect(settings: Settings, name: str, desk: AnyHelpdesk, base_url: str) -> Connection:
     """Make the calls that tell whether it works. Writes nothing, here or there."""
     system = SYSTEMS[desk.system]
-    shelf.guard_egress(settings, *desk.addresses)
+    shelf.guard_egress(settings, *desk.addresses, own_address(settings))
     client = system.helpdesk(name, desk)
     try:
         findings = tuple(await client.check())
+        known = settings.helpdesks.get(name)
+        if all(one.ok for one in findings) and (known is None or known.addresses != desk.addresses):
+            desk, findings = await _with_first_poll(client, desk, findings)
     finally:
         await client.aclose()
     webhook = webhook_address(name, desk, base_url)
     secrets = getattr(desk, "secrets", ())
     secret = secrets[0].get_secret_value() if secrets else ""
-    steps = tuple(step.replace("{webhook}", webhook or "").replace("{secret}", secret) for step in system.setup(desk).steps)
+    resume = f"A ticket that a person has answered is given back by an internal note that begins with {GIVEN_BACK}."
+    told = (*system.setup(desk).steps, resume)
+    steps = tuple(step.replace("{webhook}", webhook or "").replace("{secret}", secret) for step in told)
     return Connection(name, desk, findings, steps, webhook)
+
+
+async def _with_first_poll(
+    client: Helpdesk, desk: AnyHelpdesk, findings: tuple[Finding, ...]
+) -> tuple[AnyHelpdesk, tuple[Finding, ...]]:
+    """Where polling begins, so that nothing is missed that comes in before the worker asks for the first time."""
+    if not (isinstance(desk, Polled) and isinstance(client, PolledHelpdesk)):
+        return desk, findings
+    try:
+        desk = desk.model_copy(update={"first_poll": await poll_start(client)})
+    except AgentError as error:
+        return desk, (*findings, Finding("news", ok=False, detail=str(error)))
+    return desk, (*findings, Finding("news", ok=True, detail="what comes in from now on is answered"))
+
+
+def own_address(settings: Settings) -> str:
+    """Where this machine reaches our API."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def keep(settings: Settings, name: str, desk: AnyHelpdesk) -> str:
@@ -96,7 +124,7 @@ async def send_sample(settings: Settings, name: str, desk: AnyHelpdesk, now: flo
     if system.sample is None:
         return Finding("test event", ok=True, detail="none: it is polled by the worker")
     sample = system.sample(desk, now)
-    base = f"http://{settings.host if settings.host not in ('0.0.0.0', '::') else '127.0.0.1'}:{settings.port}"
+    base = own_address(settings)
     try:
         status = await _post(f"{base}/webhooks/{name}", sample)
     except httpx.HTTPError:

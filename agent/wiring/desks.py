@@ -18,7 +18,7 @@ from agent.channels.helpdesks.sending import DeskSender
 from agent.channels.helpdesks.sync import TicketSync
 from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, PolledHelpdesk
 from agent.channels.outbound import WebhookSender, new_client
-from agent.helpdesk_settings import HelpdeskSettings
+from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, Polled
 from agent.ports import ReplySender, TicketLinks, TurnQueue
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
@@ -72,22 +72,30 @@ async def open_desks(settings: Settings, redis: Redis, queue: TurnQueue) -> Asyn
                 await bridge.pass_on(conversation_id)
             return await sync(conversation_id)
 
-        yield Desks(before_turn, sender, _polls(desks, hints, links, queue))
+        yield Desks(before_turn, sender, _polls(settings.helpdesks, desks, hints, links, queue))
 
 
-def _polls(desks: Mapping[str, Helpdesk], hints: RedisTicketHints, links: TicketLinks, queue: TurnQueue) -> dict[str, Poll]:
+def _polls(
+    settings: Mapping[str, AnyHelpdesk],
+    desks: Mapping[str, Helpdesk],
+    hints: RedisTicketHints,
+    links: TicketLinks,
+    queue: TurnQueue,
+) -> dict[str, Poll]:
     """Helpdesks that send no webhooks, and tickets that stand for a widget's conversation, of which none need tell."""
-    polls: dict[str, Poll] = {
-        source: (desk.poll_s, partial(poll_once, source, desk, hints, queue))
-        for source, desk in desks.items()
-        if isinstance(desk, PolledHelpdesk)
-    }
+    polls: dict[str, Poll] = {}
+    for source, desk in desks.items():
+        if isinstance(desk, PolledHelpdesk):
+            one = settings[source]
+            start = one.first_poll if isinstance(one, Polled) else None
+            polls[source] = (desk.poll_s, partial(poll_once, source, desk, hints, queue, start))
 
     async def look_at_linked() -> None:
         for ticket in await links.due():
             await queue.add_turn(ticket, "linked")
 
-    return polls | {"linked-tickets": (SOONEST_S, look_at_linked)}
+    # No helpdesk can be called that.
+    return polls | {WIDGET_SOURCE: (SOONEST_S, look_at_linked)}
 
 
 async def _carry_back(bridge: Bridge, relay: Relay, ticket_id: ConversationId, ticket: DeskTicket) -> None:

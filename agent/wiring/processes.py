@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.hints import RedisTicketHints
-from agent.adapters.queue import DocketQueue, Handlers, Owed, WorkerOptions, run_worker
+from agent.adapters.jobs import Handlers, Owed, WorkerOptions
+from agent.adapters.queue import DocketQueue, run_worker
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, is_ready, redis_client
 from agent.adapters.shadow import RedisShadowRecords
 from agent.api import create_app

@@ -28,7 +28,8 @@ import httpx
 import psutil
 
 from agent.adapters.hints import RedisTicketHints
-from agent.adapters.queue import DocketQueue, Handlers, Owed, WorkerOptions, run_worker
+from agent.adapters.jobs import Handlers, Owed, WorkerOptions
+from agent.adapters.queue import DocketQueue, run_worker
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.adapters.widget_sessions import RedisWidgetSessions
 from agent.adapters.widget_store import RedisWidgetConversations

@@ -7,7 +7,7 @@ import pytest
 
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.errors import ConversationMissing, QueueUnavailable
-from agent.types import Author, Conversation, ConversationId, Decision, RunId
+from agent.types import Author, Conversation, ConversationId, Decision, MessageId, RunId
 from tests.contract.conftest import Stores
 from tests.samples import TICKET, full_outcome, message, outcome, ticket
 from tests.servers import free_port
@@ -207,6 +207,21 @@ async def test_a_hand_off_that_the_helpdesk_has_not_shown_yet_is_not_taken_back(
     assert await stores.conversations.commit(read, RunId("r1"), outcome(Decision.HANDOFF))
     await stores.conversations.set_owner(CID, person=False)
     assert (await stores.conversations.read(CID)).handed_off
+
+
+async def test_a_note_gives_a_conversation_back_once(stores: Stores) -> None:
+    assert not await stores.conversations.give_back(CID, MessageId("n1"))
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.append(TICKET, message("m2", author=Author.HUMAN_AGENT))
+    assert await stores.conversations.give_back(CID, MessageId("n1"))
+    read = await stores.conversations.read(CID)
+    assert not read.handed_off
+    assert await stores.conversations.commit(read, RunId("r1"), outcome(Decision.HANDOFF))
+    assert not await stores.conversations.give_back(CID, MessageId("n1"))
+    await stores.conversations.set_owner(CID, person=False)
+    assert (await stores.conversations.read(CID)).handed_off
+    assert await stores.conversations.give_back(CID, MessageId("n2"))
+    assert not (await stores.conversations.read(CID)).handed_off
 
 
 async def test_a_customer_hands_off_what_was_answered_and_later_messages_are_the_persons(stores: Stores) -> None:

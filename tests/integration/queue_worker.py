@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from agent.adapters.hints import RedisTicketHints
-from agent.adapters.queue import DocketQueue, Handlers, Owed, WorkerOptions, run_worker
+from agent.adapters.jobs import Handlers, Owed, WorkerOptions
+from agent.adapters.queue import DocketQueue, run_worker
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, ModelUnavailable
 from agent.telemetry import configure_logging

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from agent.adapters.hints import RedisTicketHints
-from agent.adapters.queue import MOST_FAILURES, DocketQueue
+from agent.adapters.jobs import MOST_FAILURES
+from agent.adapters.queue import DocketQueue
 from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
 from agent.errors import QueueUnavailable
 from agent.types import ConversationId

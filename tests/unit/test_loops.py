@@ -33,3 +33,9 @@ def test_slowly_it_takes_ten_replies_a_day() -> None:
 def test_a_customer_who_asks_much_and_says_something_new_is_no_loop() -> None:
     questions = ["Where is it?", "When does it come?", "Who brings it?", "Can I pay then?", "In cash?"]
     assert not is_loop(talk(questions, dt.timedelta(seconds=30)), NOW)
+
+
+def test_numbers_that_answer_our_questions_are_no_loop() -> None:
+    said = ["A room, please", "2", "3", "14", "7", "👍"]
+    assert not is_loop(talk(said, dt.timedelta(seconds=30)), NOW)
+    assert is_loop(talk([*said, "👍"], dt.timedelta(seconds=30)), NOW)

@@ -10,13 +10,17 @@ from collections.abc import Mapping
 AUTOMATIC_PRECEDENCE = frozenset({"bulk", "junk", "list", "auto_reply"})
 _PRESENT = ("list-id", "list-unsubscribe", "x-autoreply", "x-autorespond", "x-auto-response-suppress")
 _SENDERS = re.compile(r"^(mailer-daemon|postmaster|no-?reply|do-?not-?reply|bounces?)([+._-].*)?@", re.IGNORECASE)
+# A customer, too, writes of an undelivered parcel or asks for something out of office hours: a message taken for a machine's is
+# answered by nobody. So the words count only as mail programs put them: alone, or before a colon or the like.
 _SUBJECTS = re.compile(
-    r"^\W*(auto(matic)?[- ]?(reply|response|answer)|out of (the )?office|undeliver(able|ed)"
-    r"|delivery (status notification|failure)|mail delivery (failed|subsystem)|returned mail"
-    r"|abwesenheit\w*|automatische (antwort|r[üu]ckmeldung)|unzustellbar"
-    r"|respuesta autom[áa]tica|fuera de (la )?oficina|r[ée]ponse automatique|absen(ce|t) du bureau"
-    r"|resposta autom[áa]tica|ausente do escrit[óo]rio|balasan otomatis|di luar kantor"
-    r"|自动回复|自動回覆|رد تلقائي)",
+    r"^(\s*\[[^\]]{0,40}\])*\W*("
+    r"(auto(matic)?[- ]?(reply|response|answer)|out of (the )?office( (auto[- ]?)?(reply|response|message))?"
+    r"|abwesenheit|abwesenheits(notiz|nachricht|meldung)|automatische (antwort|r[üu]ckmeldung)"
+    r"|respuesta autom[áa]tica|fuera de (la )?oficina|r[ée]ponse automatique|absen(ce|t|te) du bureau"
+    r"|resposta autom[áa]tica|ausente do escrit[óo]rio|balasan otomatis|di luar kantor|自动回复|自動回覆|رد تلقائي)"
+    r"\s*([:：(\[–—-]|$)"
+    r"|(undeliverable|unzustellbar|delivery failure|mail delivery failed|returned mail|delivery status notification)\s*[:：(]"
+    r"|undelivered mail returned|delivery status notification\s*$|mail delivery (failed|failure|subsystem)\s*$)",
     re.IGNORECASE,
 )
 

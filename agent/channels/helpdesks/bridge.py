@@ -10,7 +10,7 @@ from agent.channels.helpdesks import wording
 from agent.channels.helpdesks.marks import mark
 from agent.channels.helpdesks.sending import marks_of_ours
 from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Wrote
-from agent.errors import ConversationMissing
+from agent.errors import ConversationMissing, HelpdeskRefused
 from agent.ports import Conversations, Link, TicketLinks
 from agent.types import Author, ConversationId, Message, OutboxEntry, OutboxId
 
@@ -45,22 +45,40 @@ class Bridge:
         helpdesk, sign = self._helpdesks[source], mark(entry.outbox_id, "note")
         messages = await self._said(entry.conversation_id)
         link = await self._links.of_conversation(entry.conversation_id)
-        words = wording.handover(replace(entry.outcome, summary=_summary(entry, messages[link.told if link else 0 :])), sign)
-        if link is None:
+        if link is not None and link.ticket.partition(":")[0] != source:
+            link = None  # the site hands over to another helpdesk by now
+        ticket = None if link is None else await self._add_to(helpdesk, link, entry, messages[link.told :])
+        if ticket is None:
+            words = wording.handover(replace(entry.outcome, summary=_summary(entry, messages)), sign)
             ticket_id = await helpdesk.open(wording.subject(entry), contact, words, sign)
             await self._links.keep(Link(entry.conversation_id, _ticket(source, ticket_id), len(messages)))
             ticket = await helpdesk.read(ticket_id)
-        else:
-            ticket = await helpdesk.read(_number(link))
-            if sign not in marks_of_ours(ticket):
-                await helpdesk.note(ticket, words, sign)
-            await self._links.touch(link.ticket)
         # So that the assistant leaves the ticket to people, too.
         await helpdesk.hand_off(ticket, entry.outcome.queue)
         return ticket.ticket_id
 
+    async def _add_to(self, helpdesk: Helpdesk, link: Link, entry: OutboxEntry, said: Sequence[Message]) -> DeskTicket | None:
+        """A further note. None if the ticket is gone, or takes no more, as a closed one of some systems."""
+        sign = mark(entry.outbox_id, "note")
+        try:
+            ticket = await helpdesk.read(_number(link))
+            if sign not in marks_of_ours(ticket):
+                words = wording.handover(replace(entry.outcome, summary=_summary(entry, said)), sign)
+                await helpdesk.note(ticket, words, sign)
+        except HelpdeskRefused as error:
+            _log.warning("ticket_takes_no_more", conversation_id=link.conversation_id, detail=str(error))
+            return None
+        await self._links.touch(link.ticket)
+        return ticket
+
     async def pass_on(self, conversation_id: ConversationId) -> None:
-        """Into the ticket, as notes, what the customer has written since it was opened. Raises as `open`."""
+        """Into the ticket, as notes, what the customer has written since it was opened.
+
+        If the ticket is gone or takes no more, nobody would ever read it: the conversation is the assistant's again.
+
+        Raises:
+            HelpdeskUnavailable, QueueUnavailable: try again.
+        """
         link = await self._links.of_conversation(conversation_id)
         if link is None:
             return
@@ -70,11 +88,22 @@ class Bridge:
         later = [m for m in conversation.messages[link.told :] if m.author is Author.CUSTOMER and m.visible]
         if not later:
             return
-        helpdesk = self._helpdesks[link.ticket.partition(":")[0]]
+        try:
+            await self._pass_on(link, later)
+        except HelpdeskRefused as error:
+            _log.error("ticket_takes_no_more", conversation_id=conversation_id, detail=str(error))
+            # It was a person's until now; only what has been seen as that is given back.
+            await self._conversations.set_owner(conversation_id, person=True)
+            await self._conversations.set_owner(conversation_id, person=False)
+
+    async def _pass_on(self, link: Link, later: Sequence[Message]) -> None:
+        helpdesk = self._helpdesks.get(link.ticket.partition(":")[0])
+        if helpdesk is None:
+            raise HelpdeskRefused(f"the helpdesk of {link.ticket} is not configured: add it to INNKEEPER_HELPDESKS again")
         ticket = await helpdesk.read(_number(link))
         there = marks_of_ours(ticket)
         for message in later:
-            sign = mark(OutboxId(f"{conversation_id}:{message.message_id}"), "passed")
+            sign = mark(OutboxId(f"{link.conversation_id}:{message.message_id}"), "passed")
             if sign not in there:
                 await helpdesk.note(ticket, wording.passed_on(message.text, sign), sign)
                 await self._links.touch(link.ticket)

@@ -1,5 +1,7 @@
 """Calls of a helpdesk's API: one client each, every failure as one of our errors."""
 
+import asyncio
+import json
 import ssl
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -13,6 +15,8 @@ from agent.helpdesk_settings import DeskSettings
 
 MOST_BYTES = 20_000_000
 """Of one answer: a ticket with thousands of messages."""
+LONGEST = 6
+"""Times `timeout_s` for one call in all: an answer that trickles in must not hold a delivery or a poll up for ever."""
 LATER = frozenset({401, 403, 408, 409, 412, 423, 425, 429})
 """Client errors that heal: by time, or by an operator who mends the token or its rights."""
 
@@ -23,6 +27,7 @@ class DeskApi:
     def __init__(self, source: str, settings: DeskSettings, headers: Mapping[str, str], auth: httpx.Auth | None = None) -> None:
         """Connects to nothing yet. Raises `SettingsInvalid` for certificates that can't be used."""
         self.source = source
+        self._longest_s = settings.timeout_s * LONGEST
         self._client = httpx.AsyncClient(
             base_url=settings.url,
             headers={"accept": "application/json", "user-agent": "innkeeper", **headers},
@@ -67,7 +72,7 @@ class DeskApi:
     async def request(self, method: str, path: str, *, answers: Collection[int] = (), **more: Any) -> httpx.Response:
         """The same, as the whole answer. Raises as `call`, but not for the statuses in `answers`."""
         try:
-            async with self._client.stream(method, path, **more) as response:
+            async with asyncio.timeout(self._longest_s), self._client.stream(method, path, **more) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
@@ -77,6 +82,10 @@ class DeskApi:
                         )
         except httpx.InvalidURL as error:
             raise HelpdeskRefused(f"the address of the helpdesk {self.source!r} can't be used: {error}") from error
+        except TimeoutError as error:
+            raise HelpdeskUnavailable(
+                f"the helpdesk {self.source!r} did not end its answer to {method} {path} in {self._longest_s:g} s"
+            ) from error
         except httpx.HTTPError as error:
             raise HelpdeskUnavailable(
                 f"the helpdesk {self.source!r} can't be reached ({method} {path}): {type(error).__name__}"
@@ -100,13 +109,11 @@ class DeskApi:
         raise HelpdeskRefused(f"{told}: it won't take this")
 
     def _json(self, method: str, path: str, body: bytes) -> Any:
-        import json
-
         if not body.strip():
             return None
         try:
             return json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise HelpdeskUnavailable(
                 f"the helpdesk {self.source!r} answered {method} {path} with something that is not JSON: is its address right?"
             ) from error

@@ -7,6 +7,7 @@ from agent.ports import TicketHints, TurnQueue
 from agent.types import ConversationId
 
 MAX_TICKET_ID = 200
+MAX_DELIVERY = 500
 
 
 async def take(hints: TicketHints, queue: TurnQueue, source: str, hint: Hint, delivery: Delivery | None = None) -> bool:

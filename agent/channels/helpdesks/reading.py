@@ -1,23 +1,31 @@
 """From what a helpdesk holds to clean text. Pure."""
 
+import re
 from datetime import UTC, datetime
+from functools import cache
 
 import lxml.html
 from lxml import etree
-from mailparser_reply import EmailReplyParser
+from mailparser_reply.parser import EmailMessage
 
 from agent.channels.intake import MAX_TEXT, clean_text, html_to_text
 
 LANGUAGES = ["en", "de", "es", "fr", "pt", "it", "nl", "pl"]
 """Whose "On … wrote:" lines are known."""
 NO_TEXT = "(a message without text)"
+MAX_RAW = 2_000_000
+"""Characters of a message that are read at all; far more than `MAX_TEXT`, since HTML is mostly marks."""
+LONGEST_LINE = 250
+"""Of a line that says whom the words below it are from."""
 _QUOTES = "//blockquote[@type='cite'] | //*[contains(concat(' ', @class, ' '), ' gmail_quote ')]"
 
 
 def text_of_html(html: str) -> str:
     """What a reader sees, without what a mail program quotes of earlier messages."""
     try:
-        root = lxml.html.document_fromstring(html.encode(), parser=lxml.html.HTMLParser(encoding="utf-8", no_network=True))
+        root = lxml.html.document_fromstring(
+            html.encode(errors="replace"), parser=lxml.html.HTMLParser(encoding="utf-8", no_network=True)
+        )
     except etree.ParserError:
         return ""
     quotes = root.xpath(_QUOTES)
@@ -29,7 +37,22 @@ def text_of_html(html: str) -> str:
 
 def newest_words(text: str) -> str:
     """What the writer has added: without quoted earlier messages. The whole text if nothing else is left."""
-    return EmailReplyParser(languages=LANGUAGES).parse_reply(text=text) or text
+    lines = text.split("\n")
+    # Anybody can write a line on which these patterns take hours: their time grows with the square of its length.
+    short = [line.strip() if len(line) <= LONGEST_LINE else "x" for line in lines]
+    found = _quote_headers().search("\n".join(short))
+    if found is None:
+        return text
+    header = found.group()
+    before = found.string[: found.end() - len(header.lstrip("\n"))].count("\n")
+    return "\n".join(lines[:before]).strip() or text
+
+
+@cache
+def _quote_headers() -> re.Pattern[str]:
+    # The library's own parser also looks for signatures and disclaimers, which nobody needs here.
+    pattern: re.Pattern[str] = EmailMessage(text="", languages=[*LANGUAGES]).HEADER_REGEX
+    return pattern
 
 
 def said(text: str | None = None, html: str | None = None, *, mail: bool = False) -> str:
@@ -40,7 +63,8 @@ def said(text: str | None = None, html: str | None = None, *, mail: bool = False
         html: taken else.
         mail: it came by mail, so earlier messages may be quoted in it.
     """
-    words = clean_text(text or "") or clean_text(text_of_html(html or ""))
+    words = clean_text((text or "")[:MAX_RAW]) or clean_text(text_of_html((html or "")[:MAX_RAW]))
+    words = words[: MAX_TEXT + 1]
     if mail:
         words = clean_text(newest_words(words))
     if not words:

@@ -72,7 +72,7 @@ def require_secret(secrets: Iterable[SecretStr], given: str | None) -> None:
 def require_fresh(timestamp: float, now: float, window_s: float) -> None:
     """Raise `SignatureInvalid` for a timestamp (seconds since 1970) farther than `window_s` from now."""
     age = now - timestamp
-    if abs(age) > window_s:
+    if not abs(age) <= window_s:  # a timestamp that is no number is not fresh either
         place = "old" if age > 0 else "in the future"
         raise SignatureInvalid(
             f"the webhook's timestamp is {abs(age):.0f} s {place}, allowed are {window_s:.0f} s: "

@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from agent.channels.helpdesks.types import DeskMessage, DeskTicket, Helpdesk, Owner, Wrote
-from agent.errors import TicketMissing
+from agent.errors import ConversationMissing, HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from agent.ports import Conversations, Ticket, TicketHints
 from agent.types import Author, ConversationId, Message, MessageId
 
 MAX_MESSAGES = 100
 """The newest ones of a ticket; what is older is of no help to a turn."""
 MAX_SUBJECT = 500
+GIVEN_BACK = "ai-resume"
+"""A person's internal note that begins so gives the ticket back, in whatever system."""
 
 _AUTHORS = {Wrote.CUSTOMER: Author.CUSTOMER, Wrote.STAFF: Author.HUMAN_AGENT}
 _log = structlog.get_logger(__name__)
@@ -36,6 +38,9 @@ class TicketSync:
     async def __call__(self, conversation_id: ConversationId) -> bool:
         """True if there is something to run a turn on. Safe to repeat.
 
+        A ticket that is gone gets no answer: what is open in it is a person's. One that the helpdesk refuses to show for good
+        is answered by what is known, and ends among the undelivered.
+
         Raises:
             HelpdeskUnavailable, QueueUnavailable: call again later; the hint stays.
         """
@@ -46,16 +51,36 @@ class TicketSync:
         stamp = await self._hints.stamp(conversation_id)
         try:
             ticket = await helpdesk.read(ticket_id)
-        except TicketMissing as error:
-            _log.warning("ticket_missing", conversation_id=conversation_id, detail=str(error))
+        except HelpdeskRefused as error:
+            is_known = await self._without_ticket(conversation_id, error)
             await self._hints.done(conversation_id, stamp)
-            return False
+            return is_known
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # A mistake of ours or of the helpdesk's. The hint waits until it is mended, and nobody is handed half a ticket.
+            _log.error("ticket_not_understood", conversation_id=conversation_id, exc_info=error)
+            raise HelpdeskUnavailable(
+                f"what {source!r} says of a ticket is not what is expected ({type(error).__name__}): is its address right?"
+            ) from error
         known = await self._keep(conversation_id, source, ticket)
         if self._also is not None:
             await self._also(conversation_id, ticket)
         # Only now: what a crash loses before this is read again.
         await self._hints.done(conversation_id, stamp)
         return known
+
+    async def _without_ticket(self, conversation_id: ConversationId, error: HelpdeskRefused) -> bool:
+        """Nothing can be read. True if a turn must settle what is known: else it would be asked for again and again."""
+        is_gone = isinstance(error, TicketMissing)
+        log = _log.bind(conversation_id=conversation_id, detail=str(error))
+        log.warning("ticket_missing") if is_gone else log.error("ticket_refused")
+        try:
+            await self._conversations.read(conversation_id)
+        except ConversationMissing:
+            return False
+        if is_gone:
+            # Nobody can be answered there. If it comes back, as nobody's, it is ours again.
+            await self._conversations.set_owner(conversation_id, person=True)
+        return True
 
     async def _keep(self, conversation_id: ConversationId, source: str, ticket: DeskTicket) -> bool:
         subject = (ticket.subject or "").strip()[:MAX_SUBJECT] or None
@@ -65,7 +90,22 @@ class TicketSync:
             await self._conversations.append(place, conversation_message(message))
         if kept and ticket.owner is not Owner.UNSAID:
             await self._conversations.set_owner(conversation_id, person=ticket.owner is Owner.PERSON)
+        note = giving_back(ticket)
+        if kept and note and await self._conversations.give_back(conversation_id, MessageId(note.message_id)):
+            _log.info("given_back", conversation_id=conversation_id)
         return bool(kept)
+
+
+def giving_back(ticket: DeskTicket) -> DeskMessage | None:
+    """The note that gives the ticket back: it counts until a person speaks again, and not while the ticket is a person's."""
+    if ticket.owner is Owner.PERSON:
+        return None
+    for message in reversed(ticket.messages):
+        if message.wrote is Wrote.STAFF and message.public:
+            return None
+        if message.wrote is Wrote.STAFF and message.text.lower().startswith(GIVEN_BACK):
+            return message
+    return None
 
 
 def is_said(message: DeskMessage) -> bool:

@@ -6,6 +6,7 @@ from functools import cache
 
 from markdown_it import MarkdownIt
 
+from agent.channels.helpdesks.marks import without_marks
 from agent.channels.helpdesks.types import Words
 from agent.types import OutboxEntry, Outcome
 
@@ -55,7 +56,8 @@ def _sources(outcome: Outcome) -> list[str]:
 
 
 def _words(parts: list[str], mark: str) -> Words:
-    parts = [part for part in parts if part.strip()]
+    # A customer's words are quoted in some; a mark in them must not count as ours.
+    parts = [without_marks(part) for part in parts if part.strip()]
     rendered = "".join(_html(part) for part in parts)
     return Words("\n\n".join([*parts, f"Ref. {mark}"]), f"{rendered}<p><small>Ref. {html.escape(mark)}</small></p>")
 

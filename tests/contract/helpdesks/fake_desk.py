@@ -152,6 +152,10 @@ class FakeDesk(ABC):
     def gives_back(self, ticket: FakeTicket) -> bool:
         """A person gives the ticket back to the assistant. False if the system has no way to."""
 
+    def remove(self, ticket_id: int) -> None:
+        """A person deletes the ticket."""
+        del self.tickets[ticket_id]
+
     def id_of(self, ticket_id: int) -> str:
         """As its API has it."""
         return str(ticket_id)

@@ -83,6 +83,10 @@ class FakeEmail(FakeDesk):
             mail.flags.discard("ai-handoff")
         return True
 
+    def remove(self, ticket_id: int) -> None:
+        super().remove(ticket_id)
+        self._drop_what_is_gone()
+
     def id_of(self, ticket_id: int) -> str:
         return next(one for one, of in self._of.items() if of == ticket_id).strip("<>")
 

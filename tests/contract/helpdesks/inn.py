@@ -9,7 +9,7 @@ import httpx
 from redis.asyncio import Redis
 
 from agent.adapters.hints import RedisTicketHints
-from agent.adapters.queue import deliver_once
+from agent.adapters.jobs import deliver_once
 from agent.adapters.redis_store import RedisConversations, RedisOutbox
 from agent.api import create_app
 from agent.channels.deps import ApiDeps

@@ -119,6 +119,29 @@ async def test_passing_on_that_fails_half_way_is_done_once(chat: Chat, fault: Fa
     assert len(notes(ticket)) == 2
 
 
+async def test_once_the_ticket_is_gone_the_conversation_is_ours_and_a_hand_off_opens_another(chat: Chat) -> None:
+    first = await chat.hands_off()
+    await chat.says("staff", "I'm here.", Author.HUMAN_AGENT)
+    await chat.says("m2", "It is number 42.")
+    chat.inn.desk.remove(first.id)
+    assert (await chat.conversations.read(CID)).handed_off
+    await chat.bridge.pass_on(CID)
+    assert not (await chat.conversations.read(CID)).handed_off
+    second = await chat.hands_off(2)
+    assert second.id != first.id
+    [note] = notes(second)
+    assert "On its way." in note
+    assert "It is number 42." in note
+
+
+async def test_a_ticket_in_a_helpdesk_that_is_gone_from_the_settings_holds_nobody_up(chat: Chat) -> None:
+    await chat.hands_off()
+    await chat.says("staff", "I'm here.", Author.HUMAN_AGENT)
+    await chat.says("m2", "It is number 42.")
+    await Bridge({}, chat.conversations, chat.bridge._links).pass_on(CID)
+    assert not (await chat.conversations.read(CID)).handed_off
+
+
 async def test_what_a_person_writes_for_the_customer_is_carried_back_once_and_a_note_never(chat: Chat) -> None:
     ticket = await chat.hands_off()
     chat.inn.desk.staff_writes(ticket.id, "A difficult one.", public=False)

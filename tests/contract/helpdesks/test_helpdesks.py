@@ -7,7 +7,7 @@ import pytest
 from agent.channels.helpdesks.registry import SYSTEMS
 from agent.channels.helpdesks.types import Contact, Words, Wrote
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
-from agent.types import Author, Decision
+from agent.types import Author, ConversationId, Decision
 from tests.contract.helpdesks.fake_desk import FakeDesk, Fault
 from tests.contract.helpdesks.inn import DRAFT, HANDOFF, SOURCE, Inn
 
@@ -160,6 +160,37 @@ async def test_a_ticket_that_comes_back_before_we_look_again_is_ours(inn: Inn, h
     assert len(ticket.by("us", public=True)) == 2
 
 
+async def test_a_note_gives_a_ticket_back_that_a_person_has_answered_until_he_speaks_again(inn: Inn) -> None:
+    ticket = await inn.write()
+    inn.desk.staff_writes(ticket.id, "It is on its way.")
+    await inn.write("Thanks!", ticket.id)
+    assert len(ticket.by("us", public=True)) == 1
+    inn.desk.staff_writes(ticket.id, "ai-resume please", public=False)
+    await inn.write("What does a dog cost?", ticket.id)
+    await inn.write("And a cat?", ticket.id)
+    assert len(ticket.by("us", public=True)) == 3
+    assert not any("ai-resume" in m.text for asked in inn.graph.asked for m in asked)
+    inn.desk.staff_writes(ticket.id, "I take this one.")
+    await inn.write("Fine.", ticket.id)
+    assert len(ticket.by("us", public=True)) == 3
+
+
+async def test_a_customer_cannot_give_a_ticket_back(inn: Inn) -> None:
+    ticket = await inn.write()
+    inn.desk.staff_writes(ticket.id, "It is on its way.")
+    await inn.write("ai-resume", ticket.id)
+    await inn.write("Anything new?", ticket.id)
+    assert len(ticket.by("us", public=True)) == 1
+
+
+async def test_a_note_takes_no_ticket_from_a_person_who_owns_it(inn: Inn) -> None:
+    ticket = await inn.write()
+    inn.desk.take_over(ticket.id)
+    inn.desk.staff_writes(ticket.id, "ai-resume", public=False)
+    await inn.write("Anything new?", ticket.id)
+    assert len(ticket.by("us", public=True)) == 1
+
+
 async def test_a_draft_is_an_internal_note(inn: Inn) -> None:
     inn.graph.outcome = DRAFT
     ticket = await inn.write()
@@ -299,9 +330,22 @@ async def test_what_a_customer_writes_is_text_and_ends_nowhere_as_html(inn: Inn)
 async def test_a_ticket_that_is_gone_is_passed_over(inn: Inn) -> None:
     ticket_id, entry = inn.desk.customer_writes("Where is my order?")
     await inn.hear(ticket_id, entry)
-    del inn.desk.tickets[ticket_id]
+    inn.desk.remove(ticket_id)
     await inn.work()
     assert await inn.hints.waiting() == []
+    assert inn.graph.asked == []
+    assert inn.failures == []
+
+
+async def test_a_ticket_that_goes_while_its_answer_waits_is_asked_for_no_more(inn: Inn) -> None:
+    ticket_id, entry = inn.desk.customer_writes("Where is my order?")
+    await inn.hear(ticket_id, entry)
+    conversation_id = ConversationId(f"{SOURCE}:{inn.desk.id_of(ticket_id)}")
+    assert await inn.sync(conversation_id)
+    inn.desk.remove(ticket_id)
+    await inn.work()
+    assert await inn.conversations.unanswered() == []
+    assert inn.graph.asked == []
     assert inn.failures == []
 
 

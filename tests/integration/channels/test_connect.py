@@ -1,20 +1,31 @@
 """`innkeeper connect` against a helpdesk on loopback, as a person types it."""
 
+import asyncio
 import json
 import os
 import stat
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from agent.adapters.hints import RedisTicketHints
+from agent.adapters.redis_store import redis_client
+from agent.channels.helpdesks.polling import poll_once
+from agent.channels.helpdesks.request_tracker import RequestTracker
 from agent.cli import app
-from agent.settings import load_settings
+from agent.cli.connect import Request, _asked
+from agent.errors import SettingsInvalid
+from agent.helpdesk_settings import ChatwootSettings, GlpiSettings, Polled
+from agent.settings import Settings, load_settings
+from agent.wiring.connecting import helpdesk_of, keep, own_address
 from tests.contract.helpdesks.fake_desk import TOKEN
 from tests.contract.helpdesks.fake_freshdesk import FakeFreshdesk
+from tests.contract.helpdesks.fake_request_tracker import FakeRequestTracker
 from tests.contract.helpdesks.fake_zammad import FakeZammad
-from tests.fakes import InMemoryConversations
+from tests.fakes import InMemoryConversations, InMemoryQueue
 from tests.integration.channels.world import running, served, started_world
 from tests.servers import free_port
 
@@ -29,6 +40,13 @@ def zammad() -> Iterator[str]:
 def freshdesk() -> Iterator[str]:
     with running(lambda: served(FakeFreshdesk().app())) as url:
         yield url
+
+
+@pytest.fixture
+def tracker() -> Iterator[tuple[str, FakeRequestTracker]]:
+    fake = FakeRequestTracker()
+    with running(lambda: served(fake.app())) as url:
+        yield url, fake
 
 
 @pytest.fixture
@@ -56,6 +74,7 @@ def test_a_good_helpdesk_is_kept_and_what_to_do_is_told(zammad: str, port: int, 
     assert secret in result.output
     assert TOKEN not in result.output
     assert "start Innkeeper" in result.output
+    assert "ai-resume" in result.output
 
 
 def test_a_queue_that_is_a_number_may_be_written_as_one(freshdesk: str, port: int) -> None:
@@ -93,6 +112,79 @@ def test_a_queue_that_is_not_there_is_named(zammad: str, port: int) -> None:
     assert "Billing" in result.output
 
 
+def test_what_comes_into_a_polled_helpdesk_after_connecting_is_found_by_the_first_poll(
+    tracker: tuple[str, FakeRequestTracker], port: int, redis_url: str
+) -> None:
+    url, fake = tracker
+    _, before = fake.customer_writes("Where is my order?")
+    before.at -= timedelta(minutes=1)  # RT tells whole seconds, and what came in the same one is looked at
+    words = ["--url", url, "--token-file", "-", "--set", 'watched=["Users"]', "--set", "default_queue=Billing"]
+    result = CliRunner().invoke(app, ["connect", "request-tracker", *words], input=fake.settings(url).token.get_secret_value())
+    assert result.exit_code == 0, result.output
+    new, _ = fake.customer_writes("And mine?")
+    kept = load_settings().helpdesks["request-tracker"]
+    assert isinstance(kept, Polled)
+    assert kept.first_poll is not None
+
+    async def found() -> list[str]:
+        client, queue = RequestTracker("request-tracker", kept), InMemoryQueue()
+        async with redis_client(redis_url) as redis:
+            hints = RedisTicketHints(redis)
+            await poll_once("request-tracker", client, hints, queue, kept.first_poll)
+            await client.aclose()
+            return await hints.waiting()
+
+    assert asyncio.run(found()) == [f"request-tracker:{new}"]
+    again = CliRunner().invoke(app, ["connect", "request-tracker", "--json"])
+    assert again.exit_code == 0, again.output
+    assert load_settings().helpdesks["request-tracker"] == kept
+
+
+def test_a_setting_that_was_emptied_on_purpose_stays_empty(port: int, tmp_path: Path) -> None:
+    values = {"system": "zendesk", "url": "https://z.example", "email": "a@b.c", "token": "t", "secrets": ["12345678"]}
+    desk = helpdesk_of(values | {"replied": None})
+    keep(load_settings(), "zendesk", desk)
+    assert load_settings().helpdesks["zendesk"] == desk
+
+
+def test_what_looks_like_a_number_is_kept_as_it_was_written(zammad: str, port: int) -> None:
+    words = ["--set", "default_queue=Billing", "--set", 'queues={"a": "Billing"}', "--set", "timeout_s=20", "--set", "token=1e5"]
+    assert "token is wrong" in connect("--url", zammad, *words).output
+    desk = _asked(Request("glpi", None, "https://g.example", None, None, None, ("default_queue=21", "token=1e5"), False), None)
+    assert isinstance(desk, GlpiSettings)
+    assert (desk.default_queue, desk.token.get_secret_value()) == ("21", "1e5")
+    desk = _asked(
+        Request("chatwoot", None, "https://g.example", None, None, None, ("account=3", "signed=false", "token=1"), False), None
+    )
+    assert isinstance(desk, ChatwootSettings)
+    assert (desk.account, desk.signed) == (3, False)
+
+
+@pytest.mark.parametrize("name", ["widget", "a:b", "a/b", ""])
+def test_a_name_that_no_helpdesk_can_have_is_refused(zammad: str, port: int, tmp_path: Path, name: str) -> None:
+    result = connect("--url", zammad, "--token-file", "-", "--name", name or " ")
+    assert result.exit_code == 2
+    assert "name" in result.output
+    assert not (tmp_path / "helpdesks.toml").exists()
+    desk = helpdesk_of({"system": "zammad", "url": zammad, "token": TOKEN, "secrets": ["12345678"]})
+    keep(load_settings(), name, desk)
+    with pytest.raises(SettingsInvalid, match="name"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("::1", "http://[::1]:80"),
+        ("inn.local", "http://inn.local:80"),
+    ],
+)
+def test_our_own_address_is_one_that_can_be_called(host: str, address: str) -> None:
+    assert own_address(Settings(host=host, port=80)) == address
+
+
 def test_a_running_innkeeper_is_sent_a_test_event(zammad: str, port: int) -> None:
     assert connect("--url", zammad, "--token-file", "-").exit_code == 0
     desk = load_settings().helpdesks["zammad"]
@@ -112,6 +204,7 @@ def test_a_running_innkeeper_is_sent_a_test_event(zammad: str, port: int) -> Non
         (("--url", "http://127.0.0.1:9", "--token-file", "/nowhere/token"), "can't be read"),
         ((), "url: Field required"),
         (("--url", "http://127.0.0.1:9", "--token-file", "-", "--set", "color=red"), "color"),
+        (("--url", "http://127.0.0.1:9", "--token-file", "-", "--set", 'secrets=["x"]'), "secrets.0"),
     ],
 )
 def test_wrong_use_is_told_in_words(port: int, words: tuple[str, ...], told: str) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.adapters.queue import deliver_once
+from agent.adapters.jobs import deliver_once
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, QueueUnavailable
 from agent.types import OutboxEntry, OutboxId
 from tests.fakes import InMemoryOutbox

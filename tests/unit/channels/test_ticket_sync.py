@@ -1,0 +1,78 @@
+"""A ticket that can't be read: which of it is tried again, and which never."""
+
+import pytest
+
+from agent.channels.helpdesks.sync import TicketSync
+from agent.channels.helpdesks.types import DeskMessage, DeskTicket, Owner, Wrote
+from agent.errors import HelpdeskRefused, HelpdeskUnavailable, TicketMissing
+from agent.types import ConversationId
+from tests.fakes import InMemoryConversations, InMemoryTicketHints
+
+CID = ConversationId("desk:1")
+ASKED = DeskMessage("m1", Wrote.CUSTOMER, "Where is it?", "2026-01-05T09:00:00.000Z")
+
+
+class Desk:
+    """Answers `read` with what it is given."""
+
+    def __init__(self) -> None:
+        self.answer: DeskTicket | Exception = DeskTicket("1", None, (ASKED,))
+
+    async def read(self, ticket_id: str) -> DeskTicket:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class World:
+    def __init__(self) -> None:
+        self.desk, self.conversations, self.hints = Desk(), InMemoryConversations(), InMemoryTicketHints()
+        self.sync = TicketSync({"desk": self.desk}, self.conversations, self.hints)  # type: ignore[dict-item]
+
+    async def hear(self, delivery: str) -> None:
+        await self.hints.add(CID, delivery, "")
+
+
+@pytest.fixture
+async def world() -> World:
+    world = World()
+    await world.hear("d1")
+    return world
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("id"), ValueError("x"), TypeError("None"), AttributeError("get"), HelpdeskUnavailable()]
+)
+async def test_what_may_be_mended_is_tried_again(world: World, error: Exception) -> None:
+    world.desk.answer = error
+    with pytest.raises(HelpdeskUnavailable):
+        await world.sync(CID)
+    assert await world.hints.waiting() == [CID]
+
+
+@pytest.mark.parametrize("error", [TicketMissing("gone"), HelpdeskRefused("too large")])
+async def test_what_never_comes_is_let_go(world: World, error: Exception) -> None:
+    world.desk.answer = error
+    assert not await world.sync(CID)
+    assert await world.hints.waiting() == []
+
+
+async def test_of_a_ticket_that_is_gone_nobody_is_answered_until_it_comes_back(world: World) -> None:
+    assert await world.sync(CID)
+    world.desk.answer = TicketMissing("gone")
+    await world.hear("d2")
+    assert await world.sync(CID)
+    assert (await world.conversations.read(CID)).handed_off
+    assert await world.hints.waiting() == []
+    world.desk.answer = DeskTicket("1", None, (ASKED,), Owner.US)
+    assert await world.sync(CID)
+    assert not (await world.conversations.read(CID)).handed_off
+
+
+async def test_a_ticket_that_is_refused_for_good_is_answered_by_what_is_known(world: World) -> None:
+    assert await world.sync(CID)
+    world.desk.answer = HelpdeskRefused("too large")
+    await world.hear("d2")
+    assert await world.sync(CID)
+    assert not (await world.conversations.read(CID)).handed_off
+    assert await world.hints.waiting() == []

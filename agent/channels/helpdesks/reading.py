@@ -11,6 +11,8 @@ from agent.channels.intake import MAX_TEXT, clean_text, html_to_text
 LANGUAGES = ["en", "de", "es", "fr", "pt", "it", "nl", "pl"]
 """Whose "On … wrote:" lines are known."""
 NO_TEXT = "(a message without text)"
+MARK_CHARS = 40
+"""At the end of a message: room for the line that ours end in, by which they are found again (`marks`)."""
 _QUOTES = "//blockquote[@type='cite'] | //*[contains(concat(' ', @class, ' '), ' gmail_quote ')]"
 
 
@@ -33,7 +35,7 @@ def newest_words(text: str) -> str:
 
 
 def said(text: str | None = None, html: str | None = None, *, mail: bool = False) -> str:
-    """A message's words, clean and bounded; never empty.
+    """A message's words, clean and bounded; never empty. Too long a one keeps its beginning and its last line.
 
     Args:
         text: plain text, used if it has words.
@@ -45,7 +47,7 @@ def said(text: str | None = None, html: str | None = None, *, mail: bool = False
         words = clean_text(newest_words(words))
     if not words:
         return NO_TEXT
-    return words if len(words) <= MAX_TEXT else words[: MAX_TEXT - 1] + "…"
+    return words if len(words) <= MAX_TEXT else f"{words[: MAX_TEXT - MARK_CHARS - 1]}…{words[-MARK_CHARS:]}"
 
 
 def utc(value: str | int | float | datetime) -> str:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from agent.channels.helpdesks.types import Delivery, Hint
-from agent.channels.helpdesks.zendesk import ZendeskReceiver
+from agent.channels.helpdesks.zendesk_webhooks import ZendeskReceiver
 from agent.errors import PayloadInvalid, RequestRejected, SignatureInvalid
 from agent.helpdesk_settings import ZendeskSettings
 

@@ -165,6 +165,7 @@ def comment(account: str | None, kind: str | None = None, **more: Any) -> dict[s
         (comment("qm:3", "customer", jsdAuthorCanSeeRequest=False), Wrote.MACHINE, True),
         (comment("5b10-staff", "atlassian"), Wrote.STAFF, True),
         (comment("5b10-staff", "atlassian", jsdPublic=False), Wrote.STAFF, False),
+        (comment("5b10-staff", "atlassian", visibility={"type": "role", "value": "Administrators"}), Wrote.STAFF, False),
         (comment("5b10-app", "app"), Wrote.MACHINE, True),
         (comment(ME, "atlassian"), Wrote.US, True),
         (comment(ME, "app", jsdPublic=False), Wrote.US, False),
@@ -202,5 +203,5 @@ def test_who_has_written_the_issue_itself(creator: str, summary: str, wrote: Wro
 def test_a_right_that_is_lacking_is_named() -> None:
     told = {"ADD_COMMENTS": {"havePermission": True}, "EDIT_ISSUES": {"havePermission": False}}
     with pytest.raises(AgentError, match="EDIT_ISSUES"):
-        _rights({"permissions": told})
-    assert _rights({"permissions": {}})
+        _rights(told)
+    assert _rights({})

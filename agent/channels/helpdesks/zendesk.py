@@ -204,8 +204,7 @@ def setup(settings: ZendeskSettings) -> Setup:
             "  Objects and rules > Business rules > Triggers > Create trigger.",
             "  Conditions: Current user is (end user); Comment is public; "
             f"Tags contains none of the following {settings.stop_tag.lower()}.",
-            '  Actions: Notify active webhook, the one above; JSON body: an object with one field, "ticket_id", '
-            "whose value is the placeholder for the ticket's ID, in quotes.",
+            '  Actions: Notify active webhook, the one above; JSON body: {"ticket_id": "{{ticket.id}}"}',
             f"To give a ticket back to the assistant, remove its tag {settings.stop_tag.lower()} and its assignee.",
         ),
     )

@@ -24,7 +24,7 @@ class _Author(Lenient):
 
 class _Comment(Lenient):
     is_public: bool = True
-    author: _Author = _Author()
+    author: _Author | None = None
 
 
 class _Event(Lenient):
@@ -82,7 +82,7 @@ def _is_internal(body: _Body) -> bool:
     comment = body.event.comment if body.event else None
     if comment is None:
         return body.detail is not None and body.detail.is_public is False
-    return not comment.is_public or bool(comment.author.is_staff)
+    return not comment.is_public or bool(comment.author and comment.author.is_staff)
 
 
 def _delivery_id(delivery: Delivery) -> str:

@@ -5,10 +5,11 @@ what a token without `ticket.agent` may do), 2026. A retry carries the same `X-Z
 another signature. Nothing here was tried against a server.
 """
 
+from email.utils import parseaddr
 from typing import Any
 
 from agent.channels.helpdesks import signatures
-from agent.channels.helpdesks.automatic import automatic_subject
+from agent.channels.helpdesks.automatic import automatic_mail
 from agent.channels.helpdesks.checking import Checks, tell_names
 from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.payload import Lenient, payload
@@ -175,7 +176,6 @@ class Zammad:
 def _message(article: dict[str, Any], me: int) -> DeskMessage:
     html = article.get("content_type") == "text/html"
     body = article.get("body") or ""
-    flags = article.get("preferences") or {}
     sender = article.get("sender")
     if article.get("created_by_id") == me:
         wrote = Wrote.US
@@ -189,8 +189,20 @@ def _message(article: dict[str, Any], me: int) -> DeskMessage:
         ),
         sent_at=utc(article["created_at"]),
         public=not article.get("internal", False),
-        automatic=bool(flags.get("is-auto-response")) or automatic_subject(article.get("subject")),
+        automatic=wrote is Wrote.CUSTOMER and _is_automatic(article),
     )
+
+
+def _is_automatic(article: dict[str, Any]) -> bool:
+    _, sender = parseaddr(_answered_at(article))
+    flags = article.get("preferences") or {}
+    headers = {"from-address": sender, "subject": article.get("subject") or ""}
+    return bool(flags.get("is-auto-response")) or automatic_mail(headers) is not None
+
+
+def _answered_at(article: dict[str, Any]) -> str:
+    """A line with the address, or only a name."""
+    return str(article.get("reply_to") or article.get("from") or "")
 
 
 def _is_asked(message: DeskMessage) -> bool:
@@ -205,7 +217,7 @@ def _way_back(asked: list[dict[str, Any]]) -> dict[str, Any]:
     if asked and asked[-1].get("type") in MESSENGERS:
         return {"type": asked[-1]["type"]}
     for article in reversed(asked):
-        to = article.get("reply_to") or article.get("from") or ""
+        to = _answered_at(article)
         if "@" in to and article.get("created_by_id") == asked[-1].get("created_by_id"):
             return {"type": "email", "to": to, "in_reply_to": article.get("message_id")}
     return {"type": "note"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from agent.channels.helpdesks.automatic import automatic_subject
+from agent.channels.helpdesks.automatic import automatic_mail, automatic_subject
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.reading import said, utc
@@ -181,14 +181,17 @@ class Zendesk:
 def _message(comment: dict[str, Any], authors: Mapping[int | None, Wrote]) -> DeskMessage:
     # Rules write as user -1.
     wrote = authors.get(comment.get("author_id"), Wrote.MACHINE)
-    by_mail = (comment.get("via") or {}).get("channel") == "email"
+    via = comment.get("via") or {}
+    by_mail = wrote is Wrote.CUSTOMER and via.get("channel") == "email"
+    sender = ((via.get("source") or {}).get("from") or {}).get("address") or ""
     html = comment.get("html_body")
     return DeskMessage(
         message_id=str(comment["id"]),
         wrote=wrote,
-        text=said(None if html else comment.get("body"), html, mail=by_mail and wrote is Wrote.CUSTOMER),
+        text=said(None if html else comment.get("body"), html, mail=by_mail),
         sent_at=utc(comment["created_at"]),
         public=comment.get("public") is True,
+        automatic=by_mail and automatic_mail({"from-address": sender}) is not None,
     )
 
 

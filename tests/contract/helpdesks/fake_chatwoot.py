@@ -51,6 +51,7 @@ class FakeChatwoot(FakeDesk):
         self.labels = ["ai-handoff", "vip"]
         self.spoken_by: dict[int, dict[str, Any]] = {}
         self.extras: dict[int, dict[str, Any]] = {}  # of a message's content_attributes
+        self.with_bots: set[int] = set()  # conversations whose assignee is an agent bot
         self.contacts = {"taken@example.com": 4}
         self._contact_ids = itertools.count(60)
 
@@ -80,8 +81,10 @@ class FakeChatwoot(FakeDesk):
         ticket = self.tickets[ticket_id]
         if ticket.status == "new":
             ticket.tags.append("vip")
-        if ticket.status in ("new", "resolved", "snoozed"):
+        if ticket.status in ("new", "resolved"):
             ticket.status = self.begins
+        elif ticket.status == "snoozed":
+            ticket.status = "open"
         return ticket_id, entry
 
     def is_handed_off(self, ticket: FakeTicket) -> bool:
@@ -167,6 +170,7 @@ class FakeChatwoot(FakeDesk):
         meta: dict[str, Any] = {"sender": {"id": CONTACT, "name": ticket.name}, "hmac_verified": False}
         if ticket.assignee:
             meta["assignee"] = {"id": ticket.assignee, "name": "Sam", "role": "agent"}
+            meta["assignee_type"] = "AgentBot" if ticket.id in self.with_bots else "User"
         if ticket.group in TEAMS.values():
             meta["team"] = {"id": next(n for n, name in TEAMS.items() if name == ticket.group), "name": ticket.group}
         return {

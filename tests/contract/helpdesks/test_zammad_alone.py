@@ -71,6 +71,31 @@ async def test_an_automatic_reply_that_came_in_between_is_not_written_to(inn: In
     assert [one["to"] for one in desk.sent] == [EMILY]
 
 
+@pytest.mark.parametrize(
+    ("article", "is_answered"),
+    [
+        ({"from": "Shop <no-reply@shop.example>"}, False),
+        ({"from": "Shop <no-reply@shop.example>", "reply_to": EMILY}, True),
+        ({"subject": "Automatic reply: away"}, False),
+    ],
+)
+async def test_what_a_machine_has_sent_is_told_by_its_address_too(
+    inn: Inn, desk: FakeZammad, article: dict[str, Any], is_answered: bool
+) -> None:
+    ticket_id, entry = desk.customer_writes("Where is my order?")
+    desk.extras[entry.id] = article
+    await inn.hear(ticket_id, entry)
+    await inn.work()
+    assert len(desk.sent) == is_answered
+
+
+async def test_a_person_who_answers_an_automatic_mail_has_the_word(inn: Inn, desk: FakeZammad) -> None:
+    ticket = await inn.write()
+    desk.extras[desk.staff_writes(ticket.id, "I'm looking into it.").id] = {"subject": "Automatic reply: away"}
+    await inn.write("And now?", ticket.id)
+    assert len(desk.sent) == 1
+
+
 @pytest.mark.parametrize("kind", sorted(MESSENGERS))
 async def test_a_messengers_ticket_is_answered_in_kind_as_plain_text(inn: Inn, desk: FakeZammad, kind: str) -> None:
     sent = await sent_for(inn, desk, {"type": kind, "from": NAME})

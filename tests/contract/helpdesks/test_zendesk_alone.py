@@ -95,3 +95,13 @@ async def test_a_ticket_is_opened_once_tagged_in_the_default_group(inn: Inn, des
     assert await inn.helpdesk.open("From the chat", contact, WORDS, "IK-0123456789AB") == first
     opened: FakeTicket = desk.tickets[int(first)]
     assert (opened.group, opened.tags, opened.entries[0].public) == ("Returns", ["ai-handoff"], False)
+
+
+async def test_a_delivery_report_is_told_by_its_sender_and_not_answered(inn: Inn, desk: FakeZendesk) -> None:
+    ticket = await inn.write()
+    ticket_id, report = desk.customer_writes("Your message could not be delivered.", ticket.id)
+    desk.senders[report.id] = "mailer-daemon@example.com"
+    await inn.hear(ticket_id, report)
+    await inn.work()
+    assert len(inn.graph.asked) == 1
+    assert len(ticket.by("us", public=True)) == 1

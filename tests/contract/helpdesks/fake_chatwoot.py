@@ -49,6 +49,7 @@ class FakeChatwoot(FakeDesk):
     def __init__(self) -> None:
         super().__init__()
         self.labels = ["ai-handoff", "vip"]
+        self.is_admin = False  # the role of our token's agent
         self.spoken_by: dict[int, dict[str, Any]] = {}
         self.extras: dict[int, dict[str, Any]] = {}  # of a message's content_attributes
         self.with_bots: set[int] = set()  # conversations whose assignee is an agent bot
@@ -193,7 +194,7 @@ class FakeChatwoot(FakeDesk):
     def add_routes(self, app: FastAPI) -> None:
         @app.get("/api/v1/profile")
         async def profile() -> Any:
-            return {"id": ME, "name": "Assistant", "accounts": [{"id": 1, "role": "agent"}]}
+            return {"id": ME, "name": "Assistant", "accounts": [{"id": 1, "role": "administrator" if self.is_admin else "agent"}]}
 
         @app.get(BASE + "/teams")
         async def teams() -> Any:
@@ -260,7 +261,7 @@ class FakeChatwoot(FakeDesk):
         async def toggle_status(number: int, request: Request) -> Any:
             ticket = self.tickets[number]
             ticket.status = (await request.json())["status"]
-            if ticket.status == "open" and not self.is_bot(request):
+            if ticket.status == "open" and not self.is_bot(request) and not self.is_admin:
                 ticket.assignee = ME
             return {"meta": {}, "payload": {"success": True, "conversation_id": number, "current_status": ticket.status}}
 

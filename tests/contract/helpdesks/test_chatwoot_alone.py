@@ -125,6 +125,14 @@ async def test_an_agent_who_hands_off_is_not_assigned_and_takes_nobodys_place(in
     assert ticket.assignee != ME
 
 
+async def test_an_administrators_token_that_hands_off_leaves_the_assignee(inn: Inn, desk: FakeChatwoot) -> None:
+    desk.is_admin = True
+    ticket = await inn.write()
+    ticket.assignee = STAFF
+    await inn.helpdesk.hand_off(await inn.helpdesk.read(str(ticket.id)), "billing")
+    assert ticket.assignee == STAFF
+
+
 async def test_a_reply_hides_no_link_behind_words(inn: Inn) -> None:
     bad = "See [our page](https://evil.example), ![x](https://evil.example/p.png), [y].\n\n[y]: https://evil.example"
     inn.graph.outcome = replace(ANSWER, answer=bad)

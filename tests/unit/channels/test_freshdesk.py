@@ -87,6 +87,12 @@ def test_a_tag_is_not_longer_than_freshdesks() -> None:
         settings(stop_tag="a" * 33)
 
 
+@pytest.mark.parametrize("more", [{"queues": {"billing": "Billing"}}, {"default_queue": "Users"}])
+def test_groups_are_named_by_id(more: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        settings(**more)
+
+
 def conversation(**more: Any) -> dict[str, Any]:
     one = {"id": 5, "body": "<div>Hello</div>", "incoming": False, "private": False, "user_id": 3}
     return one | {"created_at": "2026-01-05T09:00:00Z", **more}

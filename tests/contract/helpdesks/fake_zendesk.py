@@ -235,7 +235,7 @@ class FakeZendesk(FakeDesk):
         @app.put("/api/v2/tickets/{number}/tags")
         async def add_tags(number: int, request: Request) -> Any:
             tags = self.tickets[number].tags
-            tags += [tag for tag in (await request.json())["tags"] if tag not in tags]
+            tags += [tag.lower() for tag in (await request.json())["tags"] if tag.lower() not in tags]
             self.changes[number] = self.changes.get(number, 0) + 1
             return {"tags": tags}
 

@@ -178,6 +178,12 @@ def test_who_has_written_a_comment(one: dict[str, Any], wrote: Wrote, public: bo
     assert message.sent_at == "2026-01-05T08:00:00.000Z"
 
 
+def test_what_a_customers_mail_quotes_is_left_out_and_a_persons_is_kept() -> None:
+    quoted = "Thanks!\n\nOn Mon, Jan 5, 2026 at 9:00 AM Support <support@example.com> wrote:\n> Ref. IK-0123456789AB"
+    assert _message(comment(REPORTER, "customer", body=quoted), ME, REPORTER).text == "Thanks!"
+    assert _message(comment(ME, "atlassian", body=quoted), ME, REPORTER).text == quoted
+
+
 def test_a_comment_of_the_desks_api_is_read_too() -> None:
     author = {"name": "emily", "key": "JIRAUSER1"}
     one = {"id": "5", "author": author, "body": "Hi", "public": False, "created": {"epochMillis": 1767225600000}}

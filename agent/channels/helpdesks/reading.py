@@ -6,13 +6,14 @@ import lxml.html
 from lxml import etree
 from mailparser_reply import EmailReplyParser
 
+from agent.channels.helpdesks.marks import is_marked
 from agent.channels.intake import MAX_TEXT, clean_text, html_to_text
 
 LANGUAGES = ["en", "de", "es", "fr", "pt", "it", "nl", "pl"]
 """Whose "On … wrote:" lines are known."""
 NO_TEXT = "(a message without text)"
-MARK_CHARS = 40
-"""At the end of a message: room for the line that ours end in, by which they are found again (`marks`)."""
+KEPT_END = 40
+"""Characters; a reference and the words before it are fewer."""
 _QUOTES = "//blockquote[@type='cite'] | //*[contains(concat(' ', @class, ' '), ' gmail_quote ')]"
 
 
@@ -35,7 +36,7 @@ def newest_words(text: str) -> str:
 
 
 def said(text: str | None = None, html: str | None = None, *, mail: bool = False) -> str:
-    """A message's words, clean and bounded; never empty. Too long a one keeps its beginning and its last line.
+    """A message's words, clean and bounded; never empty.
 
     Args:
         text: plain text, used if it has words.
@@ -47,7 +48,13 @@ def said(text: str | None = None, html: str | None = None, *, mail: bool = False
         words = clean_text(newest_words(words))
     if not words:
         return NO_TEXT
-    return words if len(words) <= MAX_TEXT else f"{words[: MAX_TEXT - MARK_CHARS - 1]}…{words[-MARK_CHARS:]}"
+    return bounded(words)
+
+
+def bounded(words: str) -> str:
+    """At most `MAX_TEXT` characters. What ends in a reference keeps it: by that ours are found before they are sent again."""
+    end = words[-KEPT_END:] if is_marked(words) else ""
+    return words if len(words) <= MAX_TEXT else f"{words[: MAX_TEXT - len(end) - 1]}…{end}"
 
 
 def utc(value: str | int | float | datetime) -> str:

@@ -135,3 +135,10 @@ async def test_an_older_zammad_that_lists_its_groups_to_admins_only_is_no_fault_
     findings = {one.name: one for one in await inn.helpdesk.check()}
     assert all(one.ok for one in findings.values())
     assert "not checked" in findings["groups"].detail
+
+
+async def test_articles_are_read_in_their_order(inn: Inn, desk: FakeZammad) -> None:
+    ticket_id, _ = desk.customer_writes("First.")
+    desk.customer_writes("Second.", ticket_id)
+    desk.tickets[ticket_id].entries.reverse()
+    assert [one.text for one in (await inn.helpdesk.read(str(ticket_id))).messages] == ["First.", "Second."]

@@ -17,4 +17,5 @@ def test_a_long_note_of_ours_is_cut_and_still_found_by_its_reference() -> None:
 
 def test_what_fits_is_whole_and_nothing_is_told_as_such() -> None:
     assert said("x" * MAX_TEXT) == "x" * MAX_TEXT
+    assert said("x" * (MAX_TEXT + 1)) == "x" * (MAX_TEXT - 1) + "…"
     assert said(" \n", "<p> </p>") == NO_TEXT

@@ -142,3 +142,12 @@ async def test_articles_are_read_in_their_order(inn: Inn, desk: FakeZammad) -> N
     desk.customer_writes("Second.", ticket_id)
     desk.tickets[ticket_id].entries.reverse()
     assert [one.text for one in (await inn.helpdesk.read(str(ticket_id))).messages] == ["First.", "Second."]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("email", "Thanks!"), ("web", "Thanks!\n\nOn Mon, Jan 5, 2026 Support wrote:\n> It left.")]
+)
+async def test_what_a_mail_quotes_is_left_out(inn: Inn, desk: FakeZammad, kind: str, told: str) -> None:
+    ticket_id, entry = desk.customer_writes("Thanks!\n\nOn Mon, Jan 5, 2026 Support wrote:\n> It left.")
+    desk.extras[entry.id] = {"type": kind}
+    assert [one.text for one in (await inn.helpdesk.read(str(ticket_id))).messages] == [told]

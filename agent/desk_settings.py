@@ -166,6 +166,8 @@ class FreshdeskSettings(DeskSettings):
     system: Literal["freshdesk"]
     stop_tag: str = Field(STOP_TAG, pattern=r"^[A-Za-z0-9_-]{1,32}$")
     secrets: tuple[Secret, ...] = Field(min_length=1)
+    queues: Mapping[str, Number] = Field(default_factory=dict)
+    default_queue: Number | None = None
     header: str = Field("X-Innkeeper-Secret", pattern=r"^[A-Za-z0-9-]+$")
 
 

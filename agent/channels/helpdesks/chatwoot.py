@@ -263,6 +263,7 @@ def setup(settings: ChatwootSettings) -> Setup:
         ]
     if settings.signed:
         steps.insert(2, "Chatwoot makes the webhook's secret itself: copy it from there into `secrets` of the settings.")
+    steps.append("If nginx stands before Chatwoot: it needs `underscores_in_headers on`, or it drops the API's tokens.")
     steps.append("If Innkeeper has a private address: allow it by WEBHOOK_ALLOWED_PRIVATE_HOSTS in Chatwoot's environment.")
     return Setup(steps=tuple(steps))
 

@@ -33,13 +33,14 @@ class Checks:
 
     async def names(self, name: str, call: Callable[[], Awaitable[Any]], settings: DeskSettings, key: str = "name") -> None:
         """Check that every queue of the settings is in a list of objects, by one of their fields."""
-        wanted = {*settings.queues.values(), *([settings.default_queue] if settings.default_queue else [])}
+        await self.ok(name, call, lambda found: tell_names(found, settings, key))
 
-        def tell(found: Iterable[dict[str, Any]]) -> str:
-            there = {str(one[key]): str(one.get("name", one[key])) for one in found}
-            if missing := sorted(wanted - set(there)):
-                known = ", ".join(f"{one} ({shown})" if shown != one else one for one, shown in sorted(there.items()))
-                raise AgentError(f"the settings name {', '.join(missing)}, but there are: {known or 'none'}")
-            return f"{', '.join(sorted(wanted))} found" if wanted else "none named: a hand-off stays where the ticket is"
 
-        await self.ok(name, call, tell)
+def tell_names(found: Iterable[dict[str, Any]], settings: DeskSettings, key: str = "name") -> str:
+    """In words that every queue of the settings is among these. Raises `AgentError` if one isn't."""
+    wanted = {*settings.queues.values(), *([settings.default_queue] if settings.default_queue else [])}
+    there = {str(one[key]): str(one.get("name", one[key])) for one in found}
+    if missing := sorted(wanted - set(there)):
+        known = ", ".join(f"{one} ({shown})" if shown != one else one for one, shown in sorted(there.items()))
+        raise AgentError(f"the settings name {', '.join(missing)}, but there are: {known or 'none'}")
+    return f"{', '.join(sorted(wanted))} found" if wanted else "none named: a hand-off stays where the ticket is"

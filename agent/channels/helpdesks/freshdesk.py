@@ -3,19 +3,20 @@
 Source: Freshdesk API v2 reference (tickets, conversations, agents, groups; pages by the `Link` header); Freshdesk's articles on
 webhooks in automation rules, 2026. Nothing here was tried against a server. Doubtful, and so taken as it comes: whether a rule
 can tell when the ticket was changed (without that, each delivery is looked at anew), and which agents may list groups.
-A later out-of-office reply can't be told: Freshdesk shows neither its headers nor its subject.
+A later out-of-office reply can't be told but by its sender: Freshdesk shows neither its headers nor its subject.
 """
 
 import hashlib
 import html
 from collections.abc import AsyncIterator
+from email.utils import parseaddr
 from typing import Annotated, Any
 
 import httpx
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agent.channels.helpdesks import signatures
-from agent.channels.helpdesks.automatic import automatic_subject
+from agent.channels.helpdesks.automatic import automatic_mail
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.reading import said, utc
@@ -198,16 +199,18 @@ def _can_read(found: list[object]) -> str:
 def _description(ticket: dict[str, Any], me: int) -> DeskMessage:
     """The first message is the ticket itself; its id is none that a conversation could have."""
     wrote = Wrote.STAFF if ticket.get("source") == OUTBOUND else Wrote.CUSTOMER
+    sender = (ticket.get("requester") or {}).get("email") or ""
     return DeskMessage(
         message_id=f"t{ticket['id']}",
         wrote=Wrote.US if ticket.get("requester_id") == me else wrote,
         text=said(html=ticket.get("description") or ticket.get("subject"), mail=ticket.get("source") == BY_EMAIL),
         sent_at=utc(ticket["created_at"]),
-        automatic=automatic_subject(ticket.get("subject")),
+        automatic=automatic_mail({"from-address": sender, "subject": ticket.get("subject") or ""}) is not None,
     )
 
 
 def _message(one: dict[str, Any], me: int) -> DeskMessage:
+    _, sender = parseaddr(one.get("from_email") or "")
     if one.get("user_id") == me:
         wrote = Wrote.US
     elif one.get("incoming"):
@@ -220,6 +223,7 @@ def _message(one: dict[str, Any], me: int) -> DeskMessage:
         text=said(html=one.get("body") or one.get("body_text"), mail=wrote is Wrote.CUSTOMER),
         sent_at=utc(one["created_at"]),
         public=not one.get("private", False),
+        automatic=wrote is Wrote.CUSTOMER and automatic_mail({"from-address": sender}) is not None,
     )
 
 

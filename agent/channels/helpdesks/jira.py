@@ -6,7 +6,7 @@ Center doesn't, so that there anybody but the reporter counts as a person who wo
 out-of-office reply can't be told: Jira keeps neither its headers nor its subject.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -34,6 +34,7 @@ from agent.helpdesk_settings import JiraSettings
 
 PER_PAGE = 100
 MOST_PAGES = 50
+ADMINISTER = "ADMINISTER"
 NEEDED = ("BROWSE_PROJECTS", "ADD_COMMENTS", "EDIT_ISSUES", "SERVICEDESK_AGENT")
 _FIELDS = "summary,description,reporter,creator,assignee,labels,created"
 _DESK = "/rest/servicedeskapi"
@@ -110,14 +111,18 @@ class Jira:
         if not await checks.ok("token", self._own_id, lambda me: f"it is user {me}"):
             return checks.findings
         if await checks.ok("project", self._service_desk, lambda desk: f"{settings.project} is service project {desk}"):
-            asked = {"projectKey": settings.project, "permissions": ",".join(NEEDED)}
-            await checks.ok("rights", lambda: api.get("/rest/api/2/mypermissions", **asked), _rights)
+            await checks.ok("rights", lambda: self._permissions(NEEDED), _rights)
             if settings.request_type:
                 await checks.ok("request type", self._request_type, lambda one: f"requests are opened as {one['name']}")
+                await checks.ok("customers", lambda: self._permissions([ADMINISTER]), _customers)
             if settings.queues or settings.default_queue:
                 path = f"/rest/api/2/project/{settings.project}/components"
                 await checks.names("components", lambda: api.get(path), settings)
         return checks.findings
+
+    async def _permissions(self, asked: Iterable[str]) -> Any:
+        found = await self._api.get("/rest/api/2/mypermissions", projectKey=self._settings.project, permissions=",".join(asked))
+        return found["permissions"]
 
     async def _request_type(self) -> Any:
         path = f"{_DESK}/servicedesk/{await self._service_desk()}/requesttype/{self._settings.request_type}"
@@ -176,12 +181,22 @@ class Jira:
         )
 
     async def _customer(self, desk: str, email: str, name: str | None) -> str:
-        """The customer's id for a request in their name; made if the service project knows none of that address."""
+        """The customer's id for a request in their name; made if the service project knows none of that address.
+
+        Raises:
+            HelpdeskRefused: Jira has somebody of that address who is no customer of this project.
+        """
         async for one in self._pages(f"{_DESK}/servicedesk/{desk}/customer", query=email):
             if str(one.get("emailAddress", "")).lower() == email.lower():
                 return _name(one)
         shown = {"displayName" if self._settings.email else "fullName": name or email, "email": email}
-        return _name(await self._api.post(f"{_DESK}/customer", shown))
+        try:
+            return _name(await self._api.post(f"{_DESK}/customer", shown))
+        except HelpdeskRefused as error:
+            raise HelpdeskRefused(
+                f"the helpdesk {self._api.source!r} makes no customer of this address: if somebody has it already, "
+                f"add them to the customers of {self._settings.project}"
+            ) from error
 
     def _owner(self, fields: Mapping[str, Any], me: str) -> Owner:
         is_assigned = who(fields.get("assignee")) not in (None, me)
@@ -201,11 +216,17 @@ def _name(user: Mapping[str, Any]) -> str:
     return str(user.get("accountId") or user["name"])
 
 
-def _rights(found: Mapping[str, Any]) -> str:
-    told = found["permissions"]
+def _rights(told: Mapping[str, Any]) -> str:
     if missing := [one for one in NEEDED if one in told and not told[one]["havePermission"]]:
         raise AgentError(f"this token's user lacks {', '.join(missing)} in the project: give them in its permission scheme")
     return "reading, commenting, editing, agent"
+
+
+def _customers(told: Mapping[str, Any]) -> str:
+    """Only who administers Jira may make customers."""
+    if told.get(ADMINISTER, {}).get("havePermission"):
+        return "are made when the project doesn't know them"
+    return "requests are opened for those whom the project knows; for others the token's user would have to administer Jira"
 
 
 def _description(issue: str, fields: Mapping[str, Any], me: str) -> DeskMessage:
@@ -235,7 +256,8 @@ def _message(comment: Mapping[str, Any], me: str, reporter: str | None) -> DeskM
         wrote=wrote,
         text=said(comment.get("body"), mail=wrote is Wrote.CUSTOMER),
         sent_at=utc(int(created["epochMillis"]) / 1000 if isinstance(created, Mapping) else created),
-        public=bool(comment.get("jsdPublic", comment.get("public", True))),
+        # What is restricted to a role or group is seen by no customer, whatever else is said of it.
+        public=bool(comment.get("jsdPublic", comment.get("public", True))) and not comment.get("visibility"),
     )
 
 

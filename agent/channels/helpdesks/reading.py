@@ -8,6 +8,7 @@ import lxml.html
 from lxml import etree
 from mailparser_reply.parser import EmailMessage
 
+from agent.channels.helpdesks.marks import is_marked
 from agent.channels.intake import MAX_TEXT, clean_text, html_to_text
 
 LANGUAGES = ["en", "de", "es", "fr", "pt", "it", "nl", "pl"]
@@ -17,6 +18,8 @@ MAX_RAW = 2_000_000
 """Characters of a message that are read at all; far more than `MAX_TEXT`, since HTML is mostly marks."""
 LONGEST_LINE = 250
 """Of a line that says whom the words below it are from."""
+KEPT_END = 40
+"""Characters; a reference and the words before it are fewer."""
 _QUOTES = "//blockquote[@type='cite'] | //*[contains(concat(' ', @class, ' '), ' gmail_quote ')]"
 
 
@@ -69,7 +72,13 @@ def said(text: str | None = None, html: str | None = None, *, mail: bool = False
         words = clean_text(newest_words(words))
     if not words:
         return NO_TEXT
-    return words if len(words) <= MAX_TEXT else words[: MAX_TEXT - 1] + "…"
+    return bounded(words)
+
+
+def bounded(words: str) -> str:
+    """At most `MAX_TEXT` characters. What ends in a reference keeps it: by that ours are found before they are sent again."""
+    end = words[-KEPT_END:] if is_marked(words) else ""
+    return words if len(words) <= MAX_TEXT else f"{words[: MAX_TEXT - len(end) - 1]}…{end}"
 
 
 def utc(value: str | int | float | datetime) -> str:

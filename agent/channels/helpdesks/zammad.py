@@ -1,15 +1,16 @@
 """Zammad: signed webhooks by triggers, articles by its REST API.
 
-Source: Zammad admin documentation (webhook), REST API documentation (tickets, articles, tags), 2026. A retry carries the same
-`X-Zammad-Delivery`, and perhaps newer data with another signature. The tag list and `guess:` for a new customer are as
-its API documentation has them, and were not tried against a server.
+Source: Zammad admin documentation (webhook), REST API documentation (tickets, articles, tags), its code (to whom a reply goes,
+what a token without `ticket.agent` may do), 2026. A retry carries the same `X-Zammad-Delivery`, and perhaps newer data with
+another signature. Nothing here was tried against a server.
 """
 
+from email.utils import parseaddr
 from typing import Any
 
 from agent.channels.helpdesks import signatures
-from agent.channels.helpdesks.automatic import automatic_subject
-from agent.channels.helpdesks.checking import Checks
+from agent.channels.helpdesks.automatic import automatic_mail
+from agent.channels.helpdesks.checking import Checks, tell_names
 from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.reading import said, utc
@@ -33,6 +34,12 @@ from agent.helpdesk_settings import ZammadSettings
 
 NOBODY = 1
 """The user "-", who owns every ticket that nobody owns."""
+MESSENGERS = frozenset({"telegram personal-message", "whatsapp message"})
+"""Types of article that are answered in kind, as plain text: Zammad sends them to whom the ticket is with."""
+BY_PEOPLE = frozenset(
+    {"sms", "chat", "fax", "twitter status", "twitter direct-message", "facebook feed post", "facebook feed comment"}
+)
+"""Types that we don't answer: they are cut after some characters, or public, or reach nobody as a note."""
 
 
 class _Ticket(Lenient):
@@ -85,24 +92,23 @@ class Zammad:
         articles = await self._api.get(f"/api/v1/ticket_articles/by_ticket/{int(ticket_id)}")
         tags = (await self._api.get("/api/v1/tags", object="Ticket", o_id=int(ticket_id)) or {}).get("tags", [])
         articles = sorted(articles, key=lambda one: int(one["id"]))
+        messages = tuple(_message(article, me) for article in articles)
+        asked = [article for article, message in zip(articles, messages, strict=True) if _is_asked(message)]
         return DeskTicket(
             ticket_id=str(ticket["id"]),
             subject=ticket.get("title"),
-            messages=tuple(_message(article, me) for article in articles),
-            owner=self._owner(ticket, tags, me),
-            known=_known(ticket, articles),
+            messages=messages,
+            owner=Owner.PERSON if asked and asked[-1].get("type") in BY_PEOPLE else self._owner(ticket, tags, me),
+            known=_way_back(asked),
         )
 
     async def reply(self, ticket: DeskTicket, words: Words, mark: str) -> None:
-        """An e-mail to the customer if an address is known, else a public note."""
-        to = ticket.known["to"]
-        mail = {
-            "type": "email",
-            "to": to,
-            "subject": f"Re: {ticket.subject or ''}".strip(),
-            "in_reply_to": ticket.known["message_id"],
-        }
-        await self._article(ticket, words, {**(mail if to else {"type": "note"}), "internal": False})
+        """As the customer wrote: by messenger or by e-mail; a public note, as in the portal, if no address is known."""
+        way = ticket.known
+        if way["type"] == "email":
+            way = {**way, "subject": f"Re: {ticket.subject or ''}".strip()}
+        plain = {"body": words.text, "content_type": "text/plain"} if way["type"] in MESSENGERS else {}
+        await self._article(ticket, words, {**way, **plain, "internal": False})
 
     async def note(self, ticket: DeskTicket, words: Words, mark: str) -> None:
         """An internal note. An internal e-mail would still be sent, so it is never that type."""
@@ -130,14 +136,26 @@ class Zammad:
         return str((await self._api.post("/api/v1/tickets", wanted))["id"])
 
     async def check(self) -> list[Finding]:
-        """Address, token, tickets, groups."""
+        """Address, token, the right `ticket.agent`, tickets, groups."""
         checks = Checks()
-        if await checks.ok("token", self._own_id, lambda me: f"it is user {me}"):
-            await checks.ok(
-                "tickets", lambda: self._api.get("/api/v1/tickets", per_page=1), lambda _: "can be read (ticket.agent)"
-            )
-            await checks.names("groups", lambda: self._api.get("/api/v1/groups"), self._settings)
+        if not await checks.ok("token", self._own_id, lambda me: f"it is user {me}"):
+            return checks.findings
+        # Only agents see templates. Zammad takes articles of anybody else, but makes an internal note of theirs public.
+        await checks.ok("agent", lambda: self._api.get("/api/v1/templates", per_page=1), lambda _: "it has ticket.agent")
+        await checks.ok("tickets", lambda: self._api.get("/api/v1/tickets", per_page=1), lambda _: "can be read")
+        await checks.ok("groups", self._groups, self._tell_groups)
         return checks.findings
+
+    async def _groups(self) -> list[dict[str, Any]] | None:
+        """None if they aren't told: until 2025 Zammad listed them only to a token with `admin.group`."""
+        answer = await self._api.request("GET", "/api/v1/groups", answers=(403,))
+        found: list[dict[str, Any]] | None = None if answer.status_code == 403 else answer.json()
+        return found
+
+    def _tell_groups(self, found: list[dict[str, Any]] | None) -> str:
+        if found is None:
+            return "not checked: this Zammad lists them only to a token with admin.group; see that their names are right"
+        return tell_names(found, self._settings)
 
     async def _article(self, ticket: DeskTicket, words: Words, more: dict[str, Any]) -> None:
         article = {"ticket_id": int(ticket.ticket_id), "body": words.html, "content_type": "text/html", "sender": "Agent"}
@@ -158,7 +176,6 @@ class Zammad:
 def _message(article: dict[str, Any], me: int) -> DeskMessage:
     html = article.get("content_type") == "text/html"
     body = article.get("body") or ""
-    flags = article.get("preferences") or {}
     sender = article.get("sender")
     if article.get("created_by_id") == me:
         wrote = Wrote.US
@@ -172,14 +189,38 @@ def _message(article: dict[str, Any], me: int) -> DeskMessage:
         ),
         sent_at=utc(article["created_at"]),
         public=not article.get("internal", False),
-        automatic=bool(flags.get("is-auto-response")) or automatic_subject(article.get("subject")),
+        automatic=wrote is Wrote.CUSTOMER and _is_automatic(article),
     )
 
 
-def _known(ticket: dict[str, Any], articles: list[dict[str, Any]]) -> dict[str, Any]:
-    """Where a reply goes: to whom the customer's newest mail came from."""
-    mails = [one for one in articles if one.get("sender") == "Customer" and one.get("from")]
-    return {"to": mails[-1]["from"] if mails else None, "message_id": mails[-1].get("message_id") if mails else None}
+def _is_automatic(article: dict[str, Any]) -> bool:
+    _, sender = parseaddr(_answered_at(article))
+    flags = article.get("preferences") or {}
+    headers = {"from-address": sender, "subject": article.get("subject") or ""}
+    return bool(flags.get("is-auto-response")) or automatic_mail(headers) is not None
+
+
+def _answered_at(article: dict[str, Any]) -> str:
+    """A line with the address, or only a name."""
+    return str(article.get("reply_to") or article.get("from") or "")
+
+
+def _is_asked(message: DeskMessage) -> bool:
+    return message.wrote is Wrote.CUSTOMER and message.public and not message.automatic
+
+
+def _way_back(asked: list[dict[str, Any]]) -> dict[str, Any]:
+    """How a reply reaches who wrote the newest of these articles, as Zammad's own reply does it.
+
+    What somebody writes in the portal has no address; then it is the one that the same person wrote from before.
+    """
+    if asked and asked[-1].get("type") in MESSENGERS:
+        return {"type": asked[-1]["type"]}
+    for article in reversed(asked):
+        to = _answered_at(article)
+        if "@" in to and article.get("created_by_id") == asked[-1].get("created_by_id"):
+            return {"type": "email", "to": to, "in_reply_to": article.get("message_id")}
+    return {"type": "note"}
 
 
 def setup(settings: ZammadSettings) -> Setup:
@@ -192,6 +233,7 @@ def setup(settings: ZammadSettings) -> Setup:
             f"Tags contains none of {settings.stop_tag}.",
             "  Execute: Webhook, the one above.",
             f"To give a ticket back to the assistant, remove its tag {settings.stop_tag}.",
+            "E-mail, portal, web forms, Telegram and WhatsApp are answered; SMS, chats, Twitter and Facebook are left to people.",
         ),
     )
 

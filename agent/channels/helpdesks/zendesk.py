@@ -1,121 +1,40 @@
-"""Zendesk: webhooks by an event subscription or by a trigger, comments by its ticketing API.
+"""Zendesk: tickets and comments by its ticketing API.
 
-Source: Zendesk's developer documentation (webhooks, verifying, ticket events, tickets, comments, tags, update collisions,
-cursor pagination), 2026. Not tried against a server: that a reply is refused with 409 when the ticket has changed (switch it
-off by `safe_update`), `Idempotency-Key` for a new ticket, and that the invocation id stays the same over retries.
+Source: Zendesk's developer documentation (tickets, comments, tags, update collisions, cursor pagination), 2026. Not tried
+against a server: that a reply is refused with 409 when the ticket has changed (switch it off by `safe_update`), and
+`Idempotency-Key` for a new ticket.
 """
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import httpx
 
-from agent.channels.helpdesks import signatures
-from agent.channels.helpdesks.automatic import automatic_subject
+from agent.channels.helpdesks.automatic import automatic_mail, automatic_subject
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
-from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.reading import said, utc
 from agent.channels.helpdesks.types import (
     Contact,
-    Delivery,
     DeskMessage,
     DeskTicket,
     Finding,
     Helpdesk,
-    Hint,
     Owner,
-    Sample,
     Setup,
     System,
     Words,
     Wrote,
 )
-from agent.errors import AgentError, HelpdeskRefused, PayloadInvalid, SignatureInvalid
+from agent.channels.helpdesks.zendesk_webhooks import ZendeskReceiver, sample
+from agent.errors import AgentError, HelpdeskRefused
 from agent.helpdesk_settings import ZendeskSettings
 
 MAX_PAGES = 50
 PAGE = 100
 """Both: a ticket has at most 5,000 comments."""
 STAFF = frozenset({"agent", "admin"})
-_COMMENTED, _CREATED = "zen:event-type:ticket.comment_added", "zen:event-type:ticket.created"
-
-
-class _Author(Lenient):
-    is_staff: bool | None = None
-
-
-class _Comment(Lenient):
-    is_public: bool = True
-    author: _Author = _Author()
-
-
-class _Event(Lenient):
-    comment: _Comment | None = None
-
-
-class _Ticket(Lenient):
-    id: int
-    is_public: bool | None = None
-
-
-class _Body(Lenient):
-    """An event has `type`, `id` and `detail`; what a trigger sends is ours to write: `ticket_id`."""
-
-    type: str | None = None
-    id: str | None = None
-    detail: _Ticket | None = None
-    event: _Event | None = None
-    ticket_id: int | None = None
-
-
-class ZendeskReceiver:
-    """Verifies an event or a trigger's webhook and says which ticket it is about."""
-
-    def __init__(self, settings: ZendeskSettings) -> None:
-        self._settings = settings
-
-    def receive(self, delivery: Delivery) -> Hint | None:
-        """None for what isn't a customer's public comment. Raises as `Receiver`."""
-        self._verify(delivery)
-        body = payload(_Body, delivery)
-        if body.type is None:
-            if body.ticket_id is None:
-                raise PayloadInvalid('neither an event nor {"ticket_id": …}: copy the trigger\'s body from `innkeeper connect`')
-            return Hint(_delivery_id(delivery), str(body.ticket_id))
-        if body.type not in (_COMMENTED, _CREATED) or _is_internal(body):
-            return None
-        if body.detail is None:
-            raise PayloadInvalid("detail.id: an event of a ticket has it")
-        return Hint(body.id or _delivery_id(delivery), str(body.detail.id))
-
-    def _verify(self, delivery: Delivery) -> None:
-        given = signatures.from_base64(signatures.header(delivery, "X-Zendesk-Webhook-Signature"))
-        timestamp = signatures.header(delivery, "X-Zendesk-Webhook-Signature-Timestamp")
-        signatures.require(signatures.digests(self._settings.secrets, timestamp.encode() + delivery.body, "sha256"), given)
-        try:
-            at = datetime.fromisoformat(utc(timestamp)).timestamp()
-        except (ValueError, OverflowError) as error:
-            raise SignatureInvalid("X-Zendesk-Webhook-Signature-Timestamp is not a time") from error
-        signatures.require_fresh(at, delivery.now, self._settings.window_s)
-
-
-def _is_internal(body: _Body) -> bool:
-    """True for what a member of staff has written, and for notes."""
-    comment = body.event.comment if body.event else None
-    if comment is None:
-        return body.detail is not None and body.detail.is_public is False
-    return not comment.is_public or bool(comment.author.is_staff)
-
-
-def _delivery_id(delivery: Delivery) -> str:
-    """For a body that has no id of its own."""
-    signed = delivery.headers["x-zendesk-webhook-signature-timestamp"].encode() + delivery.body
-    return delivery.headers.get("x-zendesk-webhook-invocation-id") or hashlib.sha256(signed).hexdigest()
 
 
 class Zendesk:
@@ -262,14 +181,17 @@ class Zendesk:
 def _message(comment: dict[str, Any], authors: Mapping[int | None, Wrote]) -> DeskMessage:
     # Rules write as user -1.
     wrote = authors.get(comment.get("author_id"), Wrote.MACHINE)
-    by_mail = (comment.get("via") or {}).get("channel") == "email"
+    via = comment.get("via") or {}
+    by_mail = wrote is Wrote.CUSTOMER and via.get("channel") == "email"
+    sender = ((via.get("source") or {}).get("from") or {}).get("address") or ""
     html = comment.get("html_body")
     return DeskMessage(
         message_id=str(comment["id"]),
         wrote=wrote,
-        text=said(None if html else comment.get("body"), html, mail=by_mail and wrote is Wrote.CUSTOMER),
+        text=said(None if html else comment.get("body"), html, mail=by_mail),
         sent_at=utc(comment["created_at"]),
         public=comment.get("public") is True,
+        automatic=by_mail and automatic_mail({"from-address": sender}) is not None,
     )
 
 
@@ -285,23 +207,10 @@ def setup(settings: ZendeskSettings) -> Setup:
             "  Objects and rules > Business rules > Triggers > Create trigger.",
             "  Conditions: Current user is (end user); Comment is public; "
             f"Tags contains none of the following {settings.stop_tag.lower()}.",
-            '  Actions: Notify active webhook, the one above; JSON body: an object with one field, "ticket_id", '
-            "whose value is the placeholder for the ticket's ID, in quotes.",
+            '  Actions: Notify active webhook, the one above; JSON body: {"ticket_id": "{{ticket.id}}"}',
             f"To give a ticket back to the assistant, remove its tag {settings.stop_tag.lower()} and its assignee.",
         ),
     )
-
-
-def sample(settings: ZendeskSettings, now: float) -> Sample:
-    """A change of tags, which is nothing that we answer."""
-    body = b'{"type":"zen:event-type:ticket.tags_changed","id":"innkeeper-connect","detail":{"id":"0"},"event":{}}'
-    timestamp = utc(now)
-    [signature, *_] = signatures.digests(settings.secrets, timestamp.encode() + body, "sha256")
-    headers = {
-        "X-Zendesk-Webhook-Signature": base64.b64encode(signature).decode(),
-        "X-Zendesk-Webhook-Signature-Timestamp": timestamp,
-    }
-    return Sample(headers, body)
 
 
 SYSTEM = System("zendesk", Zendesk, ZendeskReceiver, setup, sample)

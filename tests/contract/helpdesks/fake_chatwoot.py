@@ -49,8 +49,10 @@ class FakeChatwoot(FakeDesk):
     def __init__(self) -> None:
         super().__init__()
         self.labels = ["ai-handoff", "vip"]
+        self.is_admin = False  # the role of our token's agent
         self.spoken_by: dict[int, dict[str, Any]] = {}
         self.extras: dict[int, dict[str, Any]] = {}  # of a message's content_attributes
+        self.with_bots: set[int] = set()  # conversations whose assignee is an agent bot
         self.contacts = {"taken@example.com": 4}
         self._contact_ids = itertools.count(60)
 
@@ -80,8 +82,10 @@ class FakeChatwoot(FakeDesk):
         ticket = self.tickets[ticket_id]
         if ticket.status == "new":
             ticket.tags.append("vip")
-        if ticket.status in ("new", "resolved", "snoozed"):
+        if ticket.status in ("new", "resolved"):
             ticket.status = self.begins
+        elif ticket.status == "snoozed":
+            ticket.status = "open"
         return ticket_id, entry
 
     def is_handed_off(self, ticket: FakeTicket) -> bool:
@@ -167,6 +171,7 @@ class FakeChatwoot(FakeDesk):
         meta: dict[str, Any] = {"sender": {"id": CONTACT, "name": ticket.name}, "hmac_verified": False}
         if ticket.assignee:
             meta["assignee"] = {"id": ticket.assignee, "name": "Sam", "role": "agent"}
+            meta["assignee_type"] = "AgentBot" if ticket.id in self.with_bots else "User"
         if ticket.group in TEAMS.values():
             meta["team"] = {"id": next(n for n, name in TEAMS.items() if name == ticket.group), "name": ticket.group}
         return {
@@ -189,7 +194,7 @@ class FakeChatwoot(FakeDesk):
     def add_routes(self, app: FastAPI) -> None:
         @app.get("/api/v1/profile")
         async def profile() -> Any:
-            return {"id": ME, "name": "Assistant", "accounts": [{"id": 1, "role": "agent"}]}
+            return {"id": ME, "name": "Assistant", "accounts": [{"id": 1, "role": "administrator" if self.is_admin else "agent"}]}
 
         @app.get(BASE + "/teams")
         async def teams() -> Any:
@@ -256,7 +261,7 @@ class FakeChatwoot(FakeDesk):
         async def toggle_status(number: int, request: Request) -> Any:
             ticket = self.tickets[number]
             ticket.status = (await request.json())["status"]
-            if ticket.status == "open" and not self.is_bot(request):
+            if ticket.status == "open" and not self.is_bot(request) and not self.is_admin:
                 ticket.assignee = ME
             return {"meta": {}, "payload": {"success": True, "conversation_id": number, "current_status": ticket.status}}
 

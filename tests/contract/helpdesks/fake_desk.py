@@ -36,6 +36,7 @@ class Fault(StrEnum):
     LOSE = "lose"  # written, and the connection is cut before the answer
     HANG = "hang"  # written, and the answer comes after the client has given up
     DENY = "deny"  # 401, and nothing is written
+    LIMIT = "limit"  # 429, and nothing is written
 
 
 @dataclass
@@ -181,6 +182,8 @@ class FakeDesk(ABC):
             fault = self.faults.pop(0) if self.faults and self.is_write(request) else None
             if fault is Fault.REFUSE:
                 return JSONResponse({"error": "maintenance"}, 503)
+            if fault is Fault.LIMIT:
+                return JSONResponse({"error": "too many requests"}, 429, {"Retry-After": "1"})
             if fault is Fault.DENY or not self.is_ours(request):
                 return JSONResponse({"error": "not authorised"}, 401)
             response = await call_next(request)

@@ -29,6 +29,7 @@ CUSTOMER = 8
 NAMES = {ME: "Assistant", STAFF: "Sam Staff", CUSTOMER: "Emily Adams"}
 COMPONENTS = ("Billing", "Returns")
 PAGE = 2
+LONGEST = 32_767
 
 
 class FakeJira(FakeDesk):
@@ -40,6 +41,8 @@ class FakeJira(FakeDesk):
         super().__init__()
         self.customers: list[str] = []
         self.raised_by_us: set[int] = set()
+        self.strangers: list[str] = []  # addresses of accounts that are no customers of the project
+        self.is_admin = True  # our user administers Jira
 
     def settings(self, url: str) -> JiraSettings:
         return JiraSettings(
@@ -129,7 +132,8 @@ class FakeJira(FakeDesk):
         @app.get("/rest/api/2/mypermissions")
         async def permissions(projectKey: str, permissions: str) -> Any:
             assert projectKey == "SUP"
-            return {"permissions": {one: {"id": "1", "key": one, "havePermission": True} for one in permissions.split(",")}}
+            has = {one: one != "ADMINISTER" or self.is_admin for one in permissions.split(",")}
+            return {"permissions": {one: {"id": "1", "key": one, "havePermission": has[one]} for one in has}}
 
         @app.get("/rest/api/2/project/SUP/components")
         async def components() -> Any:
@@ -183,6 +187,8 @@ class FakeJira(FakeDesk):
         async def add_comment(ticket_id: int, request: Request) -> Any:
             wanted = await request.json()
             ticket = self.tickets[ticket_id]
+            if not wanted["body"].strip() or len(wanted["body"]) > LONGEST:
+                return error(400, f"The entered text is too long. It exceeds the allowed limit of {LONGEST} characters.")
             entry = self.add(ticket, "us", wanted["body"], public=wanted["public"])
             return JSONResponse(self.request_comment(ticket, entry), 201)
 
@@ -203,7 +209,9 @@ class FakeJira(FakeDesk):
         @app.post("/rest/servicedeskapi/customer")
         async def add_customer(request: Request) -> Any:
             wanted = await request.json()
-            if wanted["email"] in self.customers or not wanted.get(self.name_field):
+            if not self.is_admin:
+                return error(403, "You do not have permission to create customers.")
+            if wanted["email"] in [*self.customers, *self.strangers] or not wanted.get(self.name_field):
                 return error(400, "An account already exists for this email")
             self.customers.append(wanted["email"])
             return JSONResponse(self.person(CUSTOMER) | {"emailAddress": wanted["email"]}, 201)

@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 
 from agent.helpdesk_settings import ZammadSettings
 from tests.contract.helpdesks.fake_desk import (
-    EMAIL,
     ME,
     STAFF,
     TIMEOUT_S,
@@ -25,10 +24,26 @@ from tests.contract.helpdesks.fake_desk import (
 SECRET = "s3cr3t-t0k3n"
 SENDERS = {"customer": "Customer", "staff": "Agent", "us": "Agent", "machine": "System"}
 AUTHORS = {"customer": 8, "staff": STAFF, "us": ME, "machine": 1}
+GROUPS = ("Users", "Billing")
+
+
+def missing() -> JSONResponse:
+    return JSONResponse({"error": "Couldn't find Ticket"}, 404)
+
+
+def forbidden() -> JSONResponse:
+    return JSONResponse({"error": "User authorization failed."}, 403)
 
 
 class FakeZammad(FakeDesk):
     system = "zammad"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.extras: dict[int, dict[str, Any]] = {}  # of an article
+        self.sent: list[dict[str, Any]] = []  # what was asked to be written, and so sent if its type is one that is
+        self.is_agent = True  # our token has ticket.agent
+        self.lists_groups = True  # as since 2025; before only to admin.group
 
     def settings(self, url: str) -> ZammadSettings:
         return ZammadSettings(
@@ -91,7 +106,7 @@ class FakeZammad(FakeDesk):
             "preferences": {"is-auto-response": True} if entry.auto else {},
             "attachments": [],
             "created_at": iso(entry.at),
-        }
+        } | self.extras.get(entry.id, {})
 
     def add_routes(self, app: FastAPI) -> None:
         @app.get("/api/v1/users/me")
@@ -99,8 +114,13 @@ class FakeZammad(FakeDesk):
             return {"id": ME, "login": "assistant@example.com", "roles": ["Agent"]}
 
         @app.get("/api/v1/groups")
-        async def groups() -> list[dict[str, Any]]:
-            return [{"id": 1, "name": "Users"}, {"id": 2, "name": "Billing"}]
+        async def groups() -> Any:
+            found = [{"id": number, "name": name} for number, name in enumerate(GROUPS, 1)]
+            return found if self.lists_groups else forbidden()
+
+        @app.get("/api/v1/templates")
+        async def templates() -> Any:
+            return [] if self.is_agent else forbidden()
 
         @app.get("/api/v1/tickets")
         async def tickets() -> list[dict[str, Any]]:
@@ -109,12 +129,12 @@ class FakeZammad(FakeDesk):
         @app.get("/api/v1/tickets/{ticket_id}")
         async def ticket(ticket_id: int) -> Any:
             found = self.tickets.get(ticket_id)
-            return self.ticket(found) if found else JSONResponse({"error": "Couldn't find Ticket"}, 404)
+            return self.ticket(found) if found else missing()
 
         @app.get("/api/v1/ticket_articles/by_ticket/{ticket_id}")
         async def articles(ticket_id: int) -> Any:
-            ticket = self.tickets[ticket_id]
-            return [self.article(ticket, one) for one in ticket.entries]
+            found = self.tickets.get(ticket_id)
+            return [self.article(found, one) for one in found.entries] if found else missing()
 
         @app.get("/api/v1/tags")
         async def tags(object: str, o_id: int) -> Any:
@@ -136,10 +156,9 @@ class FakeZammad(FakeDesk):
         async def add_article(request: Request) -> Any:
             wanted = await request.json()
             ticket = self.tickets[wanted["ticket_id"]]
-            # An internal e-mail is still sent to the customer.
-            public = wanted["type"] == "email" or not wanted["internal"]
-            if wanted["type"] == "email":
-                assert wanted["to"].endswith(f"<{EMAIL}>")
+            # An internal e-mail is still sent to the customer. What isn't an agent's is never internal.
+            public = wanted["type"] == "email" or not wanted["internal"] or not self.is_agent
+            self.sent.append(wanted)
             entry = self.add(ticket, "us", wanted["body"], public=public, html=wanted["content_type"] == "text/html")
             return JSONResponse(self.article(ticket, entry), 201)
 
@@ -147,6 +166,8 @@ class FakeZammad(FakeDesk):
         async def change(ticket_id: int, request: Request) -> Any:
             wanted = await request.json()
             ticket = self.tickets[ticket_id]
+            if wanted.get("group", "Users") not in GROUPS:
+                return JSONResponse({"error": f"No lookup value found for 'group': {wanted['group']!r}"}, 422)
             ticket.status = wanted.get("state", ticket.status)
             ticket.group = wanted.get("group", ticket.group)
             return self.ticket(ticket)

@@ -13,7 +13,9 @@ from fastapi.responses import JSONResponse
 
 from agent.helpdesk_settings import ZendeskSettings
 from tests.contract.helpdesks.fake_desk import (
+    EMAIL,
     ME,
+    NAME,
     STAFF,
     TIMEOUT_S,
     TOKEN,
@@ -52,6 +54,7 @@ class FakeZendesk(FakeDesk):
         super().__init__()
         self.changes: dict[int, int] = {}
         self.opened: dict[str, FakeTicket] = {}
+        self.senders: dict[int, str] = {}  # address that a comment came from
         self.is_light = False  # our agent may write internal notes only
 
     def settings(self, url: str) -> ZendeskSettings:
@@ -168,10 +171,14 @@ class FakeZendesk(FakeDesk):
             "public": entry.public,
             "attachments": [],
             "audit_id": entry.id + 10_000,
-            "via": {"channel": "email" if entry.wrote == "customer" else "api", "source": {"from": {}, "to": {}, "rel": None}},
+            "via": self.via(entry),
             "created_at": seconds(entry.at),
             "metadata": {"system": {}, "custom": {}},
         }
+
+    def via(self, entry: Entry) -> dict[str, Any]:
+        sender = {"address": self.senders.get(entry.id, EMAIL), "name": NAME} if entry.wrote == "customer" else {}
+        return {"channel": "email" if sender else "api", "source": {"from": sender, "to": {}, "rel": None}}
 
     # Its API.
 
@@ -228,7 +235,7 @@ class FakeZendesk(FakeDesk):
         @app.put("/api/v2/tickets/{number}/tags")
         async def add_tags(number: int, request: Request) -> Any:
             tags = self.tickets[number].tags
-            tags += [tag for tag in (await request.json())["tags"] if tag not in tags]
+            tags += [tag.lower() for tag in (await request.json())["tags"] if tag.lower() not in tags]
             self.changes[number] = self.changes.get(number, 0) + 1
             return {"tags": tags}
 

@@ -56,6 +56,26 @@ async def test_a_bots_conversation_that_a_person_has_had_comes_back_to_the_bot(i
     assert len(ticket.by("us", public=True)) == (1 if isinstance(desk, FakeChatwootAccount) else 2)
 
 
+async def test_a_conversation_that_a_bot_is_assigned_to_is_no_persons(inn: Inn, desk: FakeChatwoot) -> None:
+    ticket_id, entry = desk.customer_writes("Where is my order?")
+    # Newer servers name a bot as the assignee, by an id that an agent may have as well.
+    desk.tickets[ticket_id].assignee = STAFF
+    desk.with_bots = {ticket_id}
+    await inn.hear(ticket_id, entry)
+    await inn.work()
+    assert len(desk.tickets[ticket_id].by("us", public=True)) == 1
+
+
+async def test_a_conversation_that_a_person_has_put_off_comes_back_to_people_where_a_bot_answers(
+    inn: Inn, desk: FakeChatwoot
+) -> None:
+    ticket = await inn.write()
+    ticket.status = "snoozed"
+    await inn.write("One more question.", ticket.id)
+    # Chatwoot opens it. Without a bot what is open is ours, as long as nobody has spoken.
+    assert len(ticket.by("us", public=True)) == (2 if isinstance(desk, FakeChatwootAccount) else 1)
+
+
 async def test_a_message_by_the_channels_own_app_is_a_persons(inn: Inn, desk: FakeChatwoot) -> None:
     ticket = await inn.write()
     desk.add(ticket, "app", "I'll call you.")
@@ -103,6 +123,14 @@ async def test_an_agent_who_hands_off_is_not_assigned_and_takes_nobodys_place(in
     # A token of an agent assigns its owner on opening; that is Chatwoot's doing and is taken back.
     assert ticket.assignee == (None if isinstance(desk, FakeChatwootAccount) else STAFF)
     assert ticket.assignee != ME
+
+
+async def test_an_administrators_token_that_hands_off_leaves_the_assignee(inn: Inn, desk: FakeChatwoot) -> None:
+    desk.is_admin = True
+    ticket = await inn.write()
+    ticket.assignee = STAFF
+    await inn.helpdesk.hand_off(await inn.helpdesk.read(str(ticket.id)), "billing")
+    assert ticket.assignee == STAFF
 
 
 async def test_a_reply_hides_no_link_behind_words(inn: Inn) -> None:

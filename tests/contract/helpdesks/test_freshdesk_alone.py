@@ -67,3 +67,22 @@ async def test_a_ticket_that_we_open_is_a_persons_at_once_and_shows_the_customer
         (True, "From <b>the</b> chat"),
         (False, "A summary.\n\nRef. IK-0123456789AB"),
     ]
+
+
+@pytest.mark.parametrize("status", ["spam", "deleted"])
+async def test_what_is_spam_or_in_the_bin_is_left_alone(inn: Inn, status: str) -> None:
+    ticket_id, entry = inn.desk.customer_writes("Where is my order?")
+    inn.desk.tickets[ticket_id].status = status
+    await inn.hear(ticket_id, entry)
+    await inn.work()
+    assert inn.desk.tickets[ticket_id].by("us", public=True) == []
+    assert inn.graph.asked == []
+
+
+async def test_conversations_are_read_in_their_order(inn: Inn) -> None:
+    ticket_id, _ = inn.desk.customer_writes("First.")
+    for text in ("Second.", "Third."):
+        inn.desk.customer_writes(text, ticket_id)
+    entries = inn.desk.tickets[ticket_id].entries
+    entries[1:] = reversed(entries[1:])
+    assert [one.text for one in (await inn.helpdesk.read(str(ticket_id))).messages] == ["First.", "Second.", "Third."]

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 from fastapi import Request
 
-from agent.channels.helpdesks.types import Contact, Words, Wrote
+from agent.channels.helpdesks.types import Contact, Owner, Words, Wrote
+from agent.channels.helpdesks.zendesk import Zendesk
 from tests.contract.helpdesks.fake_desk import ME, FakeTicket
 from tests.contract.helpdesks.fake_zendesk import AUTHORS, USERS, FakeZendesk
-from tests.contract.helpdesks.inn import HANDOFF, Inn
+from tests.contract.helpdesks.inn import HANDOFF, SOURCE, Inn
 
 WORDS = Words("Asks for a person.\n\nRef. IK-0123456789AB", "<p>Asks for a person.</p><p>Ref. IK-0123456789AB</p>")
 
@@ -95,3 +96,31 @@ async def test_a_ticket_is_opened_once_tagged_in_the_default_group(inn: Inn, des
     assert await inn.helpdesk.open("From the chat", contact, WORDS, "IK-0123456789AB") == first
     opened: FakeTicket = desk.tickets[int(first)]
     assert (opened.group, opened.tags, opened.entries[0].public) == ("Returns", ["ai-handoff"], False)
+
+
+async def test_a_delivery_report_is_told_by_its_sender_and_not_answered(inn: Inn, desk: FakeZendesk) -> None:
+    ticket = await inn.write()
+    ticket_id, report = desk.customer_writes("Your message could not be delivered.", ticket.id)
+    desk.senders[report.id] = "mailer-daemon@example.com"
+    await inn.hear(ticket_id, report)
+    await inn.work()
+    assert len(inn.graph.asked) == 1
+    assert len(ticket.by("us", public=True)) == 1
+
+
+async def test_comments_are_read_in_their_order_and_without_what_a_mail_quotes(inn: Inn, desk: FakeZendesk) -> None:
+    quoted = "Where is it?\n\nOn Mon, Jan 5, 2026 at 9:00 AM Support <support@example.com> wrote:\n> Ref. IK-0123456789AB"
+    ticket_id, _ = desk.customer_writes("First.")
+    desk.customer_writes(quoted.replace("\n", "<br>"), ticket_id, html=True)
+    desk.tickets[ticket_id].entries.reverse()
+    ticket = await inn.helpdesk.read(str(ticket_id))
+    assert [one.text for one in ticket.messages] == ["First.", "Where is it?"]
+
+
+async def test_a_stop_tag_is_found_again_as_zendesk_keeps_it(inn: Inn, desk: FakeZendesk) -> None:
+    settings = type(inn.settings)(**{**inn.settings.model_dump(), "stop_tag": "AI-Handoff"})
+    helpdesk = Zendesk(SOURCE, settings)
+    ticket_id, _ = desk.customer_writes("Where is my order?")
+    await helpdesk.hand_off(await helpdesk.read(str(ticket_id)), None)
+    assert (await helpdesk.read(str(ticket_id))).owner is Owner.PERSON
+    await helpdesk.aclose()

@@ -87,6 +87,12 @@ def test_a_tag_is_not_longer_than_freshdesks() -> None:
         settings(stop_tag="a" * 33)
 
 
+@pytest.mark.parametrize("more", [{"queues": {"billing": "Billing"}}, {"default_queue": "Users"}])
+def test_groups_are_named_by_id(more: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        settings(**more)
+
+
 def conversation(**more: Any) -> dict[str, Any]:
     one = {"id": 5, "body": "<div>Hello</div>", "incoming": False, "private": False, "user_id": 3}
     return one | {"created_at": "2026-01-05T09:00:00Z", **more}
@@ -108,6 +114,15 @@ def test_who_has_written_a_conversation(more: dict[str, Any], wrote: Wrote, publ
     assert (message.wrote, message.public, message.text) == (wrote, public, "Hello")
 
 
+@pytest.mark.parametrize(
+    ("more", "is_automatic"),
+    [({"incoming": True, "user_id": 8}, True), ({"incoming": True, "user_id": 8, "from_email": None}, False), ({}, False)],
+)
+def test_a_machine_is_told_by_its_address(more: dict[str, Any], is_automatic: bool) -> None:
+    message = _message(conversation(**{"from_email": "Mail <mailer-daemon@example.com>", **more}), ME)
+    assert message.automatic is is_automatic
+
+
 def test_what_a_customers_mail_quotes_is_left_out_and_a_reference_of_ours_stays() -> None:
     quoted = '<div>Thanks</div><blockquote type="cite">Ref. IK-0123456789AB</blockquote>'
     assert _message(conversation(incoming=True, user_id=8, body=quoted), ME).text == "Thanks"
@@ -122,6 +137,7 @@ def test_what_a_customers_mail_quotes_is_left_out_and_a_reference_of_ours_stays(
         ({"source": 10}, Wrote.STAFF, False),
         ({"requester_id": ME}, Wrote.US, False),
         ({"subject": "Automatic reply: away"}, Wrote.CUSTOMER, True),
+        ({"requester": {"email": "no-reply@shop.example"}}, Wrote.CUSTOMER, True),
     ],
 )
 def test_who_has_written_the_ticket_itself(more: dict[str, Any], wrote: Wrote, automatic: bool) -> None:

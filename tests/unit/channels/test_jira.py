@@ -165,6 +165,7 @@ def comment(account: str | None, kind: str | None = None, **more: Any) -> dict[s
         (comment("qm:3", "customer", jsdAuthorCanSeeRequest=False), Wrote.MACHINE, True),
         (comment("5b10-staff", "atlassian"), Wrote.STAFF, True),
         (comment("5b10-staff", "atlassian", jsdPublic=False), Wrote.STAFF, False),
+        (comment("5b10-staff", "atlassian", visibility={"type": "role", "value": "Administrators"}), Wrote.STAFF, False),
         (comment("5b10-app", "app"), Wrote.MACHINE, True),
         (comment(ME, "atlassian"), Wrote.US, True),
         (comment(ME, "app", jsdPublic=False), Wrote.US, False),
@@ -175,6 +176,12 @@ def test_who_has_written_a_comment(one: dict[str, Any], wrote: Wrote, public: bo
     message = _message(one, ME, REPORTER)
     assert (message.wrote, message.public, message.text) == (wrote, public, "Hello")
     assert message.sent_at == "2026-01-05T08:00:00.000Z"
+
+
+def test_what_a_customers_mail_quotes_is_left_out_and_a_persons_is_kept() -> None:
+    quoted = "Thanks!\n\nOn Mon, Jan 5, 2026 at 9:00 AM Support <support@example.com> wrote:\n> Ref. IK-0123456789AB"
+    assert _message(comment(REPORTER, "customer", body=quoted), ME, REPORTER).text == "Thanks!"
+    assert _message(comment(ME, "atlassian", body=quoted), ME, REPORTER).text == quoted
 
 
 def test_a_comment_of_the_desks_api_is_read_too() -> None:
@@ -202,5 +209,5 @@ def test_who_has_written_the_issue_itself(creator: str, summary: str, wrote: Wro
 def test_a_right_that_is_lacking_is_named() -> None:
     told = {"ADD_COMMENTS": {"havePermission": True}, "EDIT_ISSUES": {"havePermission": False}}
     with pytest.raises(AgentError, match="EDIT_ISSUES"):
-        _rights({"permissions": told})
-    assert _rights({"permissions": {}})
+        _rights(told)
+    assert _rights({})

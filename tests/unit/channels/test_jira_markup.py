@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from agent.channels.helpdesks.jira_markup import wiki
+from agent.channels.helpdesks.jira_markup import MOST, wiki
 from agent.channels.helpdesks.marks import is_marked, marks_in
 
 _FREE = re.compile(r"(?<!\\)[{}\[\]!|]")
@@ -42,3 +42,11 @@ def test_a_reference_is_found_again() -> None:
     made = wiki("You get half back.\n\nRef. IK-0123456789AB")
     assert marks_in(made) == {"IK-0123456789AB"}
     assert is_marked(made)
+
+
+@pytest.mark.parametrize("word", ["word ", "[*] ", "\\\\", "https://help.example/a_b "])
+def test_what_is_too_long_is_cut_before_its_reference(word: str) -> None:
+    made = wiki(word * 30_000 + "\n\nRef. IK-0123456789AB")
+    assert MOST * 0.8 < len(made) <= MOST
+    assert is_marked(made)
+    assert not _FREE.search(made)

@@ -11,7 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from agent.channels.helpdesks.types import Delivery, Hint
-from agent.channels.helpdesks.zendesk import ZendeskReceiver
+from agent.channels.helpdesks.zendesk import setup
+from agent.channels.helpdesks.zendesk_webhooks import ZendeskReceiver
 from agent.errors import PayloadInvalid, RequestRejected, SignatureInvalid
 from agent.helpdesk_settings import ZendeskSettings
 
@@ -102,7 +103,14 @@ def test_what_is_no_customers_public_comment_is_passed_over(body: bytes) -> None
 def test_a_new_ticket_and_a_comment_of_an_unknown_author_are_hints() -> None:
     created = event(type="zen:event-type:ticket.created", event={}, detail={"id": "35436", "is_public": True})
     assert ZendeskReceiver(settings()).receive(signed(created)) == Hint("01HX", "35436")
-    assert ZendeskReceiver(settings()).receive(signed(event(event=comment(author={})))) == Hint("01HX", "35436")
+    for author in ({}, None):
+        assert ZendeskReceiver(settings()).receive(signed(event(event=comment(author=author)))) == Hint("01HX", "35436")
+
+
+def test_the_triggers_body_is_printed_for_copying() -> None:
+    body = '{"ticket_id": "{{ticket.id}}"}'
+    assert any(body in step for step in setup(settings()).steps)
+    assert ZendeskReceiver(settings()).receive(signed(body.replace("{{ticket.id}}", "81").encode())) == Hint("call-1", "81")
 
 
 @pytest.mark.parametrize("body", [b'{"ticket_id":"81"}', b'{"ticket_id": 81, "note": {"mine": 1}}'])

@@ -93,12 +93,15 @@ class Words:
     """The same words as plain text and as HTML without scripts, images or styles.
 
     Attributes:
+        text: as it is read where nothing is rendered.
         meant_for: the policy's queue that a hand-over note is for; only e-mail needs to know before the hand-off itself.
+        markdown: without tables, for helpdesks that render it; None if it would be no other than the text.
     """
 
     text: str
     html: str
     meant_for: str | None = None
+    markdown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

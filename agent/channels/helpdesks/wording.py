@@ -5,7 +5,9 @@ from dataclasses import replace
 from functools import cache
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
+from agent.channels.helpdesks.plain import plain, without_tables
 from agent.channels.helpdesks.types import Words
 from agent.types import OutboxEntry, Outcome
 
@@ -55,17 +57,26 @@ def _sources(outcome: Outcome) -> list[str]:
 
 
 def _words(parts: list[str], mark: str) -> Words:
-    parts = [part for part in parts if part.strip()]
-    rendered = "".join(_html(part) for part in parts)
-    return Words("\n\n".join([*parts, f"Ref. {mark}"]), f"{rendered}<p><small>Ref. {html.escape(mark)}</small></p>")
+    parsed = [_parser().parse(part) for part in parts if part.strip()]
+    rendered = "".join(_html(tokens) for tokens in parsed)
+    ref = f"Ref. {mark}"
+    return Words(
+        text="\n\n".join([*map(plain, parsed), ref]),
+        html=f"{rendered}<p><small>{html.escape(ref)}</small></p>",
+        markdown="\n\n".join([*map(without_tables, parsed), ref]),
+    )
 
 
-def _html(text: str) -> str:
-    return str(_parser().render(text))
+def _html(tokens: list[Token]) -> str:
+    for token in tokens:
+        token.attrs.pop("style", None)  # of a column that stands to the right
+    return str(_parser().renderer.render(tokens, _parser().options, {}))
 
 
 @cache
 def _parser() -> MarkdownIt:
     # Links and images stay the text that they are written as: what a model writes must not lead anywhere.
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table")
-    return parser.disable(["link", "image", "autolink", "reference", "heading", "lheading", "html_inline", "html_block"])
+    parser.add_render_rule("heading_open", lambda *_: "<p><strong>")
+    parser.add_render_rule("heading_close", lambda *_: "</strong></p>\n")
+    return parser.disable(["link", "image", "autolink", "reference", "lheading", "html_inline", "html_block"])

@@ -115,10 +115,11 @@ def test_a_body_that_is_not_django_helpdesks_is_refused_in_words(given: bytes) -
         ("see [1]\n\n[1]: http://outside.example", "see [1]\n\n\\[1]: http://outside.example"),
         ("> [1]: http://outside.example", "> \\[1]: http://outside.example"),
         ("<http://outside.example> <a@b.example>", "< http://outside.example> < a@b.example>"),
-        ("2 < 3 and a<b", None),
+        ("2 < 3 <3 a<=b", None),
+        ("a<b and <img src=x> </p> <!-- x --> <?x?>", "a< b and < img src=x> < /p> < !-- x --> < ?x?>"),
     ],
 )
-def test_no_link_is_left_in_markdown(text: str, shown: str | None) -> None:
+def test_no_link_and_no_html_is_left_in_markdown(text: str, shown: str | None) -> None:
     assert no_links(text) == (text if shown is None else shown)
 
 
@@ -130,7 +131,8 @@ def test_no_link_is_left_in_markdown(text: str, shown: str | None) -> None:
         ("{# x #}", '{{ "{" }}# x #}'),
         ("100%} {%", '100%{{ "}" }} {{ "{" }}%'),
         ("{ a } {", "{ a } {"),
+        ("one\ntwo\r\n\nthree", "one\r\ntwo\r\n\r\nthree"),
     ],
 )
-def test_nothing_in_a_comment_is_a_template(text: str, left: str) -> None:
+def test_nothing_in_a_comment_is_a_template_and_its_lines_end_as_a_forms_do(text: str, left: str) -> None:
     assert literal(text) == left

@@ -102,10 +102,19 @@ async def test_whatever_a_reply_holds_is_taken_and_shown_as_it_is(desk: DjangoHe
     ticket = desk.open_ticket("Late parcel", HOSTILE)
     read = await client.read(str(ticket.id))
     await client.reply(read, words(HOSTILE), MARK)
-    shown = HOSTILE.replace("](", "]\\(")
+    shown = HOSTILE.replace("](", "]\\(").replace("<script>alert(1)</script>", "< script>alert(1)< /script>")
     [_, ours] = (await client.read(str(ticket.id))).messages
     assert ours.text == f"{shown}\n\nRef. {MARK}"
     assert shown in desk.public_page(ticket)
+
+
+async def test_a_mail_shows_the_reply_line_by_line_and_loads_nothing(desk: DjangoHelpdesk, client: Client) -> None:
+    ticket = desk.open_ticket("Late parcel", "Where is my order?")
+    mark = "IK-00000000000A"
+    told = "It left today.\n<img src=http://outside.example/a.png>\n1<b"
+    await client.reply(await client.read(str(ticket.id)), Words(f"{told}\n\nRef. {mark}", ""), mark)
+    html = desk.mailed_html(mark)
+    assert f"It left today.<br>< img src=http://outside.example/a.png><br>1< b<br><br>Ref. {mark}" in html
 
 
 async def test_a_hand_off_moves_the_ticket_and_can_be_taken_back(

@@ -51,8 +51,11 @@ def subject(entry: OutboxEntry) -> str:
 
 
 def _sources(outcome: Outcome) -> list[str]:
-    """A paragraph that lists the cited articles."""
-    lines = [f"[{c.n}] {c.title}" + (f" – {c.url}" if c.url else "") for c in outcome.citations]
+    """A paragraph that lists the cited articles, each once."""
+    numbers: dict[str, list[int]] = {}
+    for c in outcome.citations:
+        numbers.setdefault(c.title + (f" – {c.url}" if c.url else ""), []).append(c.n)
+    lines = [f"{' '.join(f'[{n}]' for n in ns)} {article}" for article, ns in numbers.items()]
     return ["\n".join(lines)] if lines else []
 
 

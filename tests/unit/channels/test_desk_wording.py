@@ -111,11 +111,14 @@ def test_any_answer_can_be_said(answer: str) -> None:
     assert said(answer).text
 
 
-def test_sources_stand_below_the_answer_as_they_are() -> None:
-    cited = Citation(1, DocumentId("d"), PassageId("p"), "Cancelling", "https://help.example/a_b_c", "half")
-    bare = Citation(2, DocumentId("e"), PassageId("q"), "Fees", None, "low")
-    words = wording.reply(outcome("**Half**. [1]", citations=(cited, bare)), MARK)
-    assert words.text == f"Half. [1]\n\n[1] Cancelling – https://help.example/a_b_c\n[2] Fees{REF}"
+def test_sources_stand_below_the_answer_each_article_once() -> None:
+    def cited(n: int, title: str, url: str | None) -> Citation:
+        return Citation(n, DocumentId("d"), PassageId(f"p{n}"), title, url, "half")
+
+    where = "https://help.example/a_b_c"
+    citations = (cited(1, "Cancelling", where), cited(2, "Fees", None), cited(3, "Cancelling", where))
+    words = wording.reply(outcome("**Half**. [1]", citations=citations), MARK)
+    assert words.text == f"Half. [1]\n\n[1] [3] Cancelling – {where}\n[2] Fees{REF}"
 
 
 def test_a_note_says_at_once_what_it_is() -> None:

@@ -151,7 +151,10 @@ async def test_a_ticket_is_opened_for_a_customer(desk: DjangoHelpdesk, client: C
     ticket_id = await client.open("From the chat", Contact("Emily", CUSTOMER), words("Asks for a person."), MARK)
     read = await client.read(ticket_id)
     assert read.subject == "From the chat"
-    assert [(m.wrote, marks_in(m.text)) for m in read.messages] == [(Wrote.US, {MARK})]
+    # The customer is mailed what it begins with: what is for people comes later.
+    assert [(m.wrote, m.text) for m in read.messages] == [(Wrote.US, "From the chat")]
+    assert desk.mailed_html(f"[support-{ticket_id}]")
+    assert not any("Asks for a person." in one for one in desk.mails())
     assert desk.api.get(f"/tickets/{ticket_id}/").json()["submitter_email"] == CUSTOMER
     with pytest.raises(HelpdeskRefused):
         await client.open("From the chat", Contact(), words("Asks for a person."), MARK)

@@ -9,7 +9,7 @@ import structlog
 from agent.channels.helpdesks import wording
 from agent.channels.helpdesks.marks import mark
 from agent.channels.helpdesks.sending import marks_of_ours
-from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Wrote
+from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Words, Wrote
 from agent.errors import ConversationMissing
 from agent.ports import Conversations, Link, TicketLinks
 from agent.types import Author, ConversationId, Message, OutboxEntry, OutboxId
@@ -45,16 +45,17 @@ class Bridge:
         helpdesk, sign = self._helpdesks[source], mark(entry.outbox_id, "note")
         messages = await self._said(entry.conversation_id)
         link = await self._links.of_conversation(entry.conversation_id)
-        words = wording.handover(replace(entry.outcome, summary=_summary(entry, messages[link.told if link else 0 :])), sign)
         if link is None:
-            ticket_id = await helpdesk.open(wording.subject(entry), contact, words, sign)
-            await self._links.keep(Link(entry.conversation_id, _ticket(source, ticket_id), len(messages)))
-            ticket = await helpdesk.read(ticket_id)
+            ticket_id = await helpdesk.open(wording.subject(entry), contact, _note(entry, messages, sign), sign)
+            link = Link(entry.conversation_id, _ticket(source, ticket_id), len(messages))
+            await self._links.keep(link)
         else:
-            ticket = await helpdesk.read(_number(link))
-            if sign not in marks_of_ours(ticket):
-                await helpdesk.note(ticket, words, sign)
             await self._links.touch(link.ticket)
+        ticket = await helpdesk.read(_number(link))
+        there = marks_of_ours(ticket)
+        if sign not in there:
+            # Nothing of ours is there if the ticket was opened without the first note: then all that was said is news.
+            await helpdesk.note(ticket, _note(entry, messages[link.told if there else 0 :], sign), sign)
         # So that the assistant leaves the ticket to people, too.
         await helpdesk.hand_off(ticket, entry.outcome.queue)
         return ticket.ticket_id
@@ -97,9 +98,10 @@ class Bridge:
             return ()
 
 
-def _summary(entry: OutboxEntry, said: Sequence[Message]) -> str:
+def _note(entry: OutboxEntry, said: Sequence[Message], sign: str) -> Words:
     told = [f"**{_name(m)}:** {m.text}" for m in said if m.visible]
-    return "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
+    summary = "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
+    return wording.handover(replace(entry.outcome, summary=summary), sign)
 
 
 def _name(message: Message) -> str:

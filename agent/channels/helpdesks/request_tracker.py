@@ -127,13 +127,11 @@ class RequestTracker:
             )
 
     async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
-        """A new ticket in `default_queue`, then the words as a comment: RT may mail a ticket's first message to its requestor."""
+        """A new ticket in `default_queue`, without the words: RT may mail a ticket's first message to its requestor."""
         if self._settings.default_queue is None or contact.email is None:
             raise HelpdeskRefused("a new RT ticket needs `default_queue` in the settings, and the customer's e-mail address")
         wanted = {"Queue": self._settings.default_queue, "Subject": subject, "Requestor": contact.email}
-        made = await self._api.post(f"{API}/ticket", wanted)
-        await self._write(made["id"], "comment", words)
-        return str(made["id"])
+        return str((await self._api.post(f"{API}/ticket", wanted))["id"])
 
     async def check(self) -> list[Finding]:
         """Address, token, queues, and what we may do with the tickets of the watched ones."""
@@ -217,7 +215,7 @@ class RequestTracker:
         # Anybody can mail to a ticket's address: who isn't its requestor is no customer of this ticket.
         return Wrote.STAFF if await self._rest.is_staff(creator) else Wrote.MACHINE
 
-    async def _write(self, ticket_id: str | int, action: str, words: Words) -> None:
+    async def _write(self, ticket_id: str, action: str, words: Words) -> None:
         body = {"ContentType": "text/html", "Content": words.html}
         await self._api.post(f"{API}/ticket/{int(ticket_id)}/{action}", body)
 

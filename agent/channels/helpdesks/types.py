@@ -165,7 +165,11 @@ class Helpdesk(Protocol):
         ...
 
     async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
-        """A new ticket of that customer's, with the words as an internal note or first message. Returns its id."""
+        """A new ticket of that customer's. Returns its id.
+
+        The words are for the people who work there. Where a ticket can't begin with an internal note, they are left out: the
+        caller reads the ticket and adds them.
+        """
         ...
 
     async def check(self) -> list[Finding]:

@@ -1,5 +1,6 @@
 """How each helpdesk is reached: one model per system, told apart by `system`. Pure; knows no API."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -190,7 +191,8 @@ class FreeScoutSettings(DeskSettings):
     """FreeScout with its module "API & Webhooks". `token`: an API key. `queues` name mailboxes by id.
 
     Attributes:
-        secrets: the key that webhooks are signed with: `md5(APP_KEY + "webhook_key")`, or the APP_KEY itself (`base64:…`).
+        secrets: the key that webhooks are signed with. Of an APP_KEY (`base64:…`), which opens all of FreeScout, no more than
+            that key is kept.
         user: id of the user that Innkeeper writes as.
         tags: False without the module "Tags": then a hand-off is told by its assignee.
         handoff_user: id of a user that a hand-off is assigned to; needed without tags.
@@ -204,6 +206,11 @@ class FreeScoutSettings(DeskSettings):
     secrets: tuple[Secret, ...] = Field(min_length=1)
     algorithm: Literal["sha1-base64", "sha256-hex"] = "sha1-base64"
 
+    @field_validator("secrets")
+    @classmethod
+    def _signing_keys(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        return tuple(freescout_key(one) for one in secrets)
+
     @model_validator(mode="after")
     def _can_hand_off(self) -> Self:
         if self.handoff_user == self.user:
@@ -211,6 +218,14 @@ class FreeScoutSettings(DeskSettings):
         if not self.tags and (self.handoff_user is None or self.answers_assigned):
             raise ValueError("without tags a hand-off needs handoff_user, and answers_assigned must stay off")
         return self
+
+
+def freescout_key(secret: SecretStr) -> SecretStr:
+    """What webhooks are signed with: the secret itself, or what FreeScout makes of an APP_KEY."""
+    text = secret.get_secret_value()
+    if not text.startswith("base64:"):
+        return secret
+    return SecretStr(hashlib.md5(f"{text}webhook_key".encode(), usedforsecurity=False).hexdigest())
 
 
 class GlpiSettings(DeskSettings):

@@ -238,6 +238,7 @@ class System:
         receiver: from the settings; None if it is polled.
         setup: from the settings.
         sample: from the settings and the time in seconds since 1970; None if it is polled.
+        own_secret: what its webhooks are signed with, in words, if it is known beforehand and none of ours can be entered there.
     """
 
     name: str
@@ -245,3 +246,4 @@ class System:
     receiver: Callable[[Any], Receiver] | None
     setup: Callable[[Any], Setup]
     sample: Callable[[Any, float], Sample] | None = None
+    own_secret: str | None = None

@@ -200,6 +200,8 @@ class FreeScoutSettings(DeskSettings):
     """
 
     system: Literal["freescout"]
+    queues: Mapping[str, Number] = Field(default_factory=dict)
+    default_queue: Number | None = None
     user: int = Field(ge=1)
     tags: bool = True
     handoff_user: int | None = Field(None, ge=1)
@@ -245,7 +247,8 @@ class GlpiSettings(DeskSettings):
     app_token: SecretStr | None = None
     api_path: str = Field("/apirest.php", pattern=r"^(/[A-Za-z0-9._-]+)+$")
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
-    default_queue: str = Field(min_length=1)
+    queues: Mapping[str, Number] = Field(default_factory=dict)
+    default_queue: Number
     secrets: tuple[Secret, ...] = Field(min_length=1)
     window_s: int = Field(86_400, ge=10)
 
@@ -262,6 +265,8 @@ class DjangoHelpdeskSettings(DeskSettings):
     """
 
     system: Literal["django-helpdesk"]
+    queues: Mapping[str, Number] = Field(default_factory=dict)
+    default_queue: Number | None = None
     user: str = Field(min_length=1)
     user_id: int = Field(ge=1)
     secrets: tuple[Secret, ...] = Field(min_length=1)

@@ -47,7 +47,7 @@ def passed_on(text: str, mark: str) -> Words:
 def subject(entry: OutboxEntry) -> str:
     """A line for a ticket that is opened for somebody who has none."""
     asked = (entry.outcome.summary or "").partition("\n")[0].removeprefix("Customer asks: ").strip()
-    return (asked or "A customer asks for a person")[:120]
+    return _sound(asked or "A customer asks for a person")[:120]
 
 
 def _sources(outcome: Outcome) -> list[str]:
@@ -60,7 +60,7 @@ def _sources(outcome: Outcome) -> list[str]:
 
 
 def _words(parts: list[str], mark: str) -> Words:
-    parsed = [_parser().parse(part) for part in parts if part.strip()]
+    parsed = [_parser().parse(_sound(part)) for part in parts if part.strip()]
     rendered = "".join(_html(tokens) for tokens in parsed)
     ref = f"Ref. {mark}"
     return Words(
@@ -68,6 +68,11 @@ def _words(parts: list[str], mark: str) -> Words:
         html=f"{rendered}<p><small>{html.escape(ref)}</small></p>",
         markdown="\n\n".join([*map(without_tables, parsed), ref]),
     )
+
+
+def _sound(text: str) -> str:
+    """Half of a surrogate pair, which JSON may carry and UTF-8 may not, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _html(tokens: list[Token]) -> str:

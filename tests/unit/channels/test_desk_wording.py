@@ -4,7 +4,19 @@ import pytest
 
 from agent.channels.helpdesks import wording
 from agent.channels.helpdesks.types import Words
-from agent.types import Citation, Decision, DocumentId, Outcome, PassageId, PolicyTrace
+from agent.types import (
+    Citation,
+    ConversationId,
+    Decision,
+    DocumentId,
+    MessageId,
+    OutboxEntry,
+    OutboxId,
+    Outcome,
+    PassageId,
+    PolicyTrace,
+    RunId,
+)
 
 MARK = "IK-0123456789AB"
 REF = f"\n\nRef. {MARK}"
@@ -109,6 +121,15 @@ def test_a_heading_is_a_paragraph_in_bold() -> None:
 @pytest.mark.parametrize("answer", ["", "|" * 500, "> " * 200, "- " * 200 + "x", "\x00 \ud800", "* * *", "1.", "|a|\n|-|\n" * 50])
 def test_any_answer_can_be_said(answer: str) -> None:
     assert said(answer).text
+
+
+def test_half_a_surrogate_pair_can_be_sent() -> None:
+    words = wording.passed_on("a \ud800 b", MARK)
+    assert words.text == f"The customer writes in the chat:\n\na ? b{REF}"
+    assert "\ud800" not in words.html + (words.markdown or "")
+    told = outcome("", Decision.HANDOFF, summary="Customer asks: a \ud800 b\nmore")
+    entry = OutboxEntry(OutboxId("o"), ConversationId("w:1"), "w", "1", RunId("r"), MessageId("m"), told, "2026-01-05T09:00:00Z")
+    assert wording.subject(entry) == "a ? b"
 
 
 def test_sources_stand_below_the_answer_each_article_once() -> None:

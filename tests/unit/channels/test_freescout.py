@@ -70,6 +70,12 @@ def test_a_changed_body_or_secret_is_refused() -> None:
         receiver(secrets=("another-secret",)).receive(delivery())
 
 
+@pytest.mark.parametrize("wrong", [{"default_queue": "Billing"}, {"queues": {"billing": "Billing"}}, {"default_queue": "0"}])
+def test_mailboxes_are_named_by_id(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        settings(**wrong)
+
+
 def test_the_other_algorithm_must_be_chosen() -> None:
     other = hmac.new(b"another-secret", BODY, hashlib.sha256).hexdigest()
     assert receiver(secrets=("another-secret",), algorithm="sha256-hex").receive(delivery(signature=other)) is not None

@@ -78,15 +78,19 @@ class Server:
         self.news: list[dict[str, Any]] = []
         self.queries: list[str] = []
         self.changes: list[Any] = []
+        self.staff = {"sam"}
+        self.asked: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix(API)
         if path == "/rt":
             return httpx.Response(200, json={"Version": "5.0.3"}, headers={"date": "Thu, 26 Nov 2026 15:00:00 GMT"})
         if path.startswith("/user/"):
-            known = {"34": ("innkeeper", 1), "sam": ("sam", 1), "mallory@example.com": ("mallory@example.com", 0)}
-            name, privileged = known[path.removeprefix("/user/")]
-            return httpx.Response(200, json={"Name": name, "Privileged": privileged})
+            asked = path.removeprefix("/user/")
+            self.asked.append(asked)
+            assert asked in ("34", "sam", "mallory@example.com")
+            name = "innkeeper" if asked == "34" else asked
+            return httpx.Response(200, json={"Name": name, "Privileged": int(name in {"innkeeper", *self.staff})})
         if path.startswith("/attachment/"):
             content = self.contents[path.removeprefix("/attachment/")].encode()
             return httpx.Response(200, json={"Content": base64.encodebytes(content).decode()})
@@ -163,6 +167,20 @@ async def test_who_wrote_what() -> None:
     assert ticket.messages[1].text == "And when?"
     assert "Ref. IK-0123456789AB" in ticket.messages[2].text
     assert ticket.owner is Owner.US
+
+
+async def test_who_joins_the_staff_is_heard_as_one_of_them() -> None:
+    server = Server()
+    server.history += [transaction(60, "Correspond", "sam"), transaction(61, "Correspond", "sam")]
+    server.parts += [part(9, 60), part(10, 61)]
+    server.contents |= {"9": "It comes on Friday.", "10": "By noon."}
+    server.staff = set()
+    async with desk(server) as helpdesk:
+        assert [m.wrote for m in (await helpdesk.read("2")).messages] == [Wrote.CUSTOMER, Wrote.MACHINE, Wrote.MACHINE]
+        server.staff = {"sam"}
+        for _ in range(2):
+            assert [m.wrote for m in (await helpdesk.read("2")).messages] == [Wrote.CUSTOMER, Wrote.STAFF, Wrote.STAFF]
+    assert server.asked.count("sam") == 2
 
 
 async def test_what_a_web_form_opens_is_the_customers() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from agent.channels.helpdesks.django_helpdesk import DjangoHelpdeskReceiver
 from agent.channels.helpdesks.django_markup import literal, no_links
-from agent.channels.helpdesks.types import Delivery, Hint
+from agent.channels.helpdesks.django_tickets import messages
+from agent.channels.helpdesks.types import Delivery, Hint, Wrote
 from agent.errors import PayloadInvalid, RequestRejected, SignatureInvalid
 from agent.helpdesk_settings import DjangoHelpdeskSettings
 
@@ -104,6 +105,41 @@ def test_a_body_that_is_not_django_helpdesks_is_refused_in_words(given: bytes) -
     assert str(told.value)
     assert not isinstance(told.value, SignatureInvalid)
     assert isinstance(told.value, PayloadInvalid) or b"{" not in given
+
+
+def follow_up(number: int, title: str, **more: object) -> dict[str, object]:
+    at = f"2026-01-05T09:0{number}:00+01:00"
+    return {"id": number, "user": None, "title": title, "comment": f"Text {number}", "public": True, "date": at} | {
+        "message_id": None,
+        "email_recipients": ["emily@example.com"],
+        **more,
+    }
+
+
+def test_who_wrote_what() -> None:
+    by_mail = {"message_id": "<a@example.com>"}
+    ticket = {"id": 1, "title": "Late", "description": "Text 0", "submitter_email": "Emily@example.com"}
+    ticket["followup_set"] = [
+        follow_up(8, 'E-Mail Received from "emily@example.com x"@outside.example', **by_mail),
+        follow_up(6, "Ticket Escalated After 3 Days"),
+        follow_up(5, "E-Mail Received from xemily@example.com", **by_mail),
+        follow_up(4, "E-Mail Received from emily@example.com", **by_mail, email_recipients=[]),
+        follow_up(3, "E-Mail Received from emily@example.com", **by_mail),
+        follow_up(2, "Late", user=STAFF, public=False),
+        follow_up(1, "Late", user=US),
+        follow_up(0, "Ticket Opened Via Web"),
+        follow_up(7, "Assigned", comment="", user=STAFF),
+    ]
+    assert [(m.message_id, m.wrote, m.public, m.automatic) for m in messages(ticket, US)] == [
+        ("0", Wrote.CUSTOMER, True, False),
+        ("1", Wrote.US, True, False),
+        ("2", Wrote.STAFF, False, False),
+        ("3", Wrote.CUSTOMER, True, False),
+        ("4", Wrote.CUSTOMER, True, True),
+        ("5", Wrote.MACHINE, True, False),
+        ("6", Wrote.MACHINE, True, False),
+        ("8", Wrote.MACHINE, True, False),
+    ]
 
 
 @pytest.mark.parametrize(

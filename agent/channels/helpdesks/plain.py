@@ -4,7 +4,7 @@ Source: CommonMark 0.31, and the tables of GitHub Flavored Markdown.
 """
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
@@ -12,12 +12,17 @@ from markdown_it.tree import SyntaxTreeNode
 
 def plain(tokens: Sequence[Token]) -> str:
     """For those who see what is written: no marks of bold words and code; lists stay, as they read well."""
-    return _Writer(is_rendered=False).blocks(SyntaxTreeNode(tokens).children)
+    return _Writer(is_rendered=False).blocks(_tree(tokens, _words))
 
 
 def without_tables(tokens: Sequence[Token]) -> str:
     """For what renders Markdown, but not every table: the same Markdown otherwise."""
-    return _Writer(is_rendered=True).blocks(SyntaxTreeNode(tokens).children)
+    return _Writer(is_rendered=True).blocks(_tree(tokens, lambda inline: inline.content))
+
+
+def _tree(tokens: Sequence[Token], said: Callable[[Token], str]) -> list[SyntaxTreeNode]:
+    """The blocks, each line of words as one text. Marks within it may be nested deeper than a tree of them could be."""
+    return SyntaxTreeNode([t.copy(content=said(t), children=None) if t.type == "inline" else t for t in tokens]).children
 
 
 class _Writer:
@@ -72,15 +77,19 @@ class _Writer:
         return f"{node.markup}{node.info}\n{code}\n{node.markup}" if node.markup else textwrap.indent(code, "    ")
 
     def _inlines(self, block: SyntaxTreeNode) -> str:
-        inlines = block.children
-        return "".join(one.content if self._is_rendered else "".join(map(_words, one.children)) for one in inlines)
+        return "".join(one.content for one in block.children)
 
 
-def _words(node: SyntaxTreeNode) -> str:
-    if node.type in ("softbreak", "hardbreak"):
-        return "\n"
-    if not node.children:
-        return node.content
-    inner = "".join(_words(child) for child in node.children)
-    # Single marks stay: people read them as stress, and what was a sum (2*3*4) stays one.
-    return inner if node.type == "strong" else f"{node.markup}{inner}{node.markup}"
+def _words(inline: Token) -> str:
+    return "".join(_word(one) for one in inline.children or ())
+
+
+def _word(token: Token) -> str:
+    match token.type:
+        case "softbreak" | "hardbreak":
+            return "\n"
+        case "em_open" | "em_close":
+            # Single marks stay: people read them as stress, and what was a sum (2*3*4) stays one.
+            return token.markup
+        case _:
+            return token.content

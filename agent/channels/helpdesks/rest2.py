@@ -14,11 +14,11 @@ import email.parser
 import email.policy
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
-from email.utils import parseaddr
 from typing import Any
 from urllib.parse import quote
 
 from agent.channels.helpdesks.http import DeskApi
+from agent.channels.helpdesks.mails import address
 from agent.errors import HelpdeskUnavailable, TicketMissing
 from agent.helpdesk_settings import RequestTrackerSettings
 
@@ -131,4 +131,4 @@ def headers_of(part: Mapping[str, Any]) -> dict[str, str]:
     """A part's headers by lower-case name, and the bare `from-address`. Those of a mail stand in its first part."""
     parsed = email.parser.HeaderParser(policy=email.policy.compat32).parsestr(str(part.get("Headers") or ""))
     headers = {name.lower(): str(value) for name, value in parsed.items()}
-    return headers | {"from-address": parseaddr(headers.get("from", ""))[1]}
+    return headers | {"from-address": address(headers.get("from", ""))}

@@ -118,6 +118,11 @@ def test_a_heading_is_a_paragraph_in_bold() -> None:
     assert markdown("## Fees\nThey are low.") == markdown("# **Fees**\nThey are low.") == "**Fees**\n\nThey are low."
 
 
+@pytest.mark.parametrize("answer", ["*a " * 3000 + "a* " * 3000, "**a " * 3000 + "a** " * 3000, "*" * 6000 + "a" + "*" * 6000])
+def test_marks_may_be_nested_as_deep_as_a_customer_likes(answer: str) -> None:
+    assert "a" in wording.passed_on(answer, MARK).text
+
+
 @pytest.mark.parametrize("answer", ["", "|" * 500, "> " * 200, "- " * 200 + "x", "\x00 \ud800", "* * *", "1.", "|a|\n|-|\n" * 50])
 def test_any_answer_can_be_said(answer: str) -> None:
     assert said(answer).text

@@ -173,6 +173,8 @@ Content-Type: text/html
         b"Content-Type: text/plain; charset*=utf-8''%FF\nFrom: a@b, c@d\n\n.",
         b"From: \xe9@\xe9.example\nReferences: " + b"<" * 10_000 + b"\n\n",
         b"Date: \nAuthentication-Results: ;;;\nAuto-Submitted:\n\n",
+        b"From: " + b"(" * 5000 + b"a@b\nTo: " + b"(" * 5000 + b"\nReply-To: " + b"(" * 5000 + b"\n\nx",
+        b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(3000)) + b"\nx",
     ],
 )
 def test_whatever_comes_is_read(raw: bytes) -> None:

@@ -186,6 +186,13 @@ async def test_who_joins_the_staff_is_heard_as_one_of_them() -> None:
     assert server.asked.count("sam") == 2
 
 
+async def test_a_sender_that_cant_be_read_stops_no_ticket() -> None:
+    server = Server()
+    server.parts = [part(5, 51, headers="X-RT-Interface: Email\nFrom: " + "(" * 5000)]
+    async with desk(server) as helpdesk:
+        assert [m.wrote for m in (await helpdesk.read("2")).messages] == [Wrote.CUSTOMER]
+
+
 async def test_what_a_web_form_opens_is_the_customers() -> None:
     server = Server()
     server.history = [transaction(51, "Create", "sam"), transaction(52, "Correspond", "sam")]

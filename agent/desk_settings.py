@@ -1,5 +1,6 @@
 """How each helpdesk with a client of ours is reached: one model per system. Pure; knows no API."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -194,7 +195,8 @@ class FreeScoutSettings(DeskSettings):
     """FreeScout with its module "API & Webhooks". `token`: an API key. `queues` name mailboxes by id.
 
     Attributes:
-        secrets: the key that webhooks are signed with: `md5(APP_KEY + "webhook_key")`, or the APP_KEY itself (`base64:…`).
+        secrets: the key that webhooks are signed with. Of an APP_KEY (`base64:…`), which opens all of FreeScout, no more than
+            that key is kept.
         user: id of the user that Innkeeper writes as.
         tags: False without the module "Tags": then a hand-off is told by its assignee.
         handoff_user: id of a user that a hand-off is assigned to; needed without tags.
@@ -202,11 +204,18 @@ class FreeScoutSettings(DeskSettings):
     """
 
     system: Literal["freescout"]
+    queues: Mapping[str, Number] = Field(default_factory=dict)
+    default_queue: Number | None = None
     user: int = Field(ge=1)
     tags: bool = True
     handoff_user: int | None = Field(None, ge=1)
     secrets: tuple[Secret, ...] = Field(min_length=1)
     algorithm: Literal["sha1-base64", "sha256-hex"] = "sha1-base64"
+
+    @field_validator("secrets")
+    @classmethod
+    def _signing_keys(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        return tuple(freescout_key(one) for one in secrets)
 
     @model_validator(mode="after")
     def _can_hand_off(self) -> Self:
@@ -215,6 +224,14 @@ class FreeScoutSettings(DeskSettings):
         if not self.tags and (self.handoff_user is None or self.answers_assigned):
             raise ValueError("without tags a hand-off needs handoff_user, and answers_assigned must stay off")
         return self
+
+
+def freescout_key(secret: SecretStr) -> SecretStr:
+    """What webhooks are signed with: the secret itself, or what FreeScout makes of an APP_KEY."""
+    text = secret.get_secret_value()
+    if not text.startswith("base64:"):
+        return secret
+    return SecretStr(hashlib.md5(f"{text}webhook_key".encode(), usedforsecurity=False).hexdigest())
 
 
 class GlpiSettings(DeskSettings):
@@ -234,7 +251,8 @@ class GlpiSettings(DeskSettings):
     app_token: SecretStr | None = None
     api_path: str = Field("/apirest.php", pattern=r"^(/[A-Za-z0-9._-]+)+$")
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
-    default_queue: str = Field(min_length=1)
+    queues: Mapping[str, Number] = Field(default_factory=dict)
+    default_queue: Number
     secrets: tuple[Secret, ...] = Field(min_length=1)
     window_s: int = Field(86_400, ge=10)
 
@@ -251,6 +269,8 @@ class DjangoHelpdeskSettings(DeskSettings, Polled):
     """
 
     system: Literal["django-helpdesk"]
+    queues: Mapping[str, Number] = Field(default_factory=dict)
+    default_queue: Number | None = None
     user: str = Field(min_length=1)
     user_id: int = Field(ge=1)
     secrets: tuple[Secret, ...] = Field(min_length=1)

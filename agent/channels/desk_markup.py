@@ -15,7 +15,10 @@ Tree = list[Any]
 
 def tree(text: str) -> Tree:
     """A reply's Markdown; never raises, whatever the text is."""
-    return _children(SyntaxTreeNode(_parser().parse(text)))
+    try:
+        return _children(SyntaxTreeNode(_parser().parse(text)))
+    except RecursionError:  # marks within marks, thousands deep
+        return [["p", text]]
 
 
 def _children(node: SyntaxTreeNode) -> Tree:

@@ -237,7 +237,7 @@ def connect(
     ] = None,
     secret_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Secret of its webhook, where the helpdesk made it; made here if not given."),
+        typer.Option(metavar="FILE", help="Secret of its webhook, where the helpdesk has its own; made here if not given."),
     ] = None,
     public_url: Annotated[
         str | None,

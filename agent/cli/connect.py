@@ -95,8 +95,18 @@ def _asked(request: Request, known: AnyHelpdesk | None) -> AnyHelpdesk:
     if hidden not in values and sys.stdin.isatty():
         values[hidden] = typer.prompt(f"{request.system} {hidden} (not shown)", hide_input=True)
     if "secrets" in kind.model_fields and kind.model_fields["secrets"].is_required() and "secrets" not in values:
-        values["secrets"] = [secrets.token_urlsafe(32)]
+        values["secrets"] = [_secret(request.system)]
     return helpdesk_of(values)
+
+
+def _secret(system: str) -> str:
+    """A new one, unless the helpdesk has one of its own."""
+    own = SYSTEMS[system].own_secret
+    if own is None:
+        return secrets.token_urlsafe(32)
+    if not sys.stdin.isatty():
+        raise SettingsInvalid(f"{system} signs its webhooks with a key of its own, so give it by --secret-file: {own}")
+    return str(typer.prompt(f"{system} secret, {own} (not shown)", hide_input=True)).strip()
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email import message_from_string, policy
 from email.message import EmailMessage
 from email.utils import make_msgid
 from pathlib import Path
@@ -30,6 +31,8 @@ STAFF = ("sam", "staff-password")
 API_USER = ("innkeeper", "api-password")
 CUSTOMER = "emily@example.com"
 STARTS_IN_S = 60.0
+BETWEEN_MAILS = "-" * 79
+"""In a file of Django's file-based mail backend."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,13 @@ class DjangoHelpdesk:
         """What the desk mailed, to customers and staff, as it would go out; one file may hold several."""
         return [mail.read_text() for mail in sorted((self.folder / "sent").glob("*"))]
 
+    def mailed_html(self, holds: str) -> str:
+        """The HTML part of the one mail that holds this text."""
+        texts = [one for mails in self.mails() for one in mails.split(BETWEEN_MAILS)]
+        parts = [part for one in texts for part in message_from_string(one.strip(), policy=policy.default).walk()]
+        [found] = [body for one in parts if one.get_content_type() == "text/html" and holds in (body := one.get_content())]
+        return str(found)
+
     def log(self) -> str:
         """The end of it."""
         return (self.folder / "desk.log").read_text()[-3000:]
@@ -244,7 +254,7 @@ def django_helpdesk(
     }
     env, port = _environment(folder, **webhooks), free_port()
     # Threads: a webhook is sent while the request that caused it is open, and its receiver calls back.
-    server = ("-m", "waitress", f"--listen=127.0.0.1:{port}", "--threads=8", "--call", "django.core.wsgi:get_wsgi_application")
+    server = ("-m", "waitress", f"--listen=127.0.0.1:{port}", "--threads=8", "desk_wsgi:application")
     with (folder / "desk.log").open("wb") as log:
         process = subprocess.Popen((str(installed.python), *server), cwd=folder, env=env, stdout=log, stderr=log)
     desk = DjangoHelpdesk(installed.python, folder, f"http://127.0.0.1:{port}", env)

@@ -102,10 +102,19 @@ async def test_whatever_a_reply_holds_is_taken_and_shown_as_it_is(desk: DjangoHe
     ticket = desk.open_ticket("Late parcel", HOSTILE)
     read = await client.read(str(ticket.id))
     await client.reply(read, words(HOSTILE), MARK)
-    shown = HOSTILE.replace("](", "]\\(")
+    shown = HOSTILE.replace("](", "]\\(").replace("<script>alert(1)</script>", "< script>alert(1)< /script>")
     [_, ours] = (await client.read(str(ticket.id))).messages
     assert ours.text == f"{shown}\n\nRef. {MARK}"
     assert shown in desk.public_page(ticket)
+
+
+async def test_a_mail_shows_the_reply_line_by_line_and_loads_nothing(desk: DjangoHelpdesk, client: Client) -> None:
+    ticket = desk.open_ticket("Late parcel", "Where is my order?")
+    mark = "IK-00000000000A"
+    told = "It left today.\n<img src=http://outside.example/a.png>\n1<b"
+    await client.reply(await client.read(str(ticket.id)), Words(f"{told}\n\nRef. {mark}", ""), mark)
+    html = desk.mailed_html(mark)
+    assert f"It left today.<br>< img src=http://outside.example/a.png><br>1< b<br><br>Ref. {mark}" in html
 
 
 async def test_a_hand_off_moves_the_ticket_and_can_be_taken_back(
@@ -142,7 +151,10 @@ async def test_a_ticket_is_opened_for_a_customer(desk: DjangoHelpdesk, client: C
     ticket_id = await client.open("From the chat", Contact("Emily", CUSTOMER), words("Asks for a person."), MARK)
     read = await client.read(ticket_id)
     assert read.subject == "From the chat"
-    assert [(m.wrote, marks_in(m.text)) for m in read.messages] == [(Wrote.US, {MARK})]
+    # The customer is mailed what it begins with: what is for people comes later.
+    assert [(m.wrote, m.text) for m in read.messages] == [(Wrote.US, "From the chat")]
+    assert desk.mailed_html(f"[support-{ticket_id}]")
+    assert not any("Asks for a person." in one for one in desk.mails())
     assert desk.api.get(f"/tickets/{ticket_id}/").json()["submitter_email"] == CUSTOMER
     with pytest.raises(HelpdeskRefused):
         await client.open("From the chat", Contact(), words("Asks for a person."), MARK)

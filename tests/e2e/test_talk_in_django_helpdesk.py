@@ -1,5 +1,6 @@
 """A real django-helpdesk, the started product and the real small model: a customer's ticket from its form to its end."""
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from agent.channels.helpdesks.marks import marks_in
+from tests.e2e.desk_in_browser import looked_at
 from tests.e2e.product import ModelServer, Product, product, run, until
 from tests.e2e.real_django_helpdesk import API_USER, DjangoHelpdesk, Installation, django_helpdesk
+from tests.integration.web.stage import HAS_BROWSER
 from tests.servers import free_port
 
 SECRET = "not-to-be-guessed"
@@ -85,6 +88,9 @@ def test_a_ticket_from_the_form_is_answered_for_the_customer_to_read(talk: Talk)
     talk.desk.mail_from_customer(ticket, "And with the strict policy?")
     answers = talk.answers(ticket.id, 2)
     assert "strict" in answers[1].lower()
+    if HAS_BROWSER:
+        for shown in asyncio.run(looked_at(talk.desk, ticket)):
+            assert all(next(iter(marks_in(one))) in shown for one in answers)
 
     # A member of staff speaks: from then on the assistant is silent.
     talk.desk.write_as_staff(ticket.id, "I have looked at your booking myself.")

@@ -9,7 +9,7 @@ import structlog
 from agent.channels.helpdesks import wording
 from agent.channels.helpdesks.marks import mark
 from agent.channels.helpdesks.sending import marks_of_ours
-from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Wrote
+from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Words, Wrote
 from agent.errors import ConversationMissing, HelpdeskRefused
 from agent.ports import Conversations, Link, TicketLinks
 from agent.types import Author, ConversationId, Message, OutboxEntry, OutboxId
@@ -47,24 +47,26 @@ class Bridge:
         link = await self._links.of_conversation(entry.conversation_id)
         if link is not None and link.ticket.partition(":")[0] != source:
             link = None  # the site hands over to another helpdesk by now
-        ticket = None if link is None else await self._add_to(helpdesk, link, entry, messages[link.told :])
+        ticket = None if link is None else await self._add_to(helpdesk, link, entry, messages)
         if ticket is None:
-            words = wording.handover(replace(entry.outcome, summary=_summary(entry, messages)), sign)
-            ticket_id = await helpdesk.open(wording.subject(entry), contact, words, sign)
+            ticket_id = await helpdesk.open(wording.subject(entry), contact, _note(entry, messages, sign), sign)
             await self._links.keep(Link(entry.conversation_id, _ticket(source, ticket_id), len(messages)))
             ticket = await helpdesk.read(ticket_id)
+            if sign not in marks_of_ours(ticket):  # where a ticket can't begin with a note
+                await helpdesk.note(ticket, _note(entry, messages, sign), sign)
         # So that the assistant leaves the ticket to people, too.
         await helpdesk.hand_off(ticket, entry.outcome.queue)
         return ticket.ticket_id
 
-    async def _add_to(self, helpdesk: Helpdesk, link: Link, entry: OutboxEntry, said: Sequence[Message]) -> DeskTicket | None:
+    async def _add_to(self, helpdesk: Helpdesk, link: Link, entry: OutboxEntry, messages: Sequence[Message]) -> DeskTicket | None:
         """A further note. None if the ticket is gone, or takes no more, as a closed one of some systems."""
         sign = mark(entry.outbox_id, "note")
         try:
             ticket = await helpdesk.read(_number(link))
-            if sign not in marks_of_ours(ticket):
-                words = wording.handover(replace(entry.outcome, summary=_summary(entry, said)), sign)
-                await helpdesk.note(ticket, words, sign)
+            there = marks_of_ours(ticket)
+            if sign not in there:
+                # Nothing of ours is there if the ticket was opened without the first note: then all that was said is news.
+                await helpdesk.note(ticket, _note(entry, messages[link.told if there else 0 :], sign), sign)
         except HelpdeskRefused as error:
             _log.warning("ticket_takes_no_more", conversation_id=link.conversation_id, detail=str(error))
             return None
@@ -126,9 +128,10 @@ class Bridge:
             return ()
 
 
-def _summary(entry: OutboxEntry, said: Sequence[Message]) -> str:
+def _note(entry: OutboxEntry, said: Sequence[Message], sign: str) -> Words:
     told = [f"**{_name(m)}:** {m.text}" for m in said if m.visible]
-    return "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
+    summary = "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
+    return wording.handover(replace(entry.outcome, summary=summary), sign)
 
 
 def _name(message: Message) -> str:

@@ -152,7 +152,7 @@ class Chatwoot:
             "contact_id": await self._contact(contact, contact.email, self._settings.inbox),
             "status": "open",
             "additional_attributes": {"mail_subject": subject},
-            "message": {"content": without_links(words.text), "private": True},
+            "message": {"content": without_links(words.markdown or words.text), "private": True},
         }
         if self._settings.default_queue:
             wanted["team_id"] = int(self._settings.default_queue)
@@ -196,7 +196,8 @@ class Chatwoot:
         return [found[number] for number in sorted(found)]
 
     async def _say(self, ticket: DeskTicket, words: Words, *, private: bool) -> None:
-        body = {"content": without_links(words.text), "message_type": "outgoing", "private": private, "content_type": "text"}
+        content = without_links(words.markdown or words.text)
+        body = {"content": content, "message_type": "outgoing", "private": private, "content_type": "text"}
         await self._voice.post(f"{self._path(ticket.ticket_id)}/messages", body)
 
     async def _label(self, path: str) -> bool:

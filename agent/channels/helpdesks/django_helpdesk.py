@@ -130,7 +130,7 @@ class DjangoHelpdesk:
         await self._api.call("PATCH", f"/api/tickets/{ticket.ticket_id}/", json=change)
 
     async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
-        """A new ticket in `default_queue`; the customer sees the words. Needs the customer's address."""
+        """A new ticket in `default_queue`, without the words: the customer is mailed what it begins with."""
         if self._settings.default_queue is None or contact.email is None:
             raise HelpdeskRefused(
                 "a new ticket of django-helpdesk needs `default_queue` in the settings, and the customer's e-mail address"
@@ -138,7 +138,7 @@ class DjangoHelpdesk:
         wanted = {
             "queue": int(self._settings.default_queue),
             "title": subject,
-            "description": no_links(words.text),
+            "description": no_links(subject),
             "priority": 3,
             "submitter_email": contact.email,
         }

@@ -1,7 +1,11 @@
-"""Makes django-helpdesk show words as they are: it takes a comment for a Django template and for Markdown. Pure.
+"""Makes django-helpdesk show words as they are: it takes a comment for a Django template, for Markdown and for HTML. Pure.
 
-Source: django-helpdesk 2.6.1, `update_ticket.py` (the comment is rendered as a template, with parts of the ticket in its reach)
-and `models.py`, `get_markdown`; Django, "The Django template language"; Python-Markdown, "Syntax".
+The customer's page shows a comment as plain text, the staff's renders it as Markdown, and the HTML part of a mail takes it for
+HTML, whose lines end where a form's do.
+
+Source: django-helpdesk 2.6.1, `update_ticket.py` (the comment is rendered as a template, with parts of the ticket in its reach),
+`models.py`, `get_markdown`, and `templated_email.py` (nothing of the comment is escaped); Django, "The Django template
+language"; Python-Markdown, "Syntax"; HTML Standard, "Tag open state".
 """
 
 import re
@@ -10,19 +14,20 @@ _BEGINS = re.compile(r"\{(?=[{%#])")
 _ENDS = re.compile(r"%\}")
 _LINK = re.compile(r"\](?=\()")
 _DEFINITION = re.compile(r"^([ \t>]*)\[(?=[^\]\n]*\]:)", re.MULTILINE)
-_ADDRESS = re.compile(r"<(?=[^\s<>]*[:@][^\s<>]*>)")
+_TAG = re.compile(r"<(?=[A-Za-z/!?]|[^\s<>]*[:@][^\s<>]*>)")
+_LINE_END = re.compile(r"\r?\n")
 
 
 def literal(text: str) -> str:
-    """Markdown whose links and images are text, and in which nothing is a template's variable, tag or comment."""
-    return _no_template(no_links(text))
+    """What `no_links` leaves, with nothing in it that is a template's variable, tag or comment, and with the lines of a form."""
+    return _LINE_END.sub("\r\n", _no_template(no_links(text)))
 
 
 def no_links(text: str) -> str:
-    r"""The same, without `[x](y)`, `![x](y)`, `[x]: y` and `<y>`: what a model writes must not lead anywhere."""
+    r"""Without `[x](y)`, `![x](y)`, `[x]: y`, `<y>` and tags: what a model writes must not lead or load anything anywhere."""
     text = _LINK.sub(r"]\\", text)
     text = _DEFINITION.sub(r"\1\\[", text)
-    return _ADDRESS.sub("< ", text)
+    return _TAG.sub("< ", text)
 
 
 def _no_template(text: str) -> str:

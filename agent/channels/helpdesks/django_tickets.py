@@ -50,9 +50,11 @@ def _wrote(one: dict[str, Any], ticket: dict[str, Any], me: int, *, is_opening: 
         return Wrote.STAFF
     title = one["title"] or ""
     if one["message_id"]:
-        # Anybody's mail with the ticket's number in its subject ends here; its sender's address is in the title alone.
+        # Anybody's mail with the ticket's number in its subject ends here; its sender's address is in the title alone. One in
+        # quotes may hold another's: "emily@example.com x"@outside.example.
         customer = (ticket.get("submitter_email") or "").casefold()
-        return Wrote.CUSTOMER if customer in _ADDRESS.findall(title.casefold()) else Wrote.MACHINE
+        is_customers = '"' not in title and customer in _ADDRESS.findall(title.casefold())
+        return Wrote.CUSTOMER if is_customers else Wrote.MACHINE
     return Wrote.MACHINE if title.startswith(ESCALATED) else Wrote.CUSTOMER
 
 

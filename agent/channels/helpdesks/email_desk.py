@@ -35,6 +35,8 @@ from agent.helpdesk_settings import EmailSettings
 
 SEEN = r"\Seen"
 MAX_REFERENCES = 12
+MAX_NEWS = 100
+"""Mails that one poll takes up; the next goes on from there, so that a flood neither fills the memory nor begins anew."""
 
 
 class EmailDesk:
@@ -128,12 +130,14 @@ class EmailDesk:
         else:
             # The server has numbered its mails anew. What is found twice has the same Message-ID, and is told once.
             uids, last = folders.client.search(["SINCE", date.fromisoformat(day) - timedelta(days=1)]), 0
-        mails = folders.fetch(self._settings.inbox, sorted(uids), headers_only=True)
+        uids = sorted(uids)
+        newest = uids[MAX_NEWS - 1] if len(uids) > MAX_NEWS else max([last, ahead - 1, *uids])
+        mails = folders.fetch(self._settings.inbox, uids[:MAX_NEWS], headers_only=True)
         threads = self._threads(folders)
         hints = [Hint(mail.ref, threads.root(mail).ref) for mail in mails if self._is_news(mail)]
         if copies := [mail for mail in mails if mail.mark and self._is_from_us(mail) and self._address not in mail.recipients]:
             folders.mark(copies, SEEN)
-        return News(tuple(hints), f"{validity} {max([last, ahead - 1, *uids])} {today}")
+        return News(tuple(hints), f"{validity} {newest} {today}")
 
     def _is_news(self, mail: Mail) -> bool:
         """True for a customer's. What the people who take over send here are answers to us or to customers."""

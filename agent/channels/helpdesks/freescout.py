@@ -7,11 +7,10 @@ A key of the API belongs to no user: what we write is told by `user`, whom the s
 """
 
 import base64
-import hashlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from agent.channels.helpdesks import signatures
 from agent.channels.helpdesks.automatic import automatic_subject
@@ -68,7 +67,7 @@ class FreeScoutReceiver:
     """Verifies a webhook and says which conversation it is about."""
 
     def __init__(self, settings: FreeScoutSettings) -> None:
-        self._keys = [signing_key(one) for one in settings.secrets]
+        self._keys = settings.secrets
         self._algorithm = settings.algorithm
 
     def receive(self, delivery: Delivery) -> Hint | None:
@@ -88,14 +87,6 @@ class FreeScoutReceiver:
         # Without threads or a time of change, two replies make the same body: then no delivery is taken for a repeat.
         told = newest or body.updatedAt or f"at-{delivery.now!r}"
         return Hint(f"{event}:{body.id}:{told}", str(body.id))
-
-
-def signing_key(secret: SecretStr) -> SecretStr:
-    """What webhooks are signed with: the secret itself, or what FreeScout makes of an APP_KEY (`base64:…`)."""
-    text = secret.get_secret_value()
-    if not text.startswith("base64:"):
-        return secret
-    return SecretStr(hashlib.md5(f"{text}webhook_key".encode(), usedforsecurity=False).hexdigest())
 
 
 class FreeScout:
@@ -249,7 +240,8 @@ def setup(settings: FreeScoutSettings) -> Setup:
         steps=(
             "Manage > API & Webhooks > Webhooks > New Webhook: URL {webhook}, events convo.created and "
             "convo.customer.reply.created.",
-            "FreeScout signs with a key of its own: give the APP_KEY of its .env file (base64:…) as the secret (--secret-file).",
+            "No secret is entered there: FreeScout signs with a key made of its APP_KEY, which you have given. If the APP_KEY is "
+            "changed, give the new one: innkeeper connect freescout --secret-file FILE.",
             f"Manage > Users: user {settings.user} is Innkeeper's alone and may see every mailbox that it answers.",
             f"To give a conversation back to the assistant, remove {handed}.",
         )
@@ -260,10 +252,14 @@ def sample(settings: FreeScoutSettings, now: float) -> Sample:
     """A note in a conversation that isn't there."""
     body = b'{"id":1,"type":"email","status":"active","subject":"Test"}'
     is_short = settings.algorithm == "sha1-base64"
-    [digest, *_] = signatures.digests([signing_key(settings.secrets[0])], body, "sha1" if is_short else "sha256")
+    [digest, *_] = signatures.digests(settings.secrets, body, "sha1" if is_short else "sha256")
     signature = base64.b64encode(digest).decode() if is_short else digest.hex()
     return Sample({_SIGNATURE: signature, _EVENT: "convo.note.created"}, body)
 
 
-SYSTEM = System("freescout", FreeScout, FreeScoutReceiver, setup, sample)
+OWN_SECRET = (
+    "the APP_KEY of FreeScout's .env file (base64:…), or the key that FreeScout makes of it: "
+    """printf '%swebhook_key' "$APP_KEY" | md5sum"""
+)
+SYSTEM = System("freescout", FreeScout, FreeScoutReceiver, setup, sample, own_secret=OWN_SECRET)
 _: type[Helpdesk] = FreeScout

@@ -172,12 +172,15 @@ class Glpi:
             await self._api.post("/Group_Ticket", {"input": wanted})
 
     async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
-        """A new ticket of somebody without an account, assigned to `default_queue`. Needs the customer's address."""
+        """A new ticket of somebody without an account, assigned to `default_queue`.
+
+        Without the words: GLPI mails the requester what it begins with.
+        """
         if contact.email is None:
             raise HelpdeskRefused("a new GLPI ticket needs the customer's e-mail address")
         wanted = {
             "name": subject,
-            "content": words.html,
+            "content": f"<p>{html.escape(subject)}</p>",
             "_users_id_requester": 0,
             "_users_id_requester_notif": {"use_notification": [1], "alternative_email": [contact.email]},
             "_groups_id_assign": int(self._settings.default_queue),

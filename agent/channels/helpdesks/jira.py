@@ -130,7 +130,7 @@ class Jira:
 
     async def _comment(self, issue: str, words: Words, *, public: bool) -> None:
         path = f"{_DESK}/request/{issue}/comment"
-        await self._api.post(path, {"body": wiki(words.text), "public": public})
+        await self._api.post(path, {"body": wiki(words.markdown or words.text), "public": public})
 
     async def _comments(self, issue: str) -> AsyncIterator[dict[str, Any]]:
         """Each with `jsdPublic` (or `public`): only Cloud's platform tells it, only Data Center needs the desk's API for it."""

@@ -24,8 +24,8 @@ from agent.helpdesk_settings import EmailSettings
 
 T = TypeVar("T")
 PORTS = {"imap": 143, "imaps": 993, "smtp": 587, "smtps": 465}
-MAX_BYTES = 1_048_576
-"""Read of one mail: its text comes first, its files after it."""
+MAX_BYTES = 262_144
+"""Read of one mail: its text comes first, its files after it. A conversation of 200 mails must fit into the memory."""
 IDS_AT_ONCE = 10
 """Of one search."""
 CONNECTIONS = 4

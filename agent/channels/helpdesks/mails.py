@@ -12,6 +12,7 @@ from email import message_from_bytes, policy
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
+from email.parser import BytesHeaderParser
 from email.utils import getaddresses, parseaddr
 
 from agent.channels.helpdesks.automatic import automatic_mail
@@ -112,11 +113,9 @@ class House:
 
 def parse(raw: bytes, place: Place, at: datetime, flags: Iterable[str], authserv: str | None) -> Mail:
     """A mail from its bytes, or from its headers alone. Reads whatever comes; it may be cut off."""
-    # This policy parses no header by itself: the newer ones fail on some that strangers write.
-    message = message_from_bytes(raw, policy=policy.compat32)
+    message, plain, html = _read(raw)
     sender = address(_header(message, "From"))
     headers = {name.lower(): _header(message, name) for name in message}
-    plain, html = _texts(message)
     return Mail(
         place=place,
         ref=_ref(_header(message, "Message-ID"), place),
@@ -137,7 +136,10 @@ def parse(raw: bytes, place: Place, at: datetime, flags: Iterable[str], authserv
 
 def address(header: str) -> str:
     """The bare address of a header such as From, lower case; empty if there is none."""
-    found = parseaddr(header)[1].strip().lower()
+    try:
+        found = parseaddr(header)[1].strip().lower()
+    except RecursionError:  # comments within comments, a thousand deep
+        return ""
     return found if "@" in found else ""
 
 
@@ -183,9 +185,11 @@ def _decoded(header: str) -> str:
 
 def _addresses(message: Message, *names: str) -> Iterator[str]:
     values = [str(value) for name in names for value in message.get_all(name, [])]
-    for _, found in getaddresses(values):
-        if "@" in found:
-            yield found.strip().lower()
+    try:
+        found = [one.strip().lower() for _, one in getaddresses(values)]
+    except RecursionError:
+        return
+    yield from (one for one in found if "@" in one)
 
 
 def _failed(message: Message, authserv: str) -> bool:
@@ -196,6 +200,16 @@ def _failed(message: Message, authserv: str) -> bool:
         if names and names[0].lower() == authserv.lower() and re.search(r"\bdmarc\s*=\s*fail\b", results, re.IGNORECASE):
             return True
     return False
+
+
+def _read(raw: bytes) -> tuple[Message, str, str]:
+    """The mail, its plain text and its HTML. Of one whose parts are nested too deep, only the headers."""
+    # This policy parses no header by itself: the newer ones fail on some that strangers write.
+    try:
+        message: Message = message_from_bytes(raw, policy=policy.compat32)
+        return message, *_texts(message)
+    except RecursionError:
+        return BytesHeaderParser(policy=policy.compat32).parsebytes(raw), "", ""
 
 
 def _texts(message: Message) -> tuple[str, str]:

@@ -7,7 +7,8 @@ Source: RT 5 documentation (RT::REST2), and RT 5.0.3 as Debian ships it, which a
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -42,6 +43,25 @@ OVERLAP_S = 600
 """How old a transaction may be that is found so."""
 CLOSED = frozenset({"rejected", "deleted"})
 _IS_PUBLIC = {"Create": True, "Correspond": True, "Comment": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Who is who on a ticket, by name."""
+
+    me: str
+    requestors: frozenset[str]
+    on_behalf: frozenset[str]
+    staff: frozenset[str] = frozenset()
+
+    def wrote(self, transaction: Mapping[str, Any]) -> Wrote:
+        creator = name_of(transaction.get("Creator"))
+        if creator == self.me:
+            return Wrote.US
+        if creator in self.requestors or (transaction["Type"] == "Create" and creator in self.on_behalf):
+            return Wrote.CUSTOMER
+        # Anybody can mail to a ticket's address: who isn't its requestor is no customer of this ticket.
+        return Wrote.STAFF if creator in self.staff else Wrote.MACHINE
 
 
 class RequestTracker:
@@ -90,8 +110,8 @@ class RequestTracker:
         number = int(ticket["id"])
         written = [one for one in await self._rest.transactions(number) if one.get("Type") in _IS_PUBLIC][-NEWEST:]
         parts = await self._rest.parts(number)
-        requestors = {name_of(one) for one in ticket.get("Requestor") or []}
-        found = await asyncio.gather(*(self._message(one, parts.get(str(one["id"]), []), requestors, me) for one in written))
+        people = await self._people(ticket, written, me)
+        found = await asyncio.gather(*(self._message(one, parts.get(str(one["id"]), []), people) for one in written))
         return DeskTicket(
             ticket_id=str(number),
             subject=ticket.get("Subject"),
@@ -127,13 +147,11 @@ class RequestTracker:
             )
 
     async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
-        """A new ticket in `default_queue`, then the words as a comment: RT may mail a ticket's first message to its requestor."""
+        """A new ticket in `default_queue`, without the words: RT may mail a ticket's first message to its requestor."""
         if self._settings.default_queue is None or contact.email is None:
             raise HelpdeskRefused("a new RT ticket needs `default_queue` in the settings, and the customer's e-mail address")
         wanted = {"Queue": self._settings.default_queue, "Subject": subject, "Requestor": contact.email}
-        made = await self._api.post(f"{API}/ticket", wanted)
-        await self._write(made["id"], "comment", words)
-        return str(made["id"])
+        return str((await self._api.post(f"{API}/ticket", wanted))["id"])
 
     async def check(self) -> list[Finding]:
         """Address, token, queues, and what we may do with the tickets of the watched ones."""
@@ -188,14 +206,17 @@ class RequestTracker:
     async def _queues(self) -> list[dict[str, Any]]:
         return [one async for one in self._rest.pages("/queues/all", fields="Name")]
 
-    async def _message(
-        self, written: dict[str, Any], parts: list[dict[str, Any]], requestors: set[str], me: str
-    ) -> DeskMessage | None:
+    async def _people(self, ticket: Mapping[str, Any], written: Iterable[Mapping[str, Any]], me: str) -> _People:
+        requestors = frozenset(name_of(one) for one in ticket.get("Requestor") or [])
+        people = _People(me, requestors, frozenset(self._settings.on_behalf))
+        unknown = {name_of(one.get("Creator")) for one in written if people.wrote(one) is Wrote.MACHINE}
+        return replace(people, staff=await self._rest.staff(unknown))
+
+    async def _message(self, written: dict[str, Any], parts: list[dict[str, Any]], people: _People) -> DeskMessage | None:
         part = text_part(parts)
         if part is None:
             return None  # a ticket that was opened without a word
-        kind = str(written["Type"])
-        wrote = await self._wrote(name_of(written.get("Creator")), kind, requestors, me)
+        wrote = people.wrote(written)
         content = await self._rest.content(str(part["id"]))
         html = part.get("ContentType") == "text/html"
         headers = [headers_of(one) for one in parts]
@@ -205,19 +226,11 @@ class RequestTracker:
             wrote=wrote,
             text=said(None if html else content, content if html else None, mail=by_mail and wrote is Wrote.CUSTOMER),
             sent_at=utc(written["Created"]),
-            public=_IS_PUBLIC[kind],
+            public=_IS_PUBLIC[str(written["Type"])],
             automatic=by_mail and any(automatic_mail(one) is not None for one in headers),
         )
 
-    async def _wrote(self, creator: str, kind: str, requestors: set[str], me: str) -> Wrote:
-        if creator == me:
-            return Wrote.US
-        if creator in requestors or (kind == "Create" and creator in self._settings.on_behalf):
-            return Wrote.CUSTOMER
-        # Anybody can mail to a ticket's address: who isn't its requestor is no customer of this ticket.
-        return Wrote.STAFF if await self._rest.is_staff(creator) else Wrote.MACHINE
-
-    async def _write(self, ticket_id: str | int, action: str, words: Words) -> None:
+    async def _write(self, ticket_id: str, action: str, words: Words) -> None:
         body = {"ContentType": "text/html", "Content": words.html}
         await self._api.post(f"{API}/ticket/{int(ticket_id)}/{action}", body)
 

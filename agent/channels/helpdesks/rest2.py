@@ -13,12 +13,12 @@ import base64
 import email.parser
 import email.policy
 import re
-from collections.abc import AsyncIterator, Mapping
-from email.utils import parseaddr
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from agent.channels.helpdesks.http import DeskApi
+from agent.channels.helpdesks.mails import address
 from agent.errors import HelpdeskUnavailable, TicketMissing
 from agent.helpdesk_settings import RequestTrackerSettings
 
@@ -40,7 +40,7 @@ class Rest2:
         self._token = settings.token.get_secret_value()
         self.api = DeskApi(source, settings, {"authorization": f"token {self._token}"})
         self._me: str | None = None
-        self._staff: dict[str, bool] = {}
+        self._staff: set[str] = set()
         self._calls = asyncio.Semaphore(AT_ONCE)
 
     async def pages(self, path: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
@@ -85,14 +85,17 @@ class Rest2:
         found: dict[str, Any] = await self.api.get(f"{API}/user/{quote(name, safe='')}")
         return found
 
-    async def is_staff(self, name: str) -> bool:
-        """True for a privileged user. Each is asked for once."""
-        if name in ("", SYSTEM_USER, NOBODY):
-            return False
-        if name not in self._staff:
-            async with self._calls:
-                self._staff[name] = str((await self.user(name)).get("Privileged")) == "1"
-        return self._staff[name]
+    async def staff(self, names: Iterable[str]) -> frozenset[str]:
+        """Which of them are privileged users. Who is stays so; who isn't is asked for again, since people join the staff."""
+        asked = {*names} - {"", SYSTEM_USER, NOBODY}
+        unknown = sorted(asked - self._staff)
+        told = await asyncio.gather(*map(self._is_staff, unknown))
+        self._staff.update(name for name, is_one in zip(unknown, told, strict=True) if is_one)
+        return frozenset(asked & self._staff)
+
+    async def _is_staff(self, name: str) -> bool:
+        async with self._calls:
+            return str((await self.user(name)).get("Privileged")) == "1"
 
     async def own_name(self) -> str:
         """The name of the token's user, whose number stands in the token."""
@@ -128,4 +131,4 @@ def headers_of(part: Mapping[str, Any]) -> dict[str, str]:
     """A part's headers by lower-case name, and the bare `from-address`. Those of a mail stand in its first part."""
     parsed = email.parser.HeaderParser(policy=email.policy.compat32).parsestr(str(part.get("Headers") or ""))
     headers = {name.lower(): str(value) for name, value in parsed.items()}
-    return headers | {"from-address": parseaddr(headers.get("from", ""))[1]}
+    return headers | {"from-address": address(headers.get("from", ""))}

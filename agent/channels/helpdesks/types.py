@@ -93,12 +93,15 @@ class Words:
     """The same words as plain text and as HTML without scripts, images or styles.
 
     Attributes:
+        text: as it is read where nothing is rendered.
         meant_for: the policy's queue that a hand-over note is for; only e-mail needs to know before the hand-off itself.
+        markdown: without tables, for helpdesks that render it; None if it would be no other than the text.
     """
 
     text: str
     html: str
     meant_for: str | None = None
+    markdown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,11 @@ class Helpdesk(Protocol):
         ...
 
     async def open(self, subject: str, contact: Contact, words: Words, mark: str) -> str:
-        """A new ticket of that customer's, with the words as an internal note or first message. Returns its id."""
+        """A new ticket of that customer's. Returns its id.
+
+        The words are for the people who work there. Where a ticket can't begin with an internal note, they are left out: the
+        caller reads the ticket and adds them.
+        """
         ...
 
     async def check(self) -> list[Finding]:
@@ -231,6 +238,7 @@ class System:
         receiver: from the settings; None if it is polled.
         setup: from the settings.
         sample: from the settings and the time in seconds since 1970; None if it is polled.
+        own_secret: what its webhooks are signed with, in words, if it is known beforehand and none of ours can be entered there.
     """
 
     name: str
@@ -238,3 +246,4 @@ class System:
     receiver: Callable[[Any], Receiver] | None
     setup: Callable[[Any], Setup]
     sample: Callable[[Any, float], Sample] | None = None
+    own_secret: str | None = None

@@ -5,8 +5,10 @@ from dataclasses import replace
 from functools import cache
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from agent.channels.helpdesks.marks import without_marks
+from agent.channels.helpdesks.plain import plain, without_tables
 from agent.channels.helpdesks.types import Words
 from agent.types import OutboxEntry, Outcome
 
@@ -46,28 +48,45 @@ def passed_on(text: str, mark: str) -> Words:
 def subject(entry: OutboxEntry) -> str:
     """A line for a ticket that is opened for somebody who has none."""
     asked = (entry.outcome.summary or "").partition("\n")[0].removeprefix("Customer asks: ").strip()
-    return (asked or "A customer asks for a person")[:120]
+    return _sound(asked or "A customer asks for a person")[:120]
 
 
 def _sources(outcome: Outcome) -> list[str]:
-    """A paragraph that lists the cited articles."""
-    lines = [f"[{c.n}] {c.title}" + (f" – {c.url}" if c.url else "") for c in outcome.citations]
+    """A paragraph that lists the cited articles, each once."""
+    numbers: dict[str, list[int]] = {}
+    for c in outcome.citations:
+        numbers.setdefault(c.title + (f" – {c.url}" if c.url else ""), []).append(c.n)
+    lines = [f"{' '.join(f'[{n}]' for n in ns)} {article}" for article, ns in numbers.items()]
     return ["\n".join(lines)] if lines else []
 
 
 def _words(parts: list[str], mark: str) -> Words:
     # A customer's words are quoted in some; a mark in them must not count as ours.
-    parts = [without_marks(part) for part in parts if part.strip()]
-    rendered = "".join(_html(part) for part in parts)
-    return Words("\n\n".join([*parts, f"Ref. {mark}"]), f"{rendered}<p><small>Ref. {html.escape(mark)}</small></p>")
+    parsed = [_parser().parse(_sound(without_marks(part))) for part in parts if part.strip()]
+    rendered = "".join(_html(tokens) for tokens in parsed)
+    ref = f"Ref. {mark}"
+    return Words(
+        text="\n\n".join([*map(plain, parsed), ref]),
+        html=f"{rendered}<p><small>{html.escape(ref)}</small></p>",
+        markdown="\n\n".join([*map(without_tables, parsed), ref]),
+    )
 
 
-def _html(text: str) -> str:
-    return str(_parser().render(text))
+def _sound(text: str) -> str:
+    """Half of a surrogate pair, which JSON may carry and UTF-8 may not, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _html(tokens: list[Token]) -> str:
+    for token in tokens:
+        token.attrs.pop("style", None)  # of a column that stands to the right
+    return str(_parser().renderer.render(tokens, _parser().options, {}))
 
 
 @cache
 def _parser() -> MarkdownIt:
     # Links and images stay the text that they are written as: what a model writes must not lead anywhere.
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table")
-    return parser.disable(["link", "image", "autolink", "reference", "heading", "lheading", "html_inline", "html_block"])
+    parser.add_render_rule("heading_open", lambda *_: "<p><strong>")
+    parser.add_render_rule("heading_close", lambda *_: "</strong></p>\n")
+    return parser.disable(["link", "image", "autolink", "reference", "lheading", "html_inline", "html_block"])

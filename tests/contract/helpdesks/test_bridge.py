@@ -2,13 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from agent.adapters.links import RedisTicketLinks
 from agent.adapters.redis_store import RedisConversations, redis_client
 from agent.channels.helpdesks.bridge import Bridge
-from agent.channels.helpdesks.types import Contact, Owner
+from agent.channels.helpdesks.marks import marks_in
+from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Owner, Words
 from agent.errors import HelpdeskUnavailable
 from agent.ports import Ticket
 from agent.types import Author, ConversationId, Message, MessageId, OutboxEntry, OutboxId, RunId
@@ -33,6 +35,23 @@ class Shown:
         return is_new
 
 
+class FirstNoteFails:
+    """A helpdesk that goes away just before the first note."""
+
+    def __init__(self, desk: Helpdesk) -> None:
+        self._desk = desk
+        self._is_away = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._desk, name)
+
+    async def note(self, ticket: DeskTicket, words: Words, mark: str) -> None:
+        if self._is_away:
+            self._is_away = False
+            raise HelpdeskUnavailable("it is away")
+        await self._desk.note(ticket, words, mark)
+
+
 @dataclass
 class Chat:
     """What a test holds beside the inn."""
@@ -40,6 +59,7 @@ class Chat:
     inn: Inn
     bridge: Bridge
     conversations: RedisConversations
+    links: RedisTicketLinks
     shown: Shown = field(default_factory=Shown)
 
     async def says(self, message_id: str, text: str, author: Author = Author.CUSTOMER) -> None:
@@ -62,15 +82,15 @@ class Chat:
 @pytest.fixture
 async def chat(inn: Inn, redis_url: str):
     async with redis_client(redis_url) as client:
-        bridge = Bridge({SOURCE: inn.helpdesk}, inn.conversations, RedisTicketLinks(client))
-        chat = Chat(inn, bridge, inn.conversations)
+        links = RedisTicketLinks(client)
+        chat = Chat(inn, Bridge({SOURCE: inn.helpdesk}, inn.conversations, links), inn.conversations, links)
         await chat.says("m1", "Where is my <b>order</b>?")
         await chat.says("a1", "On its way.", Author.ASSISTANT)
         yield chat
 
 
 def notes(ticket: FakeTicket) -> list[str]:
-    return [one.text for one in ticket.entries if one.wrote == "us"]
+    return [one.text for one in ticket.entries if one.wrote == "us" and marks_in(one.text)]
 
 
 async def test_a_hand_off_opens_a_ticket_that_says_all_and_belongs_to_people(chat: Chat) -> None:
@@ -81,6 +101,15 @@ async def test_a_hand_off_opens_a_ticket_that_says_all_and_belongs_to_people(cha
     assert "<b>order" not in note or not ticket.entries[0].html
     assert (await chat.inn.helpdesk.read(chat.inn.desk.id_of(ticket.id))).owner is Owner.PERSON
     assert ticket.email == EMILY.email
+
+
+async def test_a_ticket_whose_first_note_failed_gets_it_with_all_that_was_said(chat: Chat) -> None:
+    chat.bridge = Bridge({SOURCE: FirstNoteFails(chat.inn.helpdesk)}, chat.conversations, chat.links)
+    await _until_done(chat.hands_off)
+    [ticket] = chat.inn.desk.tickets.values()
+    [note] = notes(ticket)
+    assert "On its way." in note
+    assert [one for one in ticket.entries if "On its way." in one.text and one.public] == []
 
 
 async def test_a_second_hand_off_is_a_note_in_the_same_ticket(chat: Chat) -> None:
@@ -165,7 +194,7 @@ async def test_the_assistant_leaves_an_opened_ticket_alone(chat: Chat) -> None:
     assert len(notes(ticket)) == 1
 
 
-async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
+async def _until_done(work: Callable[[], Awaitable[object]]) -> None:
     for _ in range(3):
         try:
             await work()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.channels.helpdesks import mailbox
-from agent.channels.helpdesks.email_desk import EmailDesk
+from agent.channels.helpdesks.email_desk import MAX_NEWS, EmailDesk
 from agent.channels.helpdesks.types import Contact, Hint, Owner, Words, Wrote
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from tests.contract.helpdesks.post_office import ADDRESS, PostOffice, dovecot, has_dovecot, made_certificate, small
@@ -346,6 +346,19 @@ async def test_when_the_server_numbers_its_mails_anew_nothing_is_lost() -> None:
         news = await helpdesk.poll(cursor)
         assert [one.delivery for one in news.hints] == [ROOT, "m2@example.com"]
         assert news.cursor.startswith(f"{VALIDITY + 1} 2 ")
+
+
+async def test_many_mails_at_once_are_taken_up_in_part_and_none_is_lost() -> None:
+    async with small({"INBOX": Folder(), "Sent": Folder()}) as office, desk(office) as helpdesk:
+        cursor = await first_poll(helpdesk)
+        sent = [f"m{number}@example.com" for number in range(MAX_NEWS + 3)]
+        for one in sent:
+            await office.put(mail("Where is it?", one))
+        first = await helpdesk.poll(cursor)
+        second = await helpdesk.poll(first.cursor)
+        assert [len(first.hints), len(second.hints)] == [MAX_NEWS, 3]
+        assert [one.delivery for one in (*first.hints, *second.hints)] == sent
+        assert (await helpdesk.poll(second.cursor)).hints == ()
 
 
 async def test_a_server_that_keeps_no_keywords_is_told() -> None:

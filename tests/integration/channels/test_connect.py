@@ -21,7 +21,8 @@ from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import ChatwootSettings, GlpiSettings, Polled
 from agent.settings import Settings, load_settings
 from agent.wiring.connecting import helpdesk_of, keep, own_address
-from tests.contract.helpdesks.fake_desk import TOKEN
+from tests.contract.helpdesks.fake_desk import ME, TOKEN
+from tests.contract.helpdesks.fake_freescout import APP_KEY, FakeFreeScout
 from tests.contract.helpdesks.fake_freshdesk import FakeFreshdesk
 from tests.contract.helpdesks.fake_request_tracker import FakeRequestTracker
 from tests.contract.helpdesks.fake_zammad import FakeZammad
@@ -39,6 +40,12 @@ def zammad() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def freshdesk() -> Iterator[str]:
     with running(lambda: served(FakeFreshdesk().app())) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def freescout() -> Iterator[str]:
+    with running(lambda: served(FakeFreeScout().app())) as url:
         yield url
 
 
@@ -194,6 +201,22 @@ def test_a_running_innkeeper_is_sent_a_test_event(zammad: str, port: int) -> Non
         result = connect()
         assert "a signed event about nothing was taken" in result.output
         assert "wait" not in result.output
+
+
+def test_where_the_helpdesk_has_a_secret_of_its_own_none_is_made(freescout: str, port: int, tmp_path: Path) -> None:
+    words = ["connect", "freescout", "--url", freescout, "--token-file", "-", "--set", f"user={ME}"]
+    refused = CliRunner().invoke(app, words, input=TOKEN)
+    assert refused.exit_code == 1
+    assert "--secret-file" in refused.output
+    assert "APP_KEY" in refused.output
+    assert "Traceback" not in refused.output
+    key = tmp_path / "key"
+    key.write_text(APP_KEY + "\n")
+    taken = CliRunner().invoke(app, [*words, "--secret-file", str(key)], input=TOKEN)
+    assert taken.exit_code == 0, taken.output
+    assert "No secret is entered there" in taken.output
+    kept = (tmp_path / "helpdesks.toml").read_text()
+    assert APP_KEY not in kept + taken.output
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,6 @@ def test_html_links_and_images_stay_text(text: str) -> None:
     assert tree(text) == [["p", text]]
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "\x00 \ud800", "|" * 500, "> " * 200, "- " * 200 + "x"])
+@pytest.mark.parametrize("text", ["", " \n", "\x00 \ud800", "|" * 500, "> " * 200, "- " * 200 + "x", "*a " * 3000 + "a* " * 3000])
 def test_any_text_is_read(text: str) -> None:
     assert isinstance(tree(text), list)

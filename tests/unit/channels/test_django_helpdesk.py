@@ -6,7 +6,8 @@ import pytest
 
 from agent.channels.helpdesks.django_helpdesk import DjangoHelpdeskReceiver
 from agent.channels.helpdesks.django_markup import literal, no_links
-from agent.channels.helpdesks.types import Delivery, Hint
+from agent.channels.helpdesks.django_tickets import messages
+from agent.channels.helpdesks.types import Delivery, Hint, Wrote
 from agent.errors import PayloadInvalid, RequestRejected, SignatureInvalid
 from agent.helpdesk_settings import DjangoHelpdeskSettings
 
@@ -106,6 +107,41 @@ def test_a_body_that_is_not_django_helpdesks_is_refused_in_words(given: bytes) -
     assert isinstance(told.value, PayloadInvalid) or b"{" not in given
 
 
+def follow_up(number: int, title: str, **more: object) -> dict[str, object]:
+    at = f"2026-01-05T09:0{number}:00+01:00"
+    return {"id": number, "user": None, "title": title, "comment": f"Text {number}", "public": True, "date": at} | {
+        "message_id": None,
+        "email_recipients": ["emily@example.com"],
+        **more,
+    }
+
+
+def test_who_wrote_what() -> None:
+    by_mail = {"message_id": "<a@example.com>"}
+    ticket = {"id": 1, "title": "Late", "description": "Text 0", "submitter_email": "Emily@example.com"}
+    ticket["followup_set"] = [
+        follow_up(8, 'E-Mail Received from "emily@example.com x"@outside.example', **by_mail),
+        follow_up(6, "Ticket Escalated After 3 Days"),
+        follow_up(5, "E-Mail Received from xemily@example.com", **by_mail),
+        follow_up(4, "E-Mail Received from emily@example.com", **by_mail, email_recipients=[]),
+        follow_up(3, "E-Mail Received from emily@example.com", **by_mail),
+        follow_up(2, "Late", user=STAFF, public=False),
+        follow_up(1, "Late", user=US),
+        follow_up(0, "Ticket Opened Via Web"),
+        follow_up(7, "Assigned", comment="", user=STAFF),
+    ]
+    assert [(m.message_id, m.wrote, m.public, m.automatic) for m in messages(ticket, US)] == [
+        ("0", Wrote.CUSTOMER, True, False),
+        ("1", Wrote.US, True, False),
+        ("2", Wrote.STAFF, False, False),
+        ("3", Wrote.CUSTOMER, True, False),
+        ("4", Wrote.CUSTOMER, True, True),
+        ("5", Wrote.MACHINE, True, False),
+        ("6", Wrote.MACHINE, True, False),
+        ("8", Wrote.MACHINE, True, False),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -115,10 +151,11 @@ def test_a_body_that_is_not_django_helpdesks_is_refused_in_words(given: bytes) -
         ("see [1]\n\n[1]: http://outside.example", "see [1]\n\n\\[1]: http://outside.example"),
         ("> [1]: http://outside.example", "> \\[1]: http://outside.example"),
         ("<http://outside.example> <a@b.example>", "< http://outside.example> < a@b.example>"),
-        ("2 < 3 and a<b", None),
+        ("2 < 3 <3 a<=b", None),
+        ("a<b and <img src=x> </p> <!-- x --> <?x?>", "a< b and < img src=x> < /p> < !-- x --> < ?x?>"),
     ],
 )
-def test_no_link_is_left_in_markdown(text: str, shown: str | None) -> None:
+def test_no_link_and_no_html_is_left_in_markdown(text: str, shown: str | None) -> None:
     assert no_links(text) == (text if shown is None else shown)
 
 
@@ -130,7 +167,8 @@ def test_no_link_is_left_in_markdown(text: str, shown: str | None) -> None:
         ("{# x #}", '{{ "{" }}# x #}'),
         ("100%} {%", '100%{{ "}" }} {{ "{" }}%'),
         ("{ a } {", "{ a } {"),
+        ("one\ntwo\r\n\nthree", "one\r\ntwo\r\n\r\nthree"),
     ],
 )
-def test_nothing_in_a_comment_is_a_template(text: str, left: str) -> None:
+def test_nothing_in_a_comment_is_a_template_and_its_lines_end_as_a_forms_do(text: str, left: str) -> None:
     assert literal(text) == left

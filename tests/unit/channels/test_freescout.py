@@ -5,10 +5,11 @@ import hashlib
 import hmac
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from agent.channels.helpdesks.freescout import FreeScoutReceiver, _message, sample, signing_key
+from agent.channels.helpdesks.freescout import FreeScout, FreeScoutReceiver, _message, sample
 from agent.channels.helpdesks.types import Delivery, Hint, Wrote
 from agent.errors import PayloadInvalid, RequestRejected, SignatureInvalid
 from agent.helpdesk_settings import FreeScoutSettings
@@ -50,7 +51,7 @@ def hint(*given: Any) -> Hint:
 
 
 def test_golden_vector() -> None:
-    assert signing_key(SecretStr(APP_KEY)).get_secret_value() == KEY
+    assert settings().secrets == (SecretStr(KEY),)  # the APP_KEY opens all of FreeScout: it is not kept
     for secrets in ((APP_KEY,), (KEY,), ("another-secret", APP_KEY)):
         found = receiver(secrets=secrets).receive(delivery())
         assert found is not None
@@ -68,6 +69,12 @@ def test_a_changed_body_or_secret_is_refused() -> None:
         receiver().receive(delivery(BODY + b" "))
     with pytest.raises(SignatureInvalid):
         receiver(secrets=("another-secret",)).receive(delivery())
+
+
+@pytest.mark.parametrize("wrong", [{"default_queue": "Billing"}, {"queues": {"billing": "Billing"}}, {"default_queue": "0"}])
+def test_mailboxes_are_named_by_id(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        settings(**wrong)
 
 
 def test_the_other_algorithm_must_be_chosen() -> None:
@@ -107,6 +114,20 @@ def test_a_genuine_body_that_is_not_freescouts_is_refused_in_words(body: bytes) 
     assert str(told.value)
     assert not isinstance(told.value, SignatureInvalid)
     assert isinstance(told.value, PayloadInvalid) or b"{" not in body
+
+
+async def test_a_draft_is_not_said_yet() -> None:
+    at = {"createdAt": "2026-01-05T09:00:00Z", "createdBy": {"id": 3, "type": "user"}}
+    threads = [
+        {"id": 3, "type": "message", "state": "draft", "body": "It may be", **at},
+        {"id": 2, "type": "lineitem", "state": "published", "body": "", **at},
+        {"id": 1, "type": "customer", "state": "published", "body": "Where is it?", **at},
+    ]
+    found = {"id": 1, "state": "published", "status": "active", "subject": "Late", "_embedded": {"threads": threads, "tags": []}}
+    desk = FreeScout("desk", settings())
+    desk._api._client._transport = httpx.MockTransport(lambda _: httpx.Response(200, json=found))
+    assert [one.text for one in (await desk.read("1")).messages] == ["Where is it?"]
+    await desk.aclose()
 
 
 @pytest.mark.parametrize("algorithm", ["sha1-base64", "sha256-hex"])

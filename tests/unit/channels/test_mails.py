@@ -84,6 +84,9 @@ def test_bounces_and_robots_are_known_by_other_signs(change: tuple[bytes, bytes]
 
 def test_a_person_may_say_that_no_machine_has_written() -> None:
     assert not read(with_headers("Auto-Submitted: no")).automatic
+    away = read(with_headers("Auto-Submitted: auto-replied"))
+    assert HOUSE.message(away, Wrote.CUSTOMER, away.sender).automatic
+    assert not HOUSE.message(away, Wrote.US, away.sender).automatic
 
 
 @pytest.mark.parametrize(
@@ -170,6 +173,8 @@ Content-Type: text/html
         b"Content-Type: text/plain; charset*=utf-8''%FF\nFrom: a@b, c@d\n\n.",
         b"From: \xe9@\xe9.example\nReferences: " + b"<" * 10_000 + b"\n\n",
         b"Date: \nAuthentication-Results: ;;;\nAuto-Submitted:\n\n",
+        b"From: " + b"(" * 5000 + b"a@b\nTo: " + b"(" * 5000 + b"\nReply-To: " + b"(" * 5000 + b"\n\nx",
+        b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(3000)) + b"\nx",
     ],
 )
 def test_whatever_comes_is_read(raw: bytes) -> None:
@@ -216,6 +221,8 @@ def test_a_reply_says_what_it_is_and_is_found_again() -> None:
     sent = message_from_bytes(envelope.content, policy=policy.default)
     assert sent["From"] == '"Inn, Support" <support@inn.example>'
     assert sent["Auto-Submitted"] == "auto-replied"
+    notice = letterhead.write("people@people.example", "For a person", WORDS, MARK, is_reply=False)
+    assert message_from_bytes(notice.content)["Auto-Submitted"] == "auto-generated"
     assert sent["X-Auto-Response-Suppress"] == "All"
     assert sent["In-Reply-To"] == "<m1@example.com>"
     assert sent["References"] == "<a@x> <m1@example.com>"

@@ -3,6 +3,8 @@
 import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -78,15 +80,20 @@ class Server:
         self.news: list[dict[str, Any]] = []
         self.queries: list[str] = []
         self.changes: list[Any] = []
+        self.date = "Thu, 26 Nov 2026 15:00:00 GMT"
+        self.staff = {"sam"}
+        self.asked: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix(API)
         if path == "/rt":
-            return httpx.Response(200, json={"Version": "5.0.3"}, headers={"date": "Thu, 26 Nov 2026 15:00:00 GMT"})
+            return httpx.Response(200, json={"Version": "5.0.3"}, headers={"date": self.date})
         if path.startswith("/user/"):
-            known = {"34": ("innkeeper", 1), "sam": ("sam", 1), "mallory@example.com": ("mallory@example.com", 0)}
-            name, privileged = known[path.removeprefix("/user/")]
-            return httpx.Response(200, json={"Name": name, "Privileged": privileged})
+            asked = path.removeprefix("/user/")
+            self.asked.append(asked)
+            assert asked in ("34", "sam", "mallory@example.com")
+            name = "innkeeper" if asked == "34" else asked
+            return httpx.Response(200, json={"Name": name, "Privileged": int(name in {"innkeeper", *self.staff})})
         if path.startswith("/attachment/"):
             content = self.contents[path.removeprefix("/attachment/")].encode()
             return httpx.Response(200, json={"Content": base64.encodebytes(content).decode()})
@@ -165,6 +172,27 @@ async def test_who_wrote_what() -> None:
     assert ticket.owner is Owner.US
 
 
+async def test_who_joins_the_staff_is_heard_as_one_of_them() -> None:
+    server = Server()
+    server.history += [transaction(60, "Correspond", "sam"), transaction(61, "Correspond", "sam")]
+    server.parts += [part(9, 60), part(10, 61)]
+    server.contents |= {"9": "It comes on Friday.", "10": "By noon."}
+    server.staff = set()
+    async with desk(server) as helpdesk:
+        assert [m.wrote for m in (await helpdesk.read("2")).messages] == [Wrote.CUSTOMER, Wrote.MACHINE, Wrote.MACHINE]
+        server.staff = {"sam"}
+        for _ in range(2):
+            assert [m.wrote for m in (await helpdesk.read("2")).messages] == [Wrote.CUSTOMER, Wrote.STAFF, Wrote.STAFF]
+    assert server.asked.count("sam") == 2
+
+
+async def test_a_sender_that_cant_be_read_stops_no_ticket() -> None:
+    server = Server()
+    server.parts = [part(5, 51, headers="X-RT-Interface: Email\nFrom: " + "(" * 5000)]
+    async with desk(server) as helpdesk:
+        assert [m.wrote for m in (await helpdesk.read("2")).messages] == [Wrote.CUSTOMER]
+
+
 async def test_what_a_web_form_opens_is_the_customers() -> None:
     server = Server()
     server.history = [transaction(51, "Create", "sam"), transaction(52, "Correspond", "sam")]
@@ -230,12 +258,24 @@ async def test_only_what_comes_after_the_first_poll_is_news() -> None:
             transaction(53, "Correspond", "innkeeper", "2026-11-26T15:00:03Z"),
         ]
         news = await helpdesk.poll(first.cursor)
-        assert Hint("52", "2") in news.hints
-        assert not {"51", "53"} & {one.delivery for one in news.hints}
+        assert news.hints == (Hint("52", "2"),)
         assert news.cursor == "2026-11-26T15:00:00.000Z 53"
         again = await helpdesk.poll(news.cursor)
         assert again.cursor == news.cursor
     assert server.queries[-1].endswith("(TicketQueue = 'Support') AND id > 0")
+
+
+async def test_what_became_visible_late_is_news_unless_it_is_older_than_the_first_poll() -> None:
+    server, now = Server(), datetime.now(UTC).replace(microsecond=0)
+    server.date = format_datetime(now, usegmt=True)
+    server.news = [transaction(52, "Create", "emily@example.com", (now - timedelta(seconds=90)).isoformat())]
+    async with desk(server) as helpdesk:
+        first = await helpdesk.poll(None)
+        server.news += [
+            transaction(50, "Correspond", "emily@example.com", (now - timedelta(seconds=60)).isoformat()),
+            transaction(51, "Correspond", "emily@example.com", (now + timedelta(seconds=1)).isoformat()),
+        ]
+        assert [one.delivery for one in (await helpdesk.poll(first.cursor)).hints] == ["51"]
 
 
 def test_a_queue_is_quoted_in_a_search() -> None:

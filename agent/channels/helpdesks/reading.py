@@ -67,7 +67,7 @@ def said(text: str | None = None, html: str | None = None, *, mail: bool = False
         mail: it came by mail, so earlier messages may be quoted in it.
     """
     words = clean_text((text or "")[:MAX_RAW]) or clean_text(text_of_html((html or "")[:MAX_RAW]))
-    words = words[: MAX_TEXT + 1]
+    words = bounded(words)
     if mail:
         words = clean_text(newest_words(words))
     if not words:

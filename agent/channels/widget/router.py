@@ -77,7 +77,12 @@ def _add_conversations(router: APIRouter, desk: "_Desk") -> None:
     async def create(request: Request) -> JSONResponse:
         return JSONResponse({"id": await desk.create(request)}, 201)
 
-    @router.post(f"{one}/messages", status_code=202, summary="Send a message", openapi_extra=bodies.schema_of(bodies.NewMessage))
+    @router.post(
+        f"{one}/messages",
+        status_code=202,
+        summary="Send a message",
+        openapi_extra=bodies.schema_of(bodies.NewMessage, has_key=True),
+    )
     async def send(conversation_id: str, request: Request) -> JSONResponse:
         return JSONResponse({"id": await desk.send(request, conversation_id)}, 202)
 
@@ -91,7 +96,12 @@ def _add_conversations(router: APIRouter, desk: "_Desk") -> None:
 
     router.add_route(f"{one}/events", events, methods=["GET"], include_in_schema=False)  # type: ignore[arg-type]
 
-    @router.post(f"{one}/handoff", status_code=202, summary="Ask for a person", openapi_extra=bodies.schema_of(bodies.AskPerson))
+    @router.post(
+        f"{one}/handoff",
+        status_code=202,
+        summary="Ask for a person",
+        openapi_extra=bodies.schema_of(bodies.AskPerson, has_key=True),
+    )
     async def handoff(conversation_id: str, request: Request) -> JSONResponse:
         await desk.hand_off(request, conversation_id)
         return JSONResponse({}, 202)

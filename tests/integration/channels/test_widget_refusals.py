@@ -230,6 +230,9 @@ OTHER_NONSENSE = [
     ("handoff", {"email": "nobody"}),
     ("handoff", {"email": "a@b.example\nBcc: c@d.example"}),
     ("handoff", {"email": "a@" + "b" * 300 + ".example"}),
+    ("handoff", {"email": "a\x00@b.example"}),
+    ("handoff", {"email": "a\u202e@b.example"}),
+    ("handoff", {"email": "<script>@b.example"}),
     ("messages/out_1/feedback", {"value": "sideways"}),
     ("messages/out_1/feedback", {"value": "up", "reason": "because"}),
     ("messages/out_1/feedback", {"value": "up", "comment": "x" * 1001}),
@@ -246,7 +249,7 @@ async def test_other_bodies_are_looked_at_too(world: WidgetWorld) -> None:
 async def test_an_id_that_was_never_an_events_is_refused(world: WidgetWorld) -> None:
     browser, cid = await world.talk()
     url = f"{browser.base}/widget/conversations/{cid}/events"
-    for event_id in ("x", "1", "-", "1-", "99999999999999999999-0", "1-0\x00", "$", "+"):
+    for event_id in ("x", "1", "-", "1-", "99999999999999999999-0", "1-0\x00", "$", "+", "١-١", "1-²", "9" * 20_000):
         response = await world.client.get(url, params={"after": event_id}, headers=browser.headers())
         assert code(response) == (422, "payload_invalid")
 

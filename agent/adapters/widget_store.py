@@ -31,7 +31,7 @@ WAKE = PREFIX + "widget:wake"
 LISTEN_S = 5.0
 LONGEST_WAIT_S = 5.0
 _NEWEST = PREFIX + "widget:newest:"
-_TEXTS = ("site", "owner", "customer", "locale", "person_name", "note", "contact")
+_TEXTS = ("site", "owner", "customer", "locale", "name", "person_name", "note", "contact")
 _START = "0-0"
 
 _PUBLISH = """
@@ -203,7 +203,8 @@ def _conversation(conversation_id: str, found: dict[str, str]) -> WidgetConversa
         return None
     texts: dict[str, Any] = {name: found.get(name) for name in _TEXTS}
     person = PersonState(found["person"]) if found.get("person") else None
-    return WidgetConversation(id=conversation_id, person=person, closed=found.get("closed") == "1", **texts)
+    told = int(found["told"]) if "told" in found else None
+    return WidgetConversation(id=conversation_id, person=person, closed=found.get("closed") == "1", told=told, **texts)
 
 
 def _page(is_gap: int, last_id: str, found: list[tuple[str, list[str]]]) -> Page:

@@ -45,7 +45,7 @@ class Bridge:
         helpdesk, sign = self._helpdesks[source], mark(entry.outbox_id, "note")
         messages = await self._said(entry.conversation_id)
         link = await self._links.of_conversation(entry.conversation_id)
-        words = wording.handover(replace(entry.outcome, summary=_summary(entry, messages[link.told if link else 0 :])), sign)
+        words = wording.handover(replace(entry.outcome, summary=summary(entry, messages[link.told if link else 0 :])), sign)
         if link is None:
             ticket_id = await helpdesk.open(wording.subject(entry), contact, words, sign)
             await self._links.keep(Link(entry.conversation_id, _ticket(source, ticket_id), len(messages)))
@@ -97,7 +97,8 @@ class Bridge:
             return ()
 
 
-def _summary(entry: OutboxEntry, said: Sequence[Message]) -> str:
+def summary(entry: OutboxEntry, said: Sequence[Message]) -> str:
+    """The hand-off's own, and all that was said, for a person who can't read it elsewhere."""
     told = [f"**{_name(m)}:** {m.text}" for m in said if m.visible]
     return "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
 

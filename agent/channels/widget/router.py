@@ -130,7 +130,7 @@ class _Desk:
         await bodies.read(request, bodies.NewConversation)
         session = caller.session
         conversation = WidgetConversation(
-            secrets.token_urlsafe(ID_BYTES), session.site, session.owner, session.customer, session.locale
+            secrets.token_urlsafe(ID_BYTES), session.site, session.owner, session.customer, session.locale, session.name
         )
         await self.widget.conversations.create(conversation)
         return conversation.id

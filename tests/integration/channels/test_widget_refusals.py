@@ -25,6 +25,25 @@ from tests.integration.channels.widget_world import (
 pytestmark = pytest.mark.slow
 HASH = "a2fbd0fca4f5723d538b69612af2cc69ddfd4a9a25594f748a52e7283b6f25f5"
 UNKNOWN = "x" * 24
+FORGED = (
+    "",
+    "null",
+    "https://evil.example",
+    "http://shop.example",
+    "https://shop.example:8443",
+    "https://shop.example:443",
+    "https://shop.example.evil",
+    "https://shop.example.",
+    "https://evilshop.example",
+    "https://www.shop.example",
+    "https://shop.example@evil.example",
+    "https://shop.example/",
+    "https://shop.example, https://evil.example",
+    "https://SHOP.example",
+    "HTTPS://shop.example",
+    "shop.example",
+    "*",
+)
 
 
 @pytest.fixture
@@ -66,8 +85,7 @@ async def call(browser: Browser, route: tuple[str, str, Any], **headers: str) ->
 
 async def test_a_page_of_no_site_is_refused_on_every_route(world: WidgetWorld) -> None:
     browser, cid = await world.talk()
-    forged = ("null", "https://evil.example", "http://shop.example", "https://shop.example:8443", "https://shop.example.evil")
-    for origin in (None, *forged):
+    for origin in (None, *FORGED):
         browser.origin = origin
         for route in every_route(cid):
             response = await call(browser, route)

@@ -210,6 +210,7 @@ class WidgetWorld:
     chat: FakeChatModel
     shelf: Shelf
     conversations: RedisConversations
+    shown: RedisWidgetConversations
     people: WidgetPeople
     redis_url: str
 
@@ -296,7 +297,8 @@ async def widget_world(
             )
             started.append(Replica(await stack.enter_async_context(_replica(deps, streams)), streams))
         client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=20))
-        world = WidgetWorld(started, client, worker, chat, shelf, conversations, WidgetPeople(conversations, shown), redis_url)
+        people = WidgetPeople(conversations, shown)
+        world = WidgetWorld(started, client, worker, chat, shelf, conversations, shown, people, redis_url)
         yield world
         for replica in started:
             replica.streams.close()

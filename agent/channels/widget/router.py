@@ -129,6 +129,7 @@ class _Desk:
         caller = await self._caller(request)
         await bodies.read(request, bodies.NewConversation)
         session = caller.session
+        await limits.take(self.widget.sessions, limits.begin_limits(session.site, caller.settings, session.owner))
         conversation = WidgetConversation(
             secrets.token_urlsafe(ID_BYTES), session.site, session.owner, session.customer, session.locale, session.name
         )

@@ -287,6 +287,8 @@ async def test_a_flood_is_told_when_to_come_again(redis_url: str) -> None:
         assert refused.headers["access-control-expose-headers"] == "retry-after"
         asked = await browser.post(f"/widget/conversations/{cid}/handoff", {}, idempotency_key=str(uuid.uuid4()))
         assert asked.status_code == 429
+        begun = [await browser.post("/widget/conversations", {}) for _ in range(3)]
+        assert [response.status_code for response in begun] == [201, 201, 429]  # one was there
         await world.browser().begin()
         assert code(await world.browser().post("/widget/sessions", {"site": "shop"})) == (429, "too_many_requests")
 

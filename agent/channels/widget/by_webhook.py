@@ -16,6 +16,8 @@ from agent.site_settings import SiteSettings
 from agent.types import Author, ConversationId, Decision, Message, MessageId, OutboxEntry, OutboxId, Outcome, PolicyTrace, RunId
 from agent.widget_ports import Publication, WidgetConversations
 
+MOST_SAID = 50
+"""Messages that a hand-off repeats: a webhook's body must stay small enough to be taken."""
 LATER = "the customer wrote again after the hand-off"
 
 
@@ -49,8 +51,10 @@ class ByWebhook:
             raise HelpdeskRefused(f"the widget's conversation of {entry.outbox_id} is kept no more")
         said = await self._said(entry.conversation_id)
         # No further, so that a repeat has the same words: the helpdesk reads the first alone.
-        place = _place(said, entry.in_reply_to)
-        words = summary(entry, said[:place]) + (f"\n\nReach the customer at: {contact}" if contact else "")
+        place = _end(said, entry.in_reply_to)
+        words = summary(entry, said[max(0, place - MOST_SAID) : place]) + (
+            f"\n\nReach the customer at: {contact}" if contact else ""
+        )
         await self._sender.send(replace(entry, source=self._sources[about.site], outcome=replace(entry.outcome, summary=words)))
         if about.told is None:
             await self._told(about.id, place)
@@ -118,6 +122,7 @@ class FromWebhook:
         return await self._people.close(ticket_id, f"{source}:closed")
 
 
-def _place(messages: tuple[Message, ...], message_id: MessageId) -> int:
-    """How many there are up to that one; 0 if it is none of them."""
-    return next((n for n, message in enumerate(messages, 1) if message.message_id == message_id), 0)
+def _end(messages: tuple[Message, ...], message_id: MessageId) -> int:
+    """How many there are up to that one and what was answered to it; what stands before the first if it is none of them."""
+    begin = next((n for n, message in enumerate(messages, 1) if message.message_id == message_id), 0)
+    return next((n for n, m in enumerate(messages) if n >= begin and m.author is Author.CUSTOMER), len(messages))

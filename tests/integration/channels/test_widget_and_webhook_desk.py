@@ -16,7 +16,7 @@ from agent.channels.demo_desk import DeskSettings, create_desk
 from agent.channels.standard_webhooks import Signer
 from agent.channels.widget.states import note
 from agent.types import ConversationId
-from tests.integration.channels.widget_world import Browser, WidgetWorld, widget_world
+from tests.integration.channels.widget_world import FACT, QUESTION, Browser, WidgetWorld, widget_world
 from tests.integration.channels.world import SECRET, served
 from tests.servers import free_port
 
@@ -104,15 +104,21 @@ async def test_words_go_both_ways_each_once(desk: Desk) -> None:
         assert len(desk.world.chat.prompts) == 0  # the assistant is silent
 
 
-async def test_the_button_before_the_first_word_and_an_address(desk: Desk) -> None:
+@pytest.mark.parametrize("has_asked", [False, True])
+async def test_the_button_with_or_without_a_word_before_it_and_an_address(desk: Desk, has_asked: bool) -> None:
     browser, cid = await desk.world.talk()
+    if has_asked:
+        await browser.say(cid)
+        await desk.world.worker.drain()
     path, key = f"/widget/conversations/{cid}/handoff", str(uuid.uuid4())
     assert (await browser.post(path, {"email": "mia@example.com"}, idempotency_key=key)).status_code == 202
     await desk.world.worker.drain()
-    assert "Reach the customer at: mia@example.com" in (await desk.notes(cid))[0]
+    [told] = await desk.notes(cid)
+    assert "Reach the customer at: mia@example.com" in told
+    assert (QUESTION in told, FACT in told) == (has_asked, has_asked)
     await browser.say(cid, "Is anybody there?")
     await desk.world.worker.drain()
-    assert len(await desk.notes(cid)) == 2
+    assert (await desk.notes(cid))[1:] == ["The customer writes in the chat:\nIs anybody there?"]
 
 
 async def test_the_customers_name_is_told_as_what_it_is_and_runs_nowhere(desk: Desk) -> None:

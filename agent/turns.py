@@ -68,6 +68,8 @@ class Turns:
     """Told what the turn of a conversation does, as it does it."""
     draftless: Collection[str] = ()
     """Sources where nobody could approve a proposed reply: it is handed off."""
+    disclosing: Collection[str] = ()
+    """Sources that say all the time that a machine answers, so that its first reply need not."""
 
     async def run_turn(self, conversation_id: ConversationId) -> OutboxEntry | None:
         """Answer what is unanswered, if anything is. Returns the committed entry, or None.
@@ -197,7 +199,7 @@ class Turns:
             log.warning("loop_handed_over")
             return self._handed_over(conversation, "handoff", "the same message came again and again: perhaps a machine sends it")
         try:
-            messages, context = visible(conversation.messages), self._told_of(conversation.conversation_id)
+            messages, context = visible(conversation.messages), self._context_of(conversation)
             return await think(self.graph, context, messages, run_id, conversation.conversation_id)
         except (TransientError, KnowledgeError) as error:
             await self._tell(conversation.conversation_id, Stage.RECEIVED)  # it waits again
@@ -208,10 +210,9 @@ class Turns:
             log.warning("run_failed_handed_over", error=type(error).__name__)
             return self._technical_handoff(conversation)
 
-    def _told_of(self, conversation_id: ConversationId) -> TurnContext:
-        if self.progress is None:
-            return self.context
-        return replace(self.context, on_stage=partial(self.progress.tell, conversation_id))
+    def _context_of(self, conversation: Conversation) -> TurnContext:
+        on_stage = partial(self.progress.tell, conversation.conversation_id) if self.progress is not None else None
+        return replace(self.context, on_stage=on_stage, is_disclosed=conversation.source in self.disclosing)
 
     def _handed_off(self, conversation: Conversation, draft: Outcome) -> Outcome:
         """A proposed reply as a hand-off: the person has it before them, and the customer does not."""

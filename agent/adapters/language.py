@@ -1,11 +1,17 @@
 """Which language a message is in, by lingua's n-gram models (they come inside the package, nothing is loaded later)."""
 
+import unicodedata
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 MIN_LETTERS = 12
 MIN_CONFIDENCE = 0.5
 """Below these a guess on a ticket's few words is mostly wrong, and the company's first locale is the better one."""
+FIRST_LETTERS = 200
+"""The script is told by so many."""
+MIN_LETTERS_BY_SCRIPT = 2
+"""What a script other than Latin takes: it alone tells nearly all."""
 
 
 class LanguageDetector:
@@ -19,7 +25,9 @@ class LanguageDetector:
         """The most likely of the locales."""
         if len(self._codes) < 2:
             return self._codes[0] if self._codes else None
-        if sum(c.isalpha() for c in text) < MIN_LETTERS:
+        letters = list(islice(filter(str.isalpha, text), FIRST_LETTERS))
+        latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
+        if latin < MIN_LETTERS and len(letters) - latin < max(latin, MIN_LETTERS_BY_SCRIPT):
             return None
         if self._detector is None:
             self._detector = self._load()

@@ -66,6 +66,7 @@ class TurnContext:
     second: Mapping[VerifierName, SecondVerifier] = field(default_factory=dict)  # those that some topic lists
     pool: ThreadPoolExecutor | None = None  # bounded: embedding and searching use all cores by themselves
     on_stage: Callable[[Stage], Awaitable[None]] | None = None  # of one turn: somebody waits and is told
+    is_disclosed: bool = False  # of one turn: the channel itself says that a machine answers
 
     async def tell(self, stage: Stage) -> None:
         """Say what the turn begins to do now."""

@@ -119,6 +119,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             shadow=RedisShadowRecords(redis),
             progress=build_progress(redis),
             draftless=(WIDGET_SOURCE,),
+            disclosing=(WIDGET_SOURCE,),
         )
         direct = build_graph()
 

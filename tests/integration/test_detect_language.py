@@ -25,3 +25,18 @@ def test_language_of_a_question_is_told(text: str, language: str) -> None:
 )
 def test_what_is_no_language_of_the_company_does_no_harm(text: str) -> None:
     assert DETECT(text) in {None, "en", "de", "es", "fr", "it"}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("我可以带狗吗？", "zh"),
+        ("كيف ألغي حجزي؟", "ar"),
+        ("Hi 你好", "zh"),
+        ("WiFi密码", None),
+        ("Можно с собакой?", None),
+        ("ok", None),
+    ],
+)
+def test_another_script_tells_with_few_letters(text: str, language: str | None) -> None:
+    assert LanguageDetector(["en", "ar", "zh"])(text) == language

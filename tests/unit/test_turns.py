@@ -17,7 +17,7 @@ from agent.wiring.parts import STATE_TYPES
 from knowledge.types import Audience, Hit, Passage, Query
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
-from policies.types import Mode
+from policies.types import Facts, Mode
 from tests.fakes import HashedWordsEmbedder, InMemoryConversations, InMemoryQueue, InMemoryShadowRecords
 from tests.fakes_model import FakeChatModel
 from tests.samples import TICKET, hit, message
@@ -81,6 +81,7 @@ class House:
         later_s: float = 0,
         waits: bool = False,
         draftless: tuple[str, ...] = (),
+        disclosing: tuple[str, ...] = (),
     ) -> None:
         self.told: list[str] = []
         self.conversations, self.queue, self.shelf = InMemoryConversations(), InMemoryQueue(), Shelf()
@@ -112,6 +113,7 @@ class House:
             self.shadow,
             self,
             draftless,
+            disclosing,
         )
 
     async def tell(self, conversation_id: ConversationId, stage: Stage) -> None:
@@ -420,3 +422,16 @@ async def test_a_draft_that_nobody_could_approve_goes_to_a_person_with_its_words
     conversation = await house.conversations.read(ID)
     assert conversation.handed_off
     assert all(m.visible for m in conversation.messages)
+
+
+async def test_the_first_reply_says_that_a_machine_writes_unless_the_channel_says_so_all_the_time() -> None:
+    answers = []
+    for disclosing in ((), ("desk",)):
+        house = House(disclosing=disclosing)
+        await house.say("1")
+        entry = await house.turns.run_turn(ID)
+        assert entry is not None
+        answers.append(entry.outcome)
+    disclosure = PolicyEngine(PACK).disclosure(Facts(text="", language="en", first_message=True, similarity={}))
+    assert answers[0].answer == f"{disclosure}\n\n{answers[1].answer}"
+    assert ["disclosure" in outcome.policy.rules for outcome in answers] == [True, False]

@@ -30,11 +30,6 @@ def person_message(message_id: str, text: str, at: str, name: str | None) -> Sho
     return _message(message_id, "person", text, plain_tree(text), at) | {"name": name}
 
 
-def notice(message_id: str, text: str, at: str) -> Shown:
-    """What nobody says, but what must be known, with the button for a person below it."""
-    return _message(message_id, "system", text, plain_tree(text), at) | {"quick_replies": [{"label": None, "value": HANDOFF}]}
-
-
 def assistant_message(entry: OutboxEntry, options: Sequence[str]) -> Shown:
     """What the assistant says, whole.
 

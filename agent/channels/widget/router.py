@@ -141,8 +141,11 @@ class _Desk:
         caller, conversation = await self._writer(request, conversation_id)
         new, key = await bodies.read(request, bodies.NewMessage), bodies.idempotency_key(request)
         await self._take_message(caller)
+        return await self._keep(conversation, key, new.text)
+
+    async def _keep(self, conversation: WidgetConversation, key: str, text: str) -> MessageId:
         message_id = MessageId(f"msg_{uuid.uuid5(MESSAGES, f'{conversation.id}:{key}').hex}")
-        message = Message(message_id, Author.CUSTOMER, new.text, _iso(self.widget.clock()))
+        message = Message(message_id, Author.CUSTOMER, text, _iso(self.widget.clock()))
         ticket = Ticket(conversation_id_of(conversation.id), WIDGET_SOURCE, conversation.id)
         if not await self.deps.conversations.append(ticket, message):
             stored = (await self.deps.conversations.read(ticket.conversation_id)).messages
@@ -169,6 +172,8 @@ class _Desk:
         asked, key = await bodies.read(request, bodies.AskPerson), bodies.idempotency_key(request)
         await self._take_message(caller)
         if asked.email is not None and asked.email != conversation.contact:
+            if conversation.person is not None:  # who was told without it is told now, as of anything that the customer writes
+                await self._keep(conversation, key, asked.email)
             await self.widget.conversations.publish(conversation.id, Publication((), changes={"contact": asked.email}))
         ticket = Ticket(conversation_id_of(conversation.id), WIDGET_SOURCE, conversation.id)
         await self.widget.person.request_person(ticket, key, conversation.locale)

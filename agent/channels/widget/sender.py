@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from agent.channels.widget.messages import assistant_message, notice, pieces
+from agent.channels.widget.messages import assistant_message, pieces
 from agent.channels.widget.progress import progress_event
 from agent.channels.widget.states import NEEDS_ADDRESS, NOTED, PASSED_ON, TOLD, note, state_event
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
@@ -105,7 +105,11 @@ class WidgetSender:
             if conversation.contact is not None:
                 raise
             # A person could not reach them: most helpdesks open no ticket without an address.
-            await self._ask_for_address(entry, conversation)
+            asked = self._with_note(conversation, entry, NEEDS_ADDRESS)
+            event = state_event("handoff.requested", asked)
+            await self._conversations.publish(
+                conversation.id, Publication([event], f"{entry.outbox_id}:address", changes=_changes(asked))
+            )
             raise HelpdeskUnavailable(f"{entry.outbox_id} waits for the customer's e-mail address: {error}") from error
         log.info("widget_handed_off", conversation_id=entry.conversation_id, ticket=reference)
         now = await self._conversations.find(conversation.id) or conversation
@@ -115,16 +119,6 @@ class WidgetSender:
         await self._conversations.publish(
             conversation.id, Publication([state_event("handoff.requested", told)], key, changes=_changes(told))
         )
-
-    async def _ask_for_address(self, entry: OutboxEntry, conversation: WidgetConversation) -> None:
-        """In a message of its own, once. The request is taken back meanwhile, so that it can be made again with an address."""
-        key = f"{entry.outbox_id}:address"
-        shown = json.dumps(
-            notice(key, note(NEEDS_ADDRESS, conversation.locale or entry.outcome.language), entry.created_at), ensure_ascii=False
-        )
-        open_again = replace(conversation, person=None, note=None)
-        events = [state_event("handoff.requested", open_again), Event("message.created", shown)]
-        await self._conversations.publish(conversation.id, Publication(events, key, [shown], _changes(open_again)))
 
     def _with_note(self, conversation: WidgetConversation, entry: OutboxEntry, key: str) -> WidgetConversation:
         text = note(key, conversation.locale or entry.outcome.language)

@@ -116,7 +116,7 @@ def _outcome(
     topic: TopicVerdict | None = None,
     **more: object,
 ) -> Outcome:
-    disclosure = context.policies.disclosure(state["facts"])
+    disclosure = None if context.is_disclosed else context.policies.disclosure(state["facts"])
     stamp = context.policies.stamp
     topics = topic.topics if topic else ()
     rules = (*state.get("rules", ()), *topics, *(("disclosure",) if disclosure else ()))

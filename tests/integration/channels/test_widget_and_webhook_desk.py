@@ -121,6 +121,18 @@ async def test_the_button_with_or_without_a_word_before_it_and_an_address(desk: 
     assert (await desk.notes(cid))[1:] == ["The customer writes in the chat:\nIs anybody there?"]
 
 
+async def test_an_address_that_is_left_later_is_told_later(desk: Desk) -> None:
+    async with handed_off(desk) as (browser, cid, _):
+        path, key = f"/widget/conversations/{cid}/handoff", str(uuid.uuid4())
+        for _ in range(2):
+            assert (await browser.post(path, {"email": "mia@example.com"}, idempotency_key=key)).status_code == 202
+            await desk.world.worker.drain()
+        assert (await desk.notes(cid))[1:] == ["The customer writes in the chat:\nmia@example.com"]
+        history = await browser.messages(cid)
+        assert (history["messages"][-1]["role"], history["messages"][-1]["text"]) == ("customer", "mia@example.com")
+        assert history["state"]["note"] == note("passed_on", "en")
+
+
 async def test_the_customers_name_is_told_as_what_it_is_and_runs_nowhere(desk: Desk) -> None:
     name = "Mia <script>alert(1)</script>\nCustomer asks: everything"
     async with handed_off(desk, name=name) as (_, cid, _):

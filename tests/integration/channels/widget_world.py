@@ -272,7 +272,14 @@ async def widget_world(
             detect_language=lambda text: "en",
         )
         worker.turns = Turns(
-            build_graph(), context, conversations, worker, 300, progress=WidgetProgress(shown), draftless=("widget",)
+            build_graph(),
+            context,
+            conversations,
+            worker,
+            300,
+            progress=WidgetProgress(shown),
+            draftless=("widget",),
+            disclosing=("widget",),
         )
         webhooks = WebhookSender(configured.helpdesks, await stack.enter_async_context(new_client()))  # type: ignore[arg-type]
         by_webhook = build_by_webhook(configured, redis, webhooks, conversations, policies)

@@ -1,15 +1,11 @@
 """The chat widget in a real browser against the API itself, its graph with a scripted model, and a real Redis."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from agent.channels.widget.sender import WidgetSender
-from agent.errors import HelpdeskRefused
-from agent.types import OutboxEntry
 from tests.integration.channels import widget_world
 from tests.integration.web.stage import HAS_BROWSER, HostPage, ask, bubbles, strict_host
 from tests.servers import free_port
@@ -21,31 +17,13 @@ pytestmark = [
 ]
 
 
-@dataclass
-class Shop(HostPage):
-    world: widget_world.WidgetWorld | None = None
-
-
-class AsksForAddress:
-    """A helpdesk that opens no ticket for somebody whom it could not answer."""
-
-    def __init__(self) -> None:
-        self.contacts: list[str] = []
-
-    async def open(self, entry: OutboxEntry, contact: str | None) -> str | None:
-        if contact is None:
-            raise HelpdeskRefused("a ticket needs an address")
-        self.contacts.append(contact)
-        return "T-1"
-
-
 @pytest_asyncio.fixture(loop_scope="session")
-async def real(browser: Browser, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
+async def real(browser: Browser, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HostPage]:
     """A host page whose origin the site "shop" of the API allows."""
     port = free_port()
     monkeypatch.setattr(widget_world, "SHOP", f"http://127.0.0.1:{port}")
     async with widget_world.widget_world(redis_url) as world:
-        host = Shop(browser, world.replicas[0].base, world=world)
+        host = HostPage(browser, world.replicas[0].base)
         async with strict_host(host, port):
             yield host
 
@@ -71,21 +49,3 @@ async def test_a_question_its_source_a_rating_a_second_tab_and_a_person(real: Ho
     await page.keyboard.press("Enter")
     for one in (page, other):
         await expect(one.locator(".foot .note")).to_contain_text("Your request for a person is noted.", timeout=15000)
-
-
-async def test_an_address_that_the_helpdesk_wants_is_asked_for_and_can_be_given(real: Shop):
-    assert real.world
-    worker, desk = real.world.worker, AsksForAddress()
-    worker.sender = WidgetSender(real.world.shown, lambda text: (), {"shop": desk})
-    page = await real.open()
-    await page.locator(".links button").click()
-    await page.get_by_role("button", name="Ask for a person").click()
-    await expect(page.locator(".log .msg.sys")).to_contain_text("Please leave your e-mail address", timeout=15000)
-    await page.locator(".quick button").click()
-    await page.get_by_label("E-mail").fill("mia@example.com")
-    await page.keyboard.press("Enter")
-    await expect(page.locator(".foot .ask")).to_have_count(0)
-    [owed] = await worker.outbox.pending()
-    await worker.add_delivery(owed)
-    await expect(page.locator(".foot .note")).to_contain_text("A person has been told about your request", timeout=15000)
-    assert desk.contacts == ["mia@example.com"]

@@ -33,6 +33,8 @@ def _origin(value: str) -> str:
         or parts.username
     ):
         raise ValueError(f"{value!r} is not an origin: write scheme://host or scheme://host:port, with no path and no wildcard")
+    if not host.isascii():
+        raise ValueError(f"{value!r}: a browser sends that host in ASCII; write it so, as xn--…")
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + ("" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}")
 
@@ -50,9 +52,9 @@ class SiteLimits(BaseModel):
     """How much one site takes.
 
     Attributes:
-        session_messages: messages a minute in one session.
+        session_messages: messages a minute in one session; as many conversations may be begun.
         address_sessions: new sessions a minute from one address (IPv6: one /64).
-        site_messages: messages a minute on the whole site.
+        site_messages: messages a minute on the whole site; as many conversations may be begun.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

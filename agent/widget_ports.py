@@ -71,8 +71,10 @@ class WidgetConversation:
     """What is known of a widget's conversation beside its messages.
 
     Attributes:
+        name: what the customer is called, as their page says: nobody has verified it.
         note: what happens after "talk to a person", in the customer's language.
         contact: an e-mail address that the customer left for the person.
+        told: so many messages were told to a helpdesk that knows the conversation by webhooks alone; None before a hand-off.
     """
 
     id: str
@@ -80,11 +82,13 @@ class WidgetConversation:
     owner: str
     customer: str | None = None
     locale: str | None = None
+    name: str | None = None
     person: PersonState | None = None
     person_name: str | None = None
     closed: bool = False
     note: str | None = None
     contact: str | None = None
+    told: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,9 @@ class Escalation(Protocol):
     """Passes a hand-off on to people."""
 
     async def open(self, entry: OutboxEntry, contact: str | None) -> str | None:
-        """Open a ticket, once for each `entry.outbox_id` however often it is asked. Returns its number for the customer.
+        """Open a ticket, once for each `entry.outbox_id` however often it is asked.
+
+        Returns its number; None if the helpdesk has taken the request, and what it makes of it can't be known here.
 
         Args:
             entry: the hand-off; `summary` has the request, and a draft's `answer` is for the person alone.

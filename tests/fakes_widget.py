@@ -134,4 +134,6 @@ def _place(event_id: str) -> tuple[int, ...]:
 def _value(name: str, value: str | None) -> object:
     if name == "closed":
         return value == "1"
+    if name == "told":
+        return int(value) if value else None
     return PersonState(value) if name == "person" and value else value or None

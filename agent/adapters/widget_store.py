@@ -31,7 +31,7 @@ WAKE = PREFIX + "widget:wake"
 LISTEN_S = 5.0
 LONGEST_WAIT_S = 5.0
 _NEWEST = PREFIX + "widget:newest:"
-_TEXTS = ("site", "owner", "customer", "locale", "person_name", "note", "contact")
+_TEXTS = ("site", "owner", "customer", "locale", "name", "person_name", "note", "contact")
 _START = "0-0"
 
 _PUBLISH = """
@@ -57,13 +57,15 @@ return 1
 """
 
 # Something is missing between `after` and what is kept if any event was dropped and the oldest that is kept is newer. That
-# the oldest may be the very next one can't be told, so one reload too many is possible.
+# the oldest may be the very next one can't be told, so one reload too many is possible. No place makes it fail: it runs for
+# many streams in one go, and would fail for them all.
 _AFTER = """
 local events, about, after, most = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)
 local last = '0-0'
 if #newest > 0 then last = newest[1][1] end
 if after == '' then return {0, last, {}} end
+if not string.find(after, '^%d+%-%d+$') then return {1, last, {}} end
 local function place(id)
     local dash = string.find(id, '-', 1, true)
     return tonumber(string.sub(id, 1, dash - 1)), tonumber(string.sub(id, dash + 1))
@@ -75,7 +77,8 @@ local function before(a, b)
 end
 if before(last, after) then return {1, last, {}} end
 local dropped = tonumber(redis.call('HGET', about, 'added') or '0') > redis.call('XLEN', events)
-if dropped and before(after, redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1][1]) then return {1, last, {}} end
+local oldest = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)
+if dropped and #oldest > 0 and before(after, oldest[1][1]) then return {1, last, {}} end
 return {0, after, redis.call('XRANGE', events, '(' .. after, '+', 'COUNT', most)}
 """
 
@@ -200,7 +203,8 @@ def _conversation(conversation_id: str, found: dict[str, str]) -> WidgetConversa
         return None
     texts: dict[str, Any] = {name: found.get(name) for name in _TEXTS}
     person = PersonState(found["person"]) if found.get("person") else None
-    return WidgetConversation(id=conversation_id, person=person, closed=found.get("closed") == "1", **texts)
+    told = int(found["told"]) if "told" in found else None
+    return WidgetConversation(id=conversation_id, person=person, closed=found.get("closed") == "1", told=told, **texts)
 
 
 def _page(is_gap: int, last_id: str, found: list[tuple[str, list[str]]]) -> Page:

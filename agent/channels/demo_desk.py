@@ -9,7 +9,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,6 +27,7 @@ from agent.errors import SignatureInvalid
 
 MAX_INBOX_BYTES = 1_000_000
 AT_ONCE = 8
+HANDED_OFF = "agent.handoff.requested"
 SAMPLES = (
     "How much do I get back if I cancel three days before check-in?",
     "Can I bring my dog?",
@@ -233,7 +234,7 @@ def _add_inbox(app: FastAPI, store: DeskStore, verifier: Verifier) -> None:
             webhook_id = verifier.verify(request.headers, bytes(body))
             event = json.loads(bytes(body))
             kind, data = str(event["type"]), dict(event["data"])
-            known = kind in STATUS_AFTER and store.has_ticket(str(data["ticket_id"]))
+            known = kind in STATUS_AFTER and (store.has_ticket(str(data["ticket_id"])) or _opened(store, kind, data))
         except SignatureInvalid as error:
             return _problem(401, "signature_invalid", str(error))
         except (ValueError, KeyError, TypeError):
@@ -241,6 +242,15 @@ def _add_inbox(app: FastAPI, store: DeskStore, verifier: Verifier) -> None:
         if not known:
             return _problem(404, "unknown", "No such ticket, or no such type of event.")
         return JSONResponse({"status": "accepted" if store.receive(webhook_id, kind, data) else "duplicate"})
+
+
+def _opened(store: DeskStore, kind: str, data: Mapping[str, Any]) -> bool:
+    """Open a ticket for a conversation that began elsewhere, as in a chat, and is handed to people here. False for any other."""
+    if kind != HANDED_OFF or data["conversation_id"] == f"{data['system']}:{data['ticket_id']}":
+        return False
+    asked = str(data.get("summary") or "").partition("\n")[0].removeprefix("Customer asks: ").strip()
+    store.open_ticket((asked or "A customer asks for a person")[:80], str(data["ticket_id"]))
+    return True
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

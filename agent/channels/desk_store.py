@@ -58,9 +58,9 @@ class DeskStore:
         """Close the file."""
         self._db.close()
 
-    def open_ticket(self, subject: str) -> str:
-        """A new ticket's id. It is random, since Innkeeper may remember tickets of an earlier file."""
-        ticket_id = f"T-{secrets.token_hex(5).upper()}"
+    def open_ticket(self, subject: str, ticket_id: str | None = None) -> str:
+        """A new ticket's id. It is random if not given, since Innkeeper may remember tickets of an earlier file."""
+        ticket_id = ticket_id or f"T-{secrets.token_hex(5).upper()}"
         self._db.execute(
             "INSERT INTO tickets (id, subject, created_at, updated_at) VALUES (?, ?, ?, ?)", (ticket_id, subject, *[now()] * 2)
         )

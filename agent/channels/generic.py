@@ -12,6 +12,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from agent.channels.deps import ApiDeps
 from agent.channels.intake import MAX_TEXT, clean_text, html_to_text, parse_json
 from agent.channels.problems import describe
+from agent.channels.widget.by_webhook import FromWebhook
+from agent.channels.widget.people import WidgetPeople
 from agent.errors import PayloadInvalid
 from agent.ports import Ticket
 from agent.types import Author, ConversationId, Message, MessageId, RunId
@@ -124,6 +126,10 @@ class GenericIntake:
         self._conversations = deps.conversations
         self._queue = deps.queue
         self._approvals = deps.approvals
+        self._chats: FromWebhook | None = None
+        if deps.widget is not None:
+            shown = deps.widget.conversations
+            self._chats = FromWebhook(deps.settings.sites, WidgetPeople(deps.conversations, shown), shown)
 
     async def take(self, source: str, envelope: Envelope) -> Status:
         """Store what must be stored; safe to repeat.
@@ -145,7 +151,9 @@ class GenericIntake:
                 done = await self._approvals.decline(_conversation_id(source, declined.ticket_id), RunId(declined.run_id))
                 return Status.ACCEPTED if done else Status.DUPLICATE
             case "conversation.closed":
-                _read(Closed, envelope.data)
+                closed = _read(Closed, envelope.data)
+                if self._chats is not None and await self._chats.holds(source, closed.ticket_id):
+                    await self._chats.close(source, closed.ticket_id)
                 return Status.ACCEPTED
             case _:
                 return Status.IGNORED
@@ -163,6 +171,9 @@ class GenericIntake:
             sent_at=envelope.timestamp.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             visible=event.visibility == "public",
         )
+        if self._chats is not None and await self._chats.holds(source, event.ticket_id):
+            is_shown = await self._chats.take(source, event.ticket_id, message)
+            return Status.IGNORED if is_shown is None else Status.ACCEPTED if is_shown else Status.DUPLICATE
         conversation_id = _conversation_id(source, event.ticket_id)
         subject = clean_text(event.subject or "")[:MAX_SUBJECT] or None
         is_new = await self._conversations.append(Ticket(conversation_id, source, event.ticket_id, subject), message)

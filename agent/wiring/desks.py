@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from redis.asyncio import Redis
@@ -24,7 +24,8 @@ from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.types import ConversationId, OutboxEntry
 from agent.widget_ports import Escalation
-from agent.wiring.widget import build_people, build_sender
+from agent.wiring.widget import build_by_webhook, build_people, build_sender
+from policies.engine import PolicyEngine
 
 Poll = tuple[float, Callable[[], Awaitable[object]]]
 
@@ -46,7 +47,7 @@ class Desks:
 
 
 @asynccontextmanager
-async def open_desks(settings: Settings, redis: Redis, queue: TurnQueue) -> AsyncIterator[Desks]:
+async def open_desks(settings: Settings, redis: Redis, queue: TurnQueue, policies: PolicyEngine) -> AsyncIterator[Desks]:
     """Clients of every helpdesk in the settings. Makes no call yet."""
     conversations, hints, links = RedisConversations(redis), RedisTicketHints(redis), RedisTicketLinks(redis)
     async with AsyncExitStack() as stack:
@@ -57,19 +58,21 @@ async def open_desks(settings: Settings, redis: Redis, queue: TurnQueue) -> Asyn
         generic = {name: desk for name, desk in settings.helpdesks.items() if isinstance(desk, HelpdeskSettings)}
         webhooks = WebhookSender(generic, client)
         bridge = Bridge(desks, conversations, links)
+        by_webhook = build_by_webhook(settings, redis, webhooks, conversations, policies)
         escalations: dict[str, Escalation] = {
-            site: ByTicket(bridge, one.handoff) if one.handoff in desks else ByWebhook(webhooks, one.handoff)
+            site: ByTicket(bridge, one.handoff) if one.handoff in desks else by_webhook
             for site, one in settings.sites.items()
             if one.handoff is not None
         }
         by_api: dict[str, ReplySender] = dict.fromkeys(desks, DeskSender(desks, conversations))
-        sender = SenderBySource(by_api | {WIDGET_SOURCE: build_sender(redis, escalations)}, otherwise=webhooks)
+        sender = SenderBySource(by_api | {WIDGET_SOURCE: build_sender(redis, escalations, policies)}, otherwise=webhooks)
         carry_back = partial(_carry_back, bridge, build_people(redis, conversations))
         sync = TicketSync(desks, conversations, hints, carry_back)
 
         async def before_turn(conversation_id: ConversationId) -> bool:
             if conversation_id.partition(":")[0] == WIDGET_SOURCE:
                 await bridge.pass_on(conversation_id)
+                await by_webhook.pass_on(conversation_id)
             return await sync(conversation_id)
 
         yield Desks(before_turn, sender, _polls(settings.helpdesks, desks, hints, links, queue))
@@ -112,18 +115,3 @@ class ByTicket:
     async def open(self, entry: OutboxEntry, contact: str | None) -> str | None:
         """See `Escalation`."""
         return await self.bridge.open(self.source, entry, Contact(email=contact))
-
-
-@dataclass(frozen=True, slots=True)
-class ByWebhook:
-    """Passes a widget's hand-off on as an event of the generic webhook. Implements `Escalation`."""
-
-    sender: WebhookSender
-    source: str
-
-    async def open(self, entry: OutboxEntry, contact: str | None) -> str | None:
-        """See `Escalation`. The helpdesk drops a repeated outbox id; its ticket's number is not known here."""
-        place = f"\nReach the customer at: {contact}" if contact else ""
-        outcome = replace(entry.outcome, summary=(entry.outcome.summary or "") + place)
-        await self.sender.send(replace(entry, source=self.source, outcome=outcome))
-        return None

@@ -65,7 +65,7 @@ async def work(settings: Settings) -> None:
             redelivery_s=settings.redelivery_s,
             grace_s=min(15.0, settings.redelivery_s * 0.75),
         )
-        async with open_desks(settings, process.redis, process.queue) as desks:
+        async with open_desks(settings, process.redis, process.queue, process.turns.context.policies) as desks:
 
             async def turn(conversation_id: ConversationId) -> None:
                 if await desks.before_turn(conversation_id):

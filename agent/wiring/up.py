@@ -139,6 +139,7 @@ def _demo_site(*addresses: str) -> dict[str, object]:
         "origins": [*addresses, *names],
         "greeting": "Hello! Ask me anything about bookings, payments, hosting or your account.",
         "suggestions": ["How do I cancel a booking?", "Can I bring my dog?", "When do I get my refund?"],
+        "handoff": DEMO_SOURCE,
     }
 
 

@@ -7,16 +7,18 @@ from redis.asyncio import Redis
 
 from agent.adapters.widget_sessions import RedisWidgetSessions
 from agent.adapters.widget_store import RedisWakes, RedisWidgetConversations
+from agent.channels.widget.by_webhook import ByWebhook
 from agent.channels.widget.deps import WidgetDeps
 from agent.channels.widget.events import Streams
 from agent.channels.widget.people import WidgetPeople
 from agent.channels.widget.progress import WidgetProgress
 from agent.channels.widget.sender import WidgetSender
-from agent.channels.widget.states import DISCLOSURE, language_of, note
+from agent.channels.widget.states import DISCLOSURE, NOTED, UNKNOWN, language_of, note
 from agent.graph.options import listed_titles
-from agent.ports import Conversations, PersonRequests
+from agent.helpdesk_settings import HelpdeskSettings
+from agent.ports import Conversations, PersonRequests, ReplySender
 from agent.settings import Settings
-from agent.types import ConversationId
+from agent.types import ConversationId, PolicyTrace
 from agent.widget_ports import Escalation
 from policies.engine import PolicyEngine
 from policies.types import Facts
@@ -36,9 +38,23 @@ def build_widget(settings: Settings, redis: Redis, policies: PolicyEngine, perso
     )
 
 
-def build_sender(redis: Redis, escalations: Mapping[str, Escalation]) -> WidgetSender:
+def build_sender(redis: Redis, escalations: Mapping[str, Escalation], policies: PolicyEngine) -> WidgetSender:
     """What a worker shows outcomes with. `escalations`: who is told of a hand-off, by site."""
-    return WidgetSender(RedisWidgetConversations(redis), listed_titles, escalations)
+    promises = {text: NOTED for text in policies.texts("handoff")} | {text: UNKNOWN for text in policies.texts("dont_know")}
+    return WidgetSender(RedisWidgetConversations(redis), listed_titles, escalations, promises)
+
+
+def build_by_webhook(
+    settings: Settings, redis: Redis, sender: ReplySender, conversations: Conversations, policies: PolicyEngine
+) -> ByWebhook:
+    """What a worker passes hand-offs on with to helpdesks that are known by the generic webhook."""
+    sources = {
+        site: one.handoff
+        for site, one in settings.sites.items()
+        if one.handoff is not None and isinstance(settings.helpdesks[one.handoff], HelpdeskSettings)
+    }
+    policy = PolicyTrace(policies.stamp.version, policies.stamp.sha256)
+    return ByWebhook(sources, sender, conversations, RedisWidgetConversations(redis), policy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ from agent.turns import has_question, run_id_of
 from agent.types import ConversationId, Decision, Outcome, PolicyTrace
 from agent.widget_ports import Session, WidgetConversation
 from agent.wiring.widget import build_progress, build_sender
+from policies.engine import PolicyEngine
+from policies.load import default_folder, load_pack
 from tests.servers import free_port, valkey
 
 ORIGIN = "https://shop.example"
@@ -84,7 +86,7 @@ async def work(redis_url: str) -> None:
             if entry is not None:
                 await queue.add_delivery(entry.outbox_id)
 
-        handlers = Handlers(turn, build_sender(redis, {}))
+        handlers = Handlers(turn, build_sender(redis, {}, PolicyEngine(load_pack(default_folder()))))
         owed = Owed(conversations, RedisOutbox(redis), RedisTicketHints(redis))
         await run_worker(queue, handlers, owed, WorkerOptions(concurrency=32, deliveries=32))
 

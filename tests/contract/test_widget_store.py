@@ -200,6 +200,22 @@ async def test_a_place_that_was_never_reached_is_a_gap(store: WidgetConversation
     assert (await after(store, "f" * 24, "1-0")).is_gap
 
 
+@pytest.mark.slow
+async def test_one_stream_that_cannot_be_read_is_a_gap_and_hinders_no_other(redis_url: str) -> None:
+    """Thousands are read in one go: what one of them asks for must not be the others' error."""
+    async with redis_client(redis_url) as client:
+        store = RedisWidgetConversations(client)
+        await store.publish(ABOUT.id, said("one"))
+        emptied = "e" * 24
+        await store.publish(emptied, said("lost"))
+        await client.delete(f"innkeeper:widget:{{{emptied}}}:events")
+        fine, odd, *empty = await store.events_after([(ABOUT.id, "0-0"), (ABOUT.id, "١-١"), (emptied, "0-0"), (emptied, "5-0")])
+        assert [json.loads(event.data)["text"] for event in fine.events] == ["one"]
+        assert (odd.is_gap, odd.last_id) == (True, fine.last_id)
+        # Nothing is there to go on from, and asking for it again and again would never end.
+        assert [(page.events, page.last_id, page.is_gap) for page in empty] == [((), "0-0", False), ((), "0-0", True)]
+
+
 @pytest.mark.parametrize("kind", ["memory", pytest.param("redis", marks=pytest.mark.slow)])
 async def test_events_that_are_kept_no_more_are_a_gap(kind: str, request: pytest.FixtureRequest) -> None:
     async with redis_client(request.getfixturevalue("redis_url") if kind == "redis" else "redis://127.0.0.1:1") as client:

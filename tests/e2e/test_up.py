@@ -47,6 +47,18 @@ def test_the_demo_shows_three_tickets_takes_more_and_stops_cleanly(data_dir: Pat
         ticket = http().post(f"{desk}/tickets", json={"text": "Can I bring my dog?"}).json()["id"]
         until(lambda: http().get(f"{desk}/tickets/{ticket}").json()["status"] in ("answered", "person"))
 
+        browser = {"origin": api, "authorization": f"Bearer {begun.json()['session']}"}
+        chat = f"{api}/widget/conversations"
+        cid = http().post(chat, json={}, headers=browser).json()["id"]
+        asked = http().post(f"{chat}/{cid}/handoff", json={}, headers=browser | {"idempotency-key": "press-the-button"})
+        assert asked.status_code == 202
+        until(lambda: http().get(f"{desk}/tickets/{cid}").is_success)
+        people = {"text": "Hello, how can I help?", "author": "agent"}
+        assert http().post(f"{desk}/tickets/{cid}/messages", json=people).status_code == 201
+        until(lambda: http().get(f"{chat}/{cid}/messages", headers=browser).json()["state"]["person"] == "joined")
+        shown = http().get(f"{chat}/{cid}/messages", headers=browser).json()["messages"]
+        assert [(one["role"], one["text"]) for one in shown] == [("person", people["text"])]
+
         second = run(data_dir, "up")
         assert second.returncode == 1
         assert f"another `innkeeper up` (pid {house.process.pid}) already uses" in " ".join(second.stderr.split())

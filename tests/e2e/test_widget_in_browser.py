@@ -203,7 +203,7 @@ async def test_by_keyboard_alone_from_the_question_to_a_person(house: Product, s
     await page.keyboard.type("mia@example.com")
     await page.keyboard.press("Enter")
     strip = page.locator(".foot .note")
-    await expect(strip).to_contain_text("A person has been told about your request and will reply.", timeout=SOON)
+    await expect(strip).to_contain_text("Your request has been passed on to the team.", timeout=SOON)
     await expect(page.get_by_role("button", name="Talk to a person")).to_be_hidden()
     kept = await Kept.of(house, page)
     (event,) = await later(lambda: house.inbox.of(kept.conversation))

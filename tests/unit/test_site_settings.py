@@ -32,6 +32,7 @@ def test_a_site_is_read_and_its_origins_are_as_browsers_send_them(monkeypatch: p
         {"origins": ["https://user@shop.example"]},
         {"origins": ["https://shop.example:port"]},
         {"origins": ["null"]},
+        {"origins": ["https://bücher.example"]},
         {"jwt_secret": "too short"},
         {"identity_secret": "short"},
         {"privacy_url": "javascript:alert(1)"},

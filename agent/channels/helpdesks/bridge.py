@@ -129,9 +129,13 @@ class Bridge:
 
 
 def _note(entry: OutboxEntry, said: Sequence[Message], sign: str) -> Words:
+    return wording.handover(replace(entry.outcome, summary=summary(entry, said)), sign)
+
+
+def summary(entry: OutboxEntry, said: Sequence[Message]) -> str:
+    """The hand-off's own, and all that was said, for a person who can't read it elsewhere."""
     told = [f"**{_name(m)}:** {m.text}" for m in said if m.visible]
-    summary = "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
-    return wording.handover(replace(entry.outcome, summary=summary), sign)
+    return "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
 
 
 def _name(message: Message) -> str:

@@ -18,7 +18,15 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _WORD = r"[^\s@<>,;:\"()\[\]\\]+"
 _ADDRESS = rf"^{_WORD}@{_WORD}\.{_WORD}$"
 """No more than that it looks like one; whether anybody reads it, only a letter can tell."""
-_EVENT_ID = re.compile(r"\d{1,15}-\d{1,15}")
+_EVENT_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
+"""Not `\\d`, which takes every script's digits."""
+_KEY_HEADER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "A new UUID with each message, and the same with a repeat of it.",
+    "schema": {"type": "string", "pattern": f"^{_KEY.pattern}$"},
+}
 
 
 def _said(text: str) -> str:
@@ -26,6 +34,12 @@ def _said(text: str) -> str:
     if not cleaned:
         raise ValueError("must not be empty")
     return cleaned
+
+
+def _visible(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must have no control characters")
+    return text
 
 
 def _one_line(text: str) -> str | None:
@@ -62,7 +76,7 @@ class NewMessage(_Body):
 class AskPerson(_Body):
     """`POST /widget/conversations/{id}/handoff`."""
 
-    email: Annotated[str, Field(max_length=254, pattern=_ADDRESS)] | None = None
+    email: Annotated[str, Field(max_length=254, pattern=_ADDRESS), AfterValidator(_visible)] | None = None
 
 
 class Feedback(_Body):
@@ -104,6 +118,7 @@ def last_event_id(request: Request) -> str | None:
     return given or None
 
 
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The body's schema for OpenAPI; it is parsed by hand, so FastAPI can't know it."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+def schema_of(model: type[BaseModel], *, has_key: bool = False) -> dict[str, Any]:
+    """The body's schema for OpenAPI, and the `Idempotency-Key`; both are read by hand, so FastAPI can't know them."""
+    body = {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
+    return {"requestBody": body} | ({"parameters": [_KEY_HEADER]} if has_key else {})

@@ -23,6 +23,12 @@ def message_limits(site: str, settings: SiteSettings, owner: str) -> Sequence[Li
     return [Limit(f"messages:{owner}", limits.session_messages), Limit(f"site:{site}", limits.site_messages)]
 
 
+def begin_limits(site: str, settings: SiteSettings, owner: str) -> Sequence[Limit]:
+    """For a new conversation, which is kept for a month even if nobody ever writes in it."""
+    limits = settings.limits
+    return [Limit(f"begun:{owner}", limits.session_messages), Limit(f"begun-site:{site}", limits.site_messages)]
+
+
 def call_limits(owner: str) -> Sequence[Limit]:
     """For everything else."""
     return [Limit(f"calls:{owner}", CALLS)]

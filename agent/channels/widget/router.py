@@ -77,7 +77,12 @@ def _add_conversations(router: APIRouter, desk: "_Desk") -> None:
     async def create(request: Request) -> JSONResponse:
         return JSONResponse({"id": await desk.create(request)}, 201)
 
-    @router.post(f"{one}/messages", status_code=202, summary="Send a message", openapi_extra=bodies.schema_of(bodies.NewMessage))
+    @router.post(
+        f"{one}/messages",
+        status_code=202,
+        summary="Send a message",
+        openapi_extra=bodies.schema_of(bodies.NewMessage, has_key=True),
+    )
     async def send(conversation_id: str, request: Request) -> JSONResponse:
         return JSONResponse({"id": await desk.send(request, conversation_id)}, 202)
 
@@ -91,7 +96,12 @@ def _add_conversations(router: APIRouter, desk: "_Desk") -> None:
 
     router.add_route(f"{one}/events", events, methods=["GET"], include_in_schema=False)  # type: ignore[arg-type]
 
-    @router.post(f"{one}/handoff", status_code=202, summary="Ask for a person", openapi_extra=bodies.schema_of(bodies.AskPerson))
+    @router.post(
+        f"{one}/handoff",
+        status_code=202,
+        summary="Ask for a person",
+        openapi_extra=bodies.schema_of(bodies.AskPerson, has_key=True),
+    )
     async def handoff(conversation_id: str, request: Request) -> JSONResponse:
         await desk.hand_off(request, conversation_id)
         return JSONResponse({}, 202)
@@ -119,8 +129,9 @@ class _Desk:
         caller = await self._caller(request)
         await bodies.read(request, bodies.NewConversation)
         session = caller.session
+        await limits.take(self.widget.sessions, limits.begin_limits(session.site, caller.settings, session.owner))
         conversation = WidgetConversation(
-            secrets.token_urlsafe(ID_BYTES), session.site, session.owner, session.customer, session.locale
+            secrets.token_urlsafe(ID_BYTES), session.site, session.owner, session.customer, session.locale, session.name
         )
         await self.widget.conversations.create(conversation)
         return conversation.id
@@ -130,8 +141,11 @@ class _Desk:
         caller, conversation = await self._writer(request, conversation_id)
         new, key = await bodies.read(request, bodies.NewMessage), bodies.idempotency_key(request)
         await self._take_message(caller)
+        return await self._keep(conversation, key, new.text)
+
+    async def _keep(self, conversation: WidgetConversation, key: str, text: str) -> MessageId:
         message_id = MessageId(f"msg_{uuid.uuid5(MESSAGES, f'{conversation.id}:{key}').hex}")
-        message = Message(message_id, Author.CUSTOMER, new.text, _iso(self.widget.clock()))
+        message = Message(message_id, Author.CUSTOMER, text, _iso(self.widget.clock()))
         ticket = Ticket(conversation_id_of(conversation.id), WIDGET_SOURCE, conversation.id)
         if not await self.deps.conversations.append(ticket, message):
             stored = (await self.deps.conversations.read(ticket.conversation_id)).messages
@@ -158,6 +172,8 @@ class _Desk:
         asked, key = await bodies.read(request, bodies.AskPerson), bodies.idempotency_key(request)
         await self._take_message(caller)
         if asked.email is not None and asked.email != conversation.contact:
+            if conversation.person is not None:  # who was told without it is told now, as of anything that the customer writes
+                await self._keep(conversation, key, asked.email)
             await self.widget.conversations.publish(conversation.id, Publication((), changes={"contact": asked.email}))
         ticket = Ticket(conversation_id_of(conversation.id), WIDGET_SOURCE, conversation.id)
         await self.widget.person.request_person(ticket, key, conversation.locale)

@@ -8,7 +8,7 @@ import structlog
 
 from agent.channels.widget.messages import assistant_message, pieces
 from agent.channels.widget.progress import progress_event
-from agent.channels.widget.states import NEEDS_ADDRESS, NOTED, TOLD, note, state_event
+from agent.channels.widget.states import NEEDS_ADDRESS, NOTED, PASSED_ON, TOLD, note, state_event
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
 from agent.ports import Stage
 from agent.types import Decision, OutboxEntry
@@ -28,6 +28,7 @@ class WidgetSender:
         conversations: where to.
         options: the articles that a question back lists.
         escalations: who is told of a hand-off, by site.
+        promises: the policies' words that a person is told, and the line for where nobody is.
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class WidgetSender:
         conversations: WidgetConversations,
         options: Callable[[str], Sequence[str]],
         escalations: Mapping[str, Escalation] | None = None,
+        promises: Mapping[str, str] | None = None,
     ) -> None:
         self._conversations = conversations
         self._options = options
         self._escalations = escalations or {}
+        self._promises = promises or {}
 
     async def send(self, entry: OutboxEntry) -> None:
         """Publish what the customer sees; then tell people of a hand-off, and the customer that they know.
@@ -57,7 +60,7 @@ class WidgetSender:
         conversation = await self._conversations.find(widget_id)
         if conversation is None:
             raise HelpdeskRefused(f"the widget's conversation of {entry.outbox_id} is kept no more")
-        said, events = self._said(entry)
+        said, events = self._said(self._honest(entry, conversation))
         if decision not in HANDS_OFF:
             await self._conversations.publish(widget_id, Publication(events, entry.outbox_id, said))
             return
@@ -66,6 +69,15 @@ class WidgetSender:
         changes = _changes(changed) if asked else {}
         await self._conversations.publish(widget_id, Publication([*events, *asked], entry.outbox_id, said, changes))
         await self._escalate(entry, conversation)
+
+    def _honest(self, entry: OutboxEntry, conversation: WidgetConversation) -> OutboxEntry:
+        """Without the promise that a person will answer, where nobody is told."""
+        if entry.outcome.decision is not Decision.HANDOFF or conversation.site in self._escalations:
+            return entry
+        answer = entry.outcome.answer
+        for promise, key in self._promises.items():
+            answer = answer.replace(promise, note(key, entry.outcome.language))
+        return replace(entry, outcome=replace(entry.outcome, answer=answer))
 
     def _said(self, entry: OutboxEntry) -> tuple[Sequence[str], list[Event]]:
         """The message, if there is one, and the events that show it."""
@@ -88,7 +100,7 @@ class WidgetSender:
         if await self._conversations.is_published(conversation.id, key):
             return
         try:
-            reference = await escalation.open(entry, conversation.contact)
+            reference = await escalation.open(_with_customer(entry, conversation), conversation.contact)
         except HelpdeskRefused as error:
             if conversation.contact is not None:
                 raise
@@ -103,7 +115,7 @@ class WidgetSender:
         now = await self._conversations.find(conversation.id) or conversation
         if now.person is PersonState.JOINED:  # who has come already need not be announced
             return
-        told = self._with_note(now, entry, TOLD)
+        told = self._with_note(now, entry, PASSED_ON if reference is None else TOLD)
         await self._conversations.publish(
             conversation.id, Publication([state_event("handoff.requested", told)], key, changes=_changes(told))
         )
@@ -111,6 +123,15 @@ class WidgetSender:
     def _with_note(self, conversation: WidgetConversation, entry: OutboxEntry, key: str) -> WidgetConversation:
         text = note(key, conversation.locale or entry.outcome.language)
         return replace(conversation, person=PersonState.REQUESTED, note=text)
+
+
+def _with_customer(entry: OutboxEntry, conversation: WidgetConversation) -> OutboxEntry:
+    """With what is known of the customer, for the person."""
+    known = [f"Signed in on the site as: {conversation.customer}"] if conversation.customer is not None else []
+    known += [f"Name, as the page gives it: {conversation.name}"] if conversation.name else []
+    if not known:
+        return entry
+    return replace(entry, outcome=replace(entry.outcome, summary="\n".join([entry.outcome.summary or "", *known])))
 
 
 def _changes(conversation: WidgetConversation) -> dict[str, str | None]:

@@ -10,8 +10,12 @@ from agent.widget_ports import Event, WidgetConversation
 
 NOTED = "noted"
 """The request is on record; nobody has been told."""
+UNKNOWN = "unknown"
+"""The same, of a question that the knowledge base does not answer."""
 NEEDS_ADDRESS = "needs_address"
 """A ticket can be opened only once the customer has left an e-mail address."""
+PASSED_ON = "passed_on"
+"""A helpdesk has taken the request by its webhook; whether a person sees it there can't be known."""
 TOLD = "told"
 """A ticket is open in the helpdesk."""
 JOINED = "joined"

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agent.channels.widget import limits as widget_limits
 from agent.helpdesk_settings import ZammadSettings
 from tests.fakes import InMemoryConversations
 from tests.integration.channels.widget_world import SHOP, widget_world
@@ -26,8 +27,9 @@ def test_no_request_makes_the_webhooks_and_the_rest_fail(tmp_path: Path) -> None
         attack(world.base, tmp_path, parameters={"path.source": "zammad"}, headers={}, leave_out="^/widget")
 
 
-def test_no_request_makes_the_widgets_routes_fail(tmp_path: Path, redis_url: str) -> None:
+def test_no_request_makes_the_widgets_routes_fail(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a browser on a site that may, with a session and a conversation, so that what is behind them is reached."""
+    monkeypatch.setattr(widget_limits, "CALLS", 100_000)
     limits = {"session_messages": 100_000, "address_sessions": 100_000, "site_messages": 100_000}
     with running(lambda: widget_world(redis_url, **limits)) as world:
         base = world.replicas[0].base
@@ -35,8 +37,11 @@ def test_no_request_makes_the_widgets_routes_fail(tmp_path: Path, redis_url: str
             session = browser.post("/widget/sessions", json={"site": "shop"}).raise_for_status().json()["session"]
             browser.headers["authorization"] = f"Bearer {session}"
             conversation = browser.post("/widget/conversations", json={}).raise_for_status().json()["id"]
-        headers = {"Origin": SHOP, "Authorization": f"Bearer {session}"}
-        attack(base, tmp_path, parameters={"path.conversation_id": conversation}, headers=headers, only="^/widget")
+            headers = {"Origin": SHOP, "Authorization": f"Bearer {session}"}
+            attack(base, tmp_path, parameters={"path.conversation_id": conversation}, headers=headers, only="^/widget")
+            kept = browser.get(f"/widget/conversations/{conversation}/messages").raise_for_status().json()
+        assert len(kept["messages"]) > 3, "no odd request came past the checks"
+        assert kept["state"]["person"] == "requested"
 
 
 def attack(

@@ -25,6 +25,25 @@ from tests.integration.channels.widget_world import (
 pytestmark = pytest.mark.slow
 HASH = "a2fbd0fca4f5723d538b69612af2cc69ddfd4a9a25594f748a52e7283b6f25f5"
 UNKNOWN = "x" * 24
+FORGED = (
+    "",
+    "null",
+    "https://evil.example",
+    "http://shop.example",
+    "https://shop.example:8443",
+    "https://shop.example:443",
+    "https://shop.example.evil",
+    "https://shop.example.",
+    "https://evilshop.example",
+    "https://www.shop.example",
+    "https://shop.example@evil.example",
+    "https://shop.example/",
+    "https://shop.example, https://evil.example",
+    "https://SHOP.example",
+    "HTTPS://shop.example",
+    "shop.example",
+    "*",
+)
 
 
 @pytest.fixture
@@ -66,8 +85,7 @@ async def call(browser: Browser, route: tuple[str, str, Any], **headers: str) ->
 
 async def test_a_page_of_no_site_is_refused_on_every_route(world: WidgetWorld) -> None:
     browser, cid = await world.talk()
-    forged = ("null", "https://evil.example", "http://shop.example", "https://shop.example:8443", "https://shop.example.evil")
-    for origin in (None, *forged):
+    for origin in (None, *FORGED):
         browser.origin = origin
         for route in every_route(cid):
             response = await call(browser, route)
@@ -230,6 +248,9 @@ OTHER_NONSENSE = [
     ("handoff", {"email": "nobody"}),
     ("handoff", {"email": "a@b.example\nBcc: c@d.example"}),
     ("handoff", {"email": "a@" + "b" * 300 + ".example"}),
+    ("handoff", {"email": "a\x00@b.example"}),
+    ("handoff", {"email": "a\u202e@b.example"}),
+    ("handoff", {"email": "<script>@b.example"}),
     ("messages/out_1/feedback", {"value": "sideways"}),
     ("messages/out_1/feedback", {"value": "up", "reason": "because"}),
     ("messages/out_1/feedback", {"value": "up", "comment": "x" * 1001}),
@@ -246,7 +267,7 @@ async def test_other_bodies_are_looked_at_too(world: WidgetWorld) -> None:
 async def test_an_id_that_was_never_an_events_is_refused(world: WidgetWorld) -> None:
     browser, cid = await world.talk()
     url = f"{browser.base}/widget/conversations/{cid}/events"
-    for event_id in ("x", "1", "-", "1-", "99999999999999999999-0", "1-0\x00", "$", "+"):
+    for event_id in ("x", "1", "-", "1-", "99999999999999999999-0", "1-0\x00", "$", "+", "١-١", "1-²", "9" * 20_000):
         response = await world.client.get(url, params={"after": event_id}, headers=browser.headers())
         assert code(response) == (422, "payload_invalid")
 
@@ -266,6 +287,8 @@ async def test_a_flood_is_told_when_to_come_again(redis_url: str) -> None:
         assert refused.headers["access-control-expose-headers"] == "retry-after"
         asked = await browser.post(f"/widget/conversations/{cid}/handoff", {}, idempotency_key=str(uuid.uuid4()))
         assert asked.status_code == 429
+        begun = [await browser.post("/widget/conversations", {}) for _ in range(3)]
+        assert [response.status_code for response in begun] == [201, 201, 429]  # one was there
         await world.browser().begin()
         assert code(await world.browser().post("/widget/sessions", {"site": "shop"})) == (429, "too_many_requests")
 

@@ -5,7 +5,7 @@ import contextlib
 import datetime as dt
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,25 +17,26 @@ from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_cl
 from agent.adapters.widget_sessions import RedisWidgetSessions
 from agent.adapters.widget_store import RedisWakes, RedisWidgetConversations
 from agent.api import ApiDeps, create_app
+from agent.channels.outbound import WebhookSender, new_client
 from agent.channels.widget.deps import WidgetDeps
 from agent.channels.widget.events import Streams
 from agent.channels.widget.people import WidgetPeople
 from agent.channels.widget.progress import WidgetProgress
 from agent.channels.widget.sender import WidgetSender
 from agent.graph.build import build_graph
-from agent.graph.options import listed_titles
 from agent.graph.state import TurnContext
 from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import load_profile
 from agent.settings import Settings
 from agent.turns import Turns
 from agent.types import ConversationId, OutboxId
+from agent.wiring.widget import build_by_webhook, build_sender
 from knowledge.types import Audience, Hit, Passage, Query
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from tests.fakes import HashedWordsEmbedder, InMemoryTicketHints
 from tests.fakes_model import FakeChatModel
-from tests.integration.channels.world import FixedAnswer, RecordedApprovals, served
+from tests.integration.channels.world import SECRET, FixedAnswer, RecordedApprovals, served
 from tests.samples import hit
 
 SHOP = "https://shop.example"
@@ -72,6 +73,7 @@ class Worker:
         self.turns: Turns
         self.outbox: RedisOutbox
         self.sender: WidgetSender
+        self.before_turn: Callable[[ConversationId], Awaitable[None]] | None = None
         self.is_paused = False
         self.asked: list[str] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -85,6 +87,8 @@ class Worker:
         self._start(self._deliver(outbox_id))
 
     async def _turn(self, conversation_id: ConversationId) -> None:
+        if self.before_turn is not None:
+            await self.before_turn(conversation_id)
         await self.turns.run_turn(conversation_id)
 
     async def _deliver(self, outbox_id: OutboxId) -> None:
@@ -206,6 +210,7 @@ class WidgetWorld:
     chat: FakeChatModel
     shelf: Shelf
     conversations: RedisConversations
+    shown: RedisWidgetConversations
     people: WidgetPeople
     redis_url: str
 
@@ -219,7 +224,7 @@ class WidgetWorld:
         return browser, await browser.converse()
 
 
-def settings(own: str, **limits: int) -> Settings:
+def settings(own: str, desk_url: str | None = None, **limits: int) -> Settings:
     shop = {
         "name": "Shop",
         "origins": [SHOP],
@@ -231,14 +236,26 @@ def settings(own: str, **limits: int) -> Settings:
         "hours": "Weekdays from 9 to 5",
         "limits": {"session_messages": 1000, "address_sessions": 1000, "site_messages": 10_000} | limits,
     }
-    other = {"name": "Other", "origins": [OTHER]}
-    return Settings.model_validate({"sites": {"shop": shop, "other": other, "demo": {"name": "Demo", "origins": [own]}}})
+    sites = {"shop": shop, "other": {"name": "Other", "origins": [OTHER]}, "demo": {"name": "Demo", "origins": [own]}}
+    if desk_url is None:
+        return Settings.model_validate({"sites": sites})
+    desk = {"secrets": [SECRET], "reply_url": f"{desk_url}/inbox"}
+    shop["handoff"] = "desk"
+    return Settings.model_validate({"sites": sites, "helpdesks": {"desk": desk, "stranger": desk}})
 
 
 @asynccontextmanager
 async def widget_world(
-    redis_url: str, replicas: int = 1, web: Path | None = None, heartbeat_s: float = 15.0, most: int = 500, **limits: int
+    redis_url: str,
+    replicas: int = 1,
+    web: Path | None = None,
+    heartbeat_s: float = 15.0,
+    most: int = 500,
+    desk_url: str | None = None,
+    **limits: int,
 ) -> AsyncIterator[WidgetWorld]:
+    """`desk_url`: of the helpdesk "desk", which the shop's hand-offs go to by the generic webhook."""
+    configured = settings("http://127.0.0.1:8080", desk_url, **limits)
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(redis_client(redis_url))
         shown, conversations = RedisWidgetConversations(redis), RedisConversations(redis)
@@ -264,7 +281,11 @@ async def widget_world(
             draftless=("widget",),
             disclosing=("widget",),
         )
-        worker.outbox, worker.sender = RedisOutbox(redis), WidgetSender(shown, listed_titles)
+        webhooks = WebhookSender(configured.helpdesks, await stack.enter_async_context(new_client()))  # type: ignore[arg-type]
+        by_webhook = build_by_webhook(configured, redis, webhooks, conversations, policies)
+        escalations = {site: by_webhook for site, one in configured.sites.items() if one.handoff}
+        worker.outbox, worker.sender = RedisOutbox(redis), build_sender(redis, escalations, policies)
+        worker.before_turn = by_webhook.pass_on
         started = []
         for _ in range(replicas):
             own = await stack.enter_async_context(redis_client(redis_url))
@@ -273,7 +294,7 @@ async def widget_world(
             more = {"web": web} if web else {}
             widget = WidgetDeps(RedisWidgetSessions(own), store, worker.turns, streams, lambda locale: "A machine.", **more)
             deps = ApiDeps(
-                settings("http://127.0.0.1:8080", **limits),
+                configured,
                 RedisConversations(own),
                 worker,
                 FixedAnswer(),
@@ -283,7 +304,8 @@ async def widget_world(
             )
             started.append(Replica(await stack.enter_async_context(_replica(deps, streams)), streams))
         client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=20))
-        world = WidgetWorld(started, client, worker, chat, shelf, conversations, WidgetPeople(conversations, shown), redis_url)
+        people = WidgetPeople(conversations, shown)
+        world = WidgetWorld(started, client, worker, chat, shelf, conversations, shown, people, redis_url)
         yield world
         for replica in started:
             replica.streams.close()

@@ -8,7 +8,7 @@ import pytest
 
 from agent.channels.widget.people import WidgetPeople
 from agent.channels.widget.sender import WidgetSender
-from agent.channels.widget.states import note
+from agent.channels.widget.states import NOTED, UNKNOWN, note
 from agent.errors import ConversationMissing, HelpdeskRefused, HelpdeskUnavailable
 from agent.graph.options import listed, listed_titles
 from agent.types import ConversationId, Decision, OutboxEntry, Outcome
@@ -32,18 +32,20 @@ class Desk:
     def __init__(self) -> None:
         self.opened: list[tuple[OutboxEntry, str | None]] = []
         self.error: Exception | None = None
+        self.number: str | None = "T-1"
 
     async def open(self, entry: OutboxEntry, contact: str | None) -> str | None:
         if self.error:
             raise self.error
         self.opened.append((entry, contact))
-        return "T-1"
+        return self.number
 
 
 class Shown:
     def __init__(self, desk: Desk | None = None) -> None:
         self.store = InMemoryWidgetConversations()
-        self.sender = WidgetSender(self.store, listed_titles, {"shop": desk} if desk else None)
+        promises = {"I pass it on.": NOTED, "I don't know.": UNKNOWN}
+        self.sender = WidgetSender(self.store, listed_titles, {"shop": desk} if desk else None, promises)
 
     async def begun(self, about: WidgetConversation = ABOUT) -> "Shown":
         await self.store.create(about)
@@ -126,6 +128,35 @@ async def test_a_helpdesk_that_needs_an_address_waits_for_it_and_the_customer_is
     desk.error = None
     await shown.sender.send(sent)
     assert desk.opened == [(sent, "a@b.example")]
+    state = (await shown.events())[-1][1]
+    assert (state["person"], state["note"]) == ("requested", note("told", "de"))
+
+
+async def test_a_helpdesk_that_may_not_read_it_is_no_person_who_was_told() -> None:
+    desk = Desk()
+    desk.number = None
+    shown = await Shown(desk).begun()
+    await shown.sender.send(to_send(outcome(Decision.HANDOFF, "I pass it on.")))
+    assert (await shown.events())[-1][1]["note"] == note("passed_on", "de")
+    assert (await shown.store.history(WIDGET)).messages[0]["text"] == "I pass it on."
+
+
+@pytest.mark.parametrize(("promise", "line"), [("I pass it on.", "noted"), ("I don't know.", "unknown")])
+async def test_where_nobody_is_told_nothing_is_promised(promise: str, line: str) -> None:
+    shown = await Shown().begun()
+    with pytest.raises(HelpdeskRefused):
+        await shown.sender.send(to_send(outcome(Decision.HANDOFF, f"I am a machine. {promise}")))
+    assert (await shown.store.history(WIDGET)).messages[0]["text"] == f"I am a machine. {note(line, 'en')}"
+    assert promise not in json.dumps(await shown.events())
+
+
+async def test_a_person_is_told_who_the_customer_is_and_how_sure_that_is() -> None:
+    desk = Desk()
+    shown = await Shown(desk).begun(replace(ABOUT, customer="user-42 <b>", name="Mia"))
+    await shown.sender.send(to_send(replace(outcome(Decision.HANDOFF, ""), summary="Asks for a dog.")))
+    assert desk.opened[0][0].outcome.summary == (
+        "Asks for a dog.\nSigned in on the site as: user-42 <b>\nName, as the page gives it: Mia"
+    )
 
 
 async def test_a_helpdesk_that_refuses_though_it_has_an_address_is_not_asked_for_ever() -> None:
@@ -178,7 +209,7 @@ async def test_a_person_closes_the_conversation_once() -> None:
         await people.close("x" * 24, "closed-1")
 
 
-@pytest.mark.parametrize("key", ["noted", "told", "joined", "disclosure"])
+@pytest.mark.parametrize("key", ["noted", "unknown", "needs_address", "passed_on", "told", "joined", "disclosure"])
 def test_every_line_is_there_in_every_language_of_the_widget(key: str) -> None:
     lines = [note(key, language) for language in ("en", "de", "es", "fr", "id", "pt", "zh", "ar")]
     assert len(set(lines)) == 8

@@ -126,6 +126,29 @@ async def test_a_gap_is_told_once_and_the_stream_goes_on() -> None:
         await task
 
 
+class Stuck(Browser):
+    """A browser that has stopped reading, and whose connection has no room left."""
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if len(self.sent) > 2:
+            await asyncio.Event().wait()
+
+
+async def test_one_that_reads_nothing_keeps_no_other_waiting_and_is_let_go() -> None:
+    store, stuck, browser = Flaky(), Stuck(), Browser()
+    streams = Streams(store, store, 5)
+    async with asyncio.timeout(10):
+        async with streams.running():
+            tasks = [opened(streams, stuck), opened(streams, browser)]
+            await until(lambda: sum(store.sizes) == 2)
+            for n in range(50):
+                await say(store, f"new {n}.")
+                await until(lambda n=n: f"new {n}." in browser.body)
+            assert len(stuck.sent) == 3  # what it does not take isn't gathered for it
+        await asyncio.gather(*tasks)
+
+
 async def test_there_are_so_many_and_no_more() -> None:
     store = Flaky()
     streams = Streams(store, store, MOST_PER_SESSION + 1)

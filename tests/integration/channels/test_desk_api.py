@@ -53,9 +53,18 @@ async def trickles(writer: asyncio.StreamWriter) -> None:
 
 
 async def test_an_answer_that_trickles_in_is_given_up() -> None:
-    async with api(trickles, 0.1) as desk:
-        with pytest.raises(HelpdeskUnavailable, match=r"did not end its answer to GET /x in 0\.6 s"):
+    async with api(trickles, 0.5) as desk:
+        with pytest.raises(HelpdeskUnavailable, match=r"did not end its answer to GET /x in 3 s"):
             await desk.get("/x")
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with api(says(200, b"[1]")) as desk:
+        assert await desk.get("/x") == [1]
 
 
 async def test_an_answer_without_end_is_refused() -> None:

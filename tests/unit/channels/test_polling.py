@@ -51,3 +51,4 @@ async def test_a_later_poll_begins_where_the_one_before_ended() -> None:
     assert begin.cursor == "4"
     assert [await poll_once("desk", desk, hints, queue, begin) for _ in range(3)] == [1, 1, 1]  # type: ignore[arg-type]
     assert await hints.waiting() == ["desk:5", "desk:6", "desk:7"]
+    assert await hints.cursor("desk") == "7"

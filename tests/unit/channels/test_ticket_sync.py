@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.channels.helpdesks.sync import TicketSync
+from agent.channels.helpdesks.sync import MAX_MESSAGES, TicketSync
 from agent.channels.helpdesks.types import DeskMessage, DeskTicket, Owner, Wrote
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from agent.types import ConversationId
@@ -76,3 +76,11 @@ async def test_a_ticket_that_is_refused_for_good_is_answered_by_what_is_known(wo
     assert await world.sync(CID)
     assert not (await world.conversations.read(CID)).handed_off
     assert await world.hints.waiting() == []
+
+
+async def test_of_a_long_ticket_the_newest_messages_are_kept(world: World) -> None:
+    said = tuple(DeskMessage(str(n), Wrote.CUSTOMER, f"Message {n}", ASKED.sent_at) for n in range(MAX_MESSAGES + 5))
+    world.desk.answer = DeskTicket("1", None, said)
+    assert await world.sync(CID)
+    kept = [m.message_id for m in (await world.conversations.read(CID)).messages]
+    assert kept == [str(n) for n in range(5, MAX_MESSAGES + 5)]

@@ -29,7 +29,7 @@ export const makeGrowing = (draw) => {
     /** The message with one more piece; nothing if that was told before, or comes after one that was missed: the whole comes soon. */
     add({ id, seq, tree }) {
       if (seq === 0 && now?.id !== id) place.replaceChildren((now = { id, next: 0, node: draw() }).node);
-      if (now?.id !== id || now.next !== seq) return null;
+      if (!now || now.id !== id || now.next !== seq) return null;
       now.next++;
       extend(now.node, tree);
       return now;

@@ -76,6 +76,7 @@ export const makeView = (host, { base, site, words, fire, identity }) => {
       past = isFollowed && old.length ? [...old, draw({ role: "system", text: say("expired") })] : [];
       form.replaceChildren();
       hasLeft = false;
+      pending.clear();
       history([], {});
     },
     history,
@@ -105,8 +106,8 @@ export const makeView = (host, { base, site, words, fire, identity }) => {
 
   function history(list, now) {
     log.ariaLive = "off"; // a long history is not read out
-    messages.clear(), pending.clear(), growing.drop();
-    log.replaceChildren(...past);
+    messages.clear(), growing.drop();
+    log.replaceChildren(...past, ...pending.values()); // what was sent may be newer than the history
     list.forEach(put);
     talk.queue().forEach((item) => queued(item, "waiting"));
     become(now);

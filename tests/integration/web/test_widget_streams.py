@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles
+from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, hear
 
 pytestmark = [
     pytest.mark.slow,
@@ -114,6 +114,27 @@ async def test_a_history_that_fails_after_a_gap_is_asked_for_again(stage: Stage)
     chat.kept_from = chat.events[-1][0] + 1
     await page.context.set_offline(False)
     await expect(bubbles(page)).to_have_text(["Missed."], timeout=15000)
+
+
+async def test_a_message_that_is_newer_than_the_history_stays_where_it_is(stage: Stage):
+    page = await stage.open()
+    await hear(page, "message")
+
+    async def late(route: Route) -> None:
+        if route.request.method == "GET":
+            response = await route.fetch()
+            await expect(page.locator(".msg.me time")).to_be_visible()
+            await route.fulfill(response=response)
+        else:
+            await asyncio.sleep(0.5)
+            await route.continue_()
+
+    await page.route("**/messages", late)
+    await ask(page, "Hello?")
+    await expect(page.locator(".msg.me time")).to_have_count(1)
+    await page.wait_for_timeout(700)
+    await expect(bubbles(page, "me")).to_have_text(["Hello?"])
+    assert await page.evaluate("heard") == []
 
 
 async def test_any_character_can_stand_in_an_event(stage: Stage):

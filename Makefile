@@ -63,11 +63,12 @@ lint: install-dev ## Style, types, layers
 	$(BIN)/lint-imports
 
 widget: ## Build the chat widget's one file from agent/web/widget (needs npm)
+	$(ESBUILD) agent/web/widget/style.css --minify --charset=utf8 --log-level=warning --outfile=$(WIDGET).css
 	$(ESBUILD) agent/web/widget/main.js --bundle --minify --target=es2022 --charset=utf8 --loader:.css=text --log-level=warning \
-	    --outfile=$(WIDGET).part
-	$(TERSER) $(WIDGET).part --compress passes=3,ecma=2020 --mangle --output $(WIDGET) --format \
-	    preamble="'/* Innkeeper chat widget, by make widget from sources $$(cat agent/web/widget/*.js agent/web/widget/*.css | sha256sum | cut -c1-16) */'"
-	@rm $(WIDGET).part
+	    --alias:style.css=$(abspath $(WIDGET).css) --outfile=$(WIDGET).part
+	$(TERSER) $(WIDGET).part --compress passes=3,ecma=2020,unsafe_arrows --mangle --output $(WIDGET) --format \
+	    preamble="'/* Innkeeper widget, sources $$(cat agent/web/widget/*.js agent/web/widget/*.css | sha256sum | cut -c1-12) */'"
+	@rm $(WIDGET).part $(WIDGET).css
 
 bench: install-dev ## Figures: turn overhead, claims (see tests/bench)
 	$(BIN)/python -m tests.bench

@@ -290,7 +290,7 @@ class WidgetServer:
                 for number, name, data in [event for event in chat.events if event[0] > last]:
                     last = number
                     if name:
-                        yield f"id: 1767225600000-{number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+                        yield f"id: 1767225600000-{number}\nevent: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
                 await news.wait()
         finally:
             self.streams -= 1

@@ -15,16 +15,14 @@ const clock = (at, { clock: locale }) => {
 /** What a source says, below the message; a second press closes it. `slot` is where, `opener` what was pressed. */
 const toggleCard = ({ say }, slot, { n, title, quote, tree, url }, opener) => {
   const openers = slot.parentNode.querySelectorAll(`[data-n]`);
-  const isOpen = slot.firstChild && slot.dataset.open === String(n);
-  const mark = (open) => openers.forEach((one) => one.setAttribute("aria-expanded", open && one.dataset.n === String(n)));
+  const mark = (open) => openers.forEach((one) => (one.ariaExpanded = open && one.dataset.n === String(n)));
   const close = () => {
     mark(false);
     slot.replaceChildren();
     opener.focus();
   };
-  if (isOpen) return close();
+  if (opener.ariaExpanded === "true") return close();
   mark(true);
-  slot.dataset.open = n;
   const heading = h("h3", { tabindex: -1, "aria-label": `${say("source", { n })}: ${title}` }, title);
   const href = safeUrl(url);
   slot.replaceChildren(h("div.card", { dir: "auto" },
@@ -46,8 +44,8 @@ const thumbs = ({ say }, { id, feedback }, rate) => {
 
 /** Shows a rating in a message's node; reasons are asked for where `isAsking`. */
 export const showRating = (node, value, reason, isAsking) => {
-  node.querySelectorAll("[data-rate]").forEach((one) => one.setAttribute("aria-pressed", one.dataset.rate === value));
-  node.querySelectorAll("[data-why]").forEach((one) => one.setAttribute("aria-pressed", one.dataset.why === reason));
+  node.querySelectorAll("[data-rate]").forEach((one) => (one.ariaPressed = one.dataset.rate === value));
+  node.querySelectorAll("[data-why]").forEach((one) => (one.ariaPressed = one.dataset.why === reason));
   const why = node.querySelector(".why");
   why.hidden = value !== "down" || !isAsking;
   if (isAsking) why.scrollIntoView({ block: "nearest" });
@@ -80,21 +78,7 @@ export const bubble = (words, message, acts, state, isLive) => {
   return h(`div.msg ${kind} ${state ? "wait" : ""}`, { "aria-live": kind === "me" ? "off" : null },
     kind === "me" ? [body, by] : [by, body],
     cites.length > 0 && [h("div.picks", { role: "group", "aria-label": say("sources") },
-      cites.map((cite) => opener("chip", cite, h("b", null, cite.n), h("bdi", null, cite.title)))), slot],
+      // Passages of one article stand side by side: its title is read once.
+      cites.map((cite, i) => opener("chip", cite, h("b", null, cite.n), cite.title !== cites[i - 1]?.title && h("bdi", null, cite.title)))), slot],
     isAi && id && thumbs(words, message, acts.rate));
-};
-
-const isBlock = (part) => /^(PRE|BLOCKQUOTE|UL|OL|DIV)$/.test(part.tagName);
-
-/** Puts one more sentence, or one more block, at the end of a message that grows. Sentences run on as one paragraph. */
-export const extend = (node, tree) => {
-  const body = node.querySelector(".bubble");
-  for (const part of grow(tree, (n) => h("span.cite", null, n))) {
-    const end = body.lastElementChild;
-    if (isBlock(part)) body.append(part);
-    else {
-      const inner = part.tagName === "P" ? part.childNodes : [part];
-      end?.tagName === "P" ? end.append(" ", ...inner) : body.append(h("p", null, ...inner));
-    }
-  }
 };

@@ -1,7 +1,7 @@
 // The custom element <innkeeper-chat>, the page's commands for it, and its start from its own script tag.
 
 import { h } from "./dom.js";
-import css from "./style.css";
+import css from "style.css"; // as the build has made it smaller
 import { loadTexts } from "./texts.js";
 import { makeView } from "./view.js";
 
@@ -11,7 +11,7 @@ const home = script ? script.src.replace(/(\/widget\/[^/]+)?\/widget\.js([?#].*)
 let early = []; // commands from before there was a chat; the first one gets them
 
 class Chat extends HTMLElement {
-  static observedAttributes = ["locale", "theme"];
+  static observedAttributes = ["locale", "site", "src"];
   #view;
   #start = 0;
   #identity;
@@ -26,10 +26,8 @@ class Chat extends HTMLElement {
     this.#view = null;
   }
 
-  attributeChangedCallback(name) {
-    if (!this.#view) return;
-    if (name === "theme") this.#view.fit();
-    else this.#begin();
+  attributeChangedCallback() {
+    if (this.#start && this.isConnected) this.#begin();
   }
 
   async #begin() {
@@ -43,7 +41,6 @@ class Chat extends HTMLElement {
       this.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet];
     }
     this.#view?.remove();
-    early.forEach(([name, value]) => name === "identify" && (this.#identity = value)); // before anything is opened
     const fire = (name, detail) => this.dispatchEvent(new CustomEvent(`innkeeper:${name}`, { detail, bubbles: true }));
     this.#view = makeView(this, { base, site: this.getAttribute("site"), words, fire, identity: this.#identity });
     fire("ready");
@@ -65,18 +62,16 @@ class Chat extends HTMLElement {
   }
 }
 
+const all = () => [...document.querySelectorAll(TAG)];
 const start = () => {
-  const { dataset } = script;
-  const isThere = (chat) => chat.getAttribute("site") === dataset.site && (chat.getAttribute("src") || home) === home;
-  if ([...document.querySelectorAll(TAG)].some(isThere)) return;
-  const { site, locale, theme, position, open } = dataset;
-  document.body.append(h(TAG, { src: home, site, locale, theme, position, open }));
+  const { site, locale, theme, position, open } = script.dataset;
+  if (all().every((chat) => chat.getAttribute("site") !== site)) document.body.append(h(TAG, { src: home, site, locale, theme, position, open }));
 };
 
 if (!customElements.get(TAG)) {
   early = [...(window.innkeeper?.q || [])];
   window.innkeeper = (...args) => {
-    const chats = [...document.querySelectorAll(TAG)].filter((chat) => chat.shadowRoot);
+    const chats = all().filter((chat) => chat.shadowRoot);
     chats.length ? chats.forEach((chat) => chat.command(...args)) : early.push(args);
   };
   customElements.define(TAG, Chat);

@@ -1,15 +1,14 @@
 // Work that is tried again and again, until it is done or refused for good.
 
-const LONGEST_MS = 30e3;
+const FIRST_MS = 1500, LONGEST_MS = 30e3;
 
 /**
- * `isAlive()`: whether to go on at all. `judge(error, fails)`: "stop", or the least pause in ms before the next try.
+ * `over`: a signal that ends it all. `judge(error, fails)`: "stop", or the least pause in ms before the next try.
  * Gives keep(name, work): at most one work of a name runs; asked for meanwhile, it runs once more. work(ok) calls ok() at
  * each success, so that pauses are short again.
  */
-export const persistence = (isAlive, judge) => {
+export const persistence = (over, judge) => {
   const jobs = {}, sleepers = new Set();
-  let base = 1000;
   const pause = (ms, isDeaf) =>
     new Promise((done) => {
       setTimeout(done, ms);
@@ -21,7 +20,7 @@ export const persistence = (isAlive, judge) => {
       const job = (jobs[name] = { again: true });
       let fails = 0;
       try {
-        while (job.again && isAlive()) {
+        while (job.again && !over.aborted) {
           job.again = false;
           try {
             await work(() => (fails = 0));
@@ -29,8 +28,9 @@ export const persistence = (isAlive, judge) => {
             const least = judge(error, fails);
             if (least === "stop") continue;
             job.again = true;
-            const ms = Math.min(LONGEST_MS, base * 2 ** fails++) * (0.75 + Math.random() / 2);
+            const ms = Math.min(LONGEST_MS, FIRST_MS * 2 ** fails++) * (0.75 + Math.random() / 2);
             if (least !== "now") await pause(Math.max(least, ms), least);
+            else if (fails > 3) await pause(ms); // it doesn't help
           }
         }
       } finally {
@@ -42,7 +42,5 @@ export const persistence = (isAlive, judge) => {
       sleepers.forEach((done) => done());
       sleepers.clear();
     },
-    /** The server's own word on the first pause. */
-    slow: (ms) => (base = Math.max(1000, ms)),
   };
 };

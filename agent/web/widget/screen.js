@@ -1,16 +1,10 @@
-// Where the panel stands: colours that can be read on the host's own, a phone's visible screen, and what is behind it there.
+// Where the panel stands on a phone: its visible screen, and what is behind it.
 
 /** As in style.css: a phone, or a page at a high zoom. */
 const SMALL = "(max-width:520px),(max-height:480px)";
 
-/** Relative luminance (WCAG 2.2) of a computed "rgb(…)". */
-const luminance = (colour) => {
-  const [r, g, b] = (colour.match(/[\d.]+/g) || []).map((n) => (n <= 10.31 ? n / 3294.6 : ((n / 255 + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-
-export const makeScreen = (host, panel, launcher, isOpen) => {
-  const sheet = new CSSStyleSheet(), small = matchMedia(SMALL), dark = matchMedia("(prefers-color-scheme:dark)"), view = window.visualViewport;
+export const makeScreen = (host, panel, isOpen) => {
+  const sheet = new CSSStyleSheet(), small = matchMedia(SMALL), view = window.visualViewport;
   host.shadowRoot.adoptedStyleSheets = [host.shadowRoot.adoptedStyleSheets[0], sheet];
   let inert = [];
 
@@ -25,15 +19,14 @@ export const makeScreen = (host, panel, launcher, isOpen) => {
     inert.forEach((node) => (node.inert = true));
   };
   const fit = () => {
-    const isModal = small.matches && isOpen();
-    // White has 4.5:1 on what is darker than 0.183, and near black on what is lighter.
-    const on = luminance(getComputedStyle(launcher).backgroundColor) > 0.183 ? "#0b0f10" : "#fff";
-    sheet.replaceSync(`.root{--on:${on};${isModal && view ? `--tall:${view.height}px;--top:${view.offsetTop}px` : ""}}`);
-    isModal ? panel.setAttribute("aria-modal", "true") : panel.removeAttribute("aria-modal");
+    const isModal = small.matches && isOpen(), { height, offsetTop, scale } = view; // who magnifies the page gets no smaller panel
+    sheet.replaceSync(isModal ? `.root{--tall:${height * scale}px;--top:${scale > 1 ? 0 : offsetTop}px}` : "");
+    panel.ariaModal = isModal || null;
     shut(isModal);
   };
-  const sources = [[small, "change"], [dark, "change"], [view, "resize"], [view, "scroll"]].filter(([source]) => source);
-  sources.forEach(([source, name]) => source.addEventListener(name, fit));
+  const over = new AbortController(), sources = [[small, "change"], [view, "resize"], [view, "scroll"]];
+  const { signal } = over;
+  sources.forEach(([source, name]) => source.addEventListener(name, fit, { signal }));
 
   return {
     fit,
@@ -48,7 +41,7 @@ export const makeScreen = (host, panel, launcher, isOpen) => {
     },
     close() {
       shut(false);
-      sources.forEach(([source, name]) => source.removeEventListener(name, fit));
+      over.abort();
     },
   };
 };

@@ -1,49 +1,57 @@
-// One site's conversation, without a picture of it: session, history and events in, messages out. Everything is kept for all
-// tabs and over reloads; whatever comes is told to `view`.
+// One site's conversation, without a picture of it: history and events in, messages out. Everything is kept for all tabs and
+// over reloads; whatever comes is told to `view`.
 
 import { persistence } from "./persist.js";
-import { allTabs, eventReader, failure, isLater, locked, request, uuid } from "./wire.js";
+import { makeSession } from "./session.js";
+import { allTabs, eventReader, isLater, lost, uuid } from "./wire.js";
 
 const SILENCE_MS = 45e3; // three heartbeats
 const HIDDEN_MS = 10e3;
-const TIMEOUT_MS = 30e3;
 const ENDED = /^conversation_(missing|closed)$/;
 const AGAIN_MS = 60e3; // a second session within it would not be taken either
 
-export const makeTalk = ({ base, site, lang }, view) => {
-  const key = `innkeeper:${base}|${site}`;
-  // Each word on its own, since two tabs may write at once: session, who (it is for), info (the site's words) and conversation,
-  // which are changed under a lock; what was seen last; and every message that is to be sent.
+export const makeTalk = (site, view) => {
+  const key = `innkeeper:${site.base}|${site.site}`;
+  // Each word on its own, since two tabs may write at once: the session (see there); what was seen last; and every message
+  // that is to be sent.
   const seenKey = `${key}|seen`, outKey = `${key}|out|`;
   const waiting = () => allTabs.keys(outKey).map(allTabs.get).filter(Boolean).sort((a, b) => (a.at < b.at ? -1 : 1));
-  let saved = allTabs.get(key) || {}, seen = allTabs.get(seenKey), out = waiting();
-  let identity = null, refused, renewed = 0, handoffKey = uuid();
-  let last = "", isStale = true, isOpen = false, isAsleep = document.hidden, isOver = false, stream, hiding;
+  let seen = allTabs.get(seenKey), out = waiting(), renewed = 0, handoffKey = uuid();
+  let last = "", isStale = true, isOpen = false, isAsleep = document.hidden, stream, hiding;
+  const over = new AbortController(), { signal } = over;
 
-  const save = (changes) => allTabs.set(key, (saved = { ...saved, ...changes }));
-  /** What another tab may have saved meanwhile. */
-  const load = () => (saved = allTabs.get(key) || saved);
-  const fetched = (path, options) => request(base + path, saved.session, options);
-  const call = async (path, body, once) => {
-    const headers = { ...(body && { "content-type": "application/json" }), ...(once && { "idempotency-key": once }) };
-    const options = { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout?.(TIMEOUT_MS) };
-    const response = await fetched(path, options);
-    const text = await response.text().catch(() => Promise.reject(failure(0)));
-    return text ? JSON.parse(text) : null;
+  /** Off the conversation that was shown; what is on the screen stays there where another follows it. */
+  const left = (isFollowed) => {
+    stream?.abort();
+    (isStale = true), (last = "");
+    view.left(isFollowed);
   };
-  const path = (rest) => `/widget/conversations/${encodeURIComponent(saved.conversation)}/${rest}`;
+  const session = makeSession(site, key, left, view.info), { call, path } = session;
+  /** A conversation that the server has ended; unless another is in use already. */
+  const end = ({ conversation }) => {
+    if (conversation !== session.now.conversation) return;
+    session.leave();
+    left(true);
+  };
+  const converse = async () => {
+    await session.ensure();
+    if (session.now.conversation) return;
+    await session.converse();
+    go();
+  };
 
   // ---- What goes wrong
 
   const judge = (error, fails) => {
     const { status, code, wait } = error;
+    if (status === 401 && session.isOld(error)) return "now";
     if (status === 401 && code !== "identity_invalid" && Date.now() - renewed > AGAIN_MS) {
       renewed = Date.now();
-      refused = saved.session;
+      session.refuse(error);
       return "now";
     }
-    if (ENDED.test(code) && saved.conversation) {
-      end();
+    if (ENDED.test(code) && error.conversation) {
+      end(error);
       return "now";
     }
     if (status === 429) {
@@ -59,7 +67,7 @@ export const makeTalk = ({ base, site, lang }, view) => {
     if (!status) throw error; // a mistake of ours is not hidden
     return "stop";
   };
-  const { keep, wake, slow } = persistence(() => !isOver, judge);
+  const { keep, wake } = persistence(signal, judge);
 
   /** A thing that the customer has just asked for: once more with a new session, else told. */
   const attempt = async (work) => {
@@ -68,81 +76,16 @@ export const makeTalk = ({ base, site, lang }, view) => {
         await work();
         return true;
       } catch (error) {
-        if (!isLast && error.status === 401) {
-          refused = saved.session;
+        const { status, code } = error;
+        if (!isLast && (status === 401 || ENDED.test(code))) {
+          status === 401 ? session.refuse(error) : end(error);
           continue;
         }
-        if (!isLast && ENDED.test(error.code)) {
-          end();
-          continue;
-        }
-        if (error.status === 429 && error.wait) view.alert("limited", { n: error.wait / 1000 });
-        else view.alert(error.status === 0 ? "lost" : "error");
-        if (error.status === undefined) throw error;
+        view.alert("error");
+        if (status === undefined) throw error;
         return false;
       }
     }
-  };
-
-  // ---- Session and conversation
-
-  const hasSession = () => saved.session && saved.session !== refused;
-  /** A session, made at the first need; one for all tabs. */
-  const ensureSession = async () => hasSession() ||
-    locked(key, async () => {
-      load();
-      if (hasSession()) return;
-      const had = saved.conversation, asked = identity;
-      let given = asked;
-      try {
-        if (typeof asked === "function") given = await asked();
-      } catch {
-        throw failure(401, "identity_invalid");
-      }
-      const { token, identifier, identifier_hash, name } = given || {};
-      saved.session = null;
-      const made = await call("/widget/sessions", { site, locale: lang, token, identifier, identifier_hash, name });
-      if (token && identity === given) identity = null; // a token is good for once
-      const conversation = made.conversation?.id || null;
-      save({ session: made.session, who: whoIs(asked), info: made.site, conversation });
-      if (had && had !== conversation) left(true);
-      view.info();
-      if (identity && identity !== asked) identify(identity); // given meanwhile
-    });
-  const ensureConversation = async () => {
-    await ensureSession();
-    if (saved.conversation) return;
-    await locked(key, async () => {
-      load();
-      if (!saved.conversation) save({ conversation: (await call("/widget/conversations", {})).id });
-    });
-    go();
-  };
-  /** A word for an identity, by which the next page's fresh token of the same customer keeps the session. */
-  const whoIs = (value) => {
-    if (!value || typeof value === "function") return value ? "hook" : null;
-    try {
-      return value.identifier || JSON.parse(atob(value.token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub;
-    } catch {
-      return "?";
-    }
-  };
-  /** `value`: {token} | {identifier, identifier_hash, name}, or a function that gives one, asked for each new session. */
-  const identify = (value) => {
-    identity = value;
-    if (!saved.session || saved.who === whoIs(value)) return;
-    save({ session: null, conversation: null });
-    left(), go();
-  };
-  /** Off the conversation that was shown; what is on the screen stays there where another follows it. */
-  const left = (isFollowed) => {
-    stream?.abort();
-    (isStale = true), (last = "");
-    view.left(isFollowed);
-  };
-  const end = () => {
-    save({ conversation: null });
-    left(true);
   };
 
   // ---- In
@@ -151,9 +94,9 @@ export const makeTalk = ({ base, site, lang }, view) => {
      all tabs, a leader that a phone has put to sleep would keep its lock and leave the others without news. And tabs that
      nobody sees never use up a browser's six connections to a host. */
   const follow = async (ok) => {
-    if (isAsleep || !(isOpen || (saved.conversation && hasSession()))) return;
-    await ensureSession();
-    if (!saved.conversation) return fine(ok);
+    if (isAsleep || !(isOpen || (session.now.conversation && session.has()))) return;
+    await session.ensure();
+    if (!session.now.conversation) return fine(ok);
     if (isStale) await loadHistory();
     if (isStale) return; // the customer has gone on to another one meanwhile
     const mine = (stream = new AbortController());
@@ -164,16 +107,15 @@ export const makeTalk = ({ base, site, lang }, view) => {
     };
     try {
       alive();
-      const headers = { accept: "text/event-stream", ...(last && { "last-event-id": last }) };
-      const response = await fetched(path("events"), { headers, signal: mine.signal });
+      const response = await session.fetched(path("events"), { headers: last && { "last-event-id": last }, signal: mine.signal });
       if (response.status === 204) return;
       fine(ok);
-      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader(), read = eventReader(slow);
-      for (let step; !(step = await reader.read().catch(() => Promise.reject(failure(0)))).done; ) {
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader(), read = eventReader();
+      for (let step; !(step = await reader.read().catch(lost)).done; ) {
         alive();
         for (const event of read(step.value)) await take(event).catch(shown);
       }
-      throw failure(0);
+      lost();
     } catch (error) {
       if (!mine.signal.aborted || isCut) throw error;
     } finally {
@@ -187,8 +129,8 @@ export const makeTalk = ({ base, site, lang }, view) => {
     reportError(error);
   };
   const loadHistory = async () => {
-    const { conversation } = saved, { messages, last_event_id, state } = await call(path("messages"));
-    if (conversation !== saved.conversation) return;
+    const { conversation } = session.now, { messages, last_event_id, state } = await call(path("messages"));
+    if (conversation !== session.now.conversation) return;
     isStale = false;
     last = last_event_id || "";
     messages.forEach((message) => sent(message.client_id));
@@ -203,8 +145,10 @@ export const makeTalk = ({ base, site, lang }, view) => {
     } catch {
       type = "resync"; // unreadable: ask for the whole
     }
-    if (type === "resync") await loadHistory();
-    else if (/^message.(created|completed)$/.test(type)) {
+    if (type === "resync") {
+      isStale = true; // until it is there: a try may fail
+      await loadHistory();
+    } else if (/^message.(created|completed)$/.test(type)) {
       sent(value.client_id);
       view.message(value);
     } else if (type === "message.delta") view.delta(value);
@@ -227,11 +171,12 @@ export const makeTalk = ({ base, site, lang }, view) => {
     out = out.filter((item) => item.key !== id);
     allTabs.set(outKey + id, null);
   };
+  const drop = () => out.forEach((item) => sent(item.key));
   /** In the order they were written; the key lets the server drop what it already has, whichever tab sent it. */
   const flush = async (ok) => {
     for (let item; (item = out[0]); fine(ok)) {
+      await converse();
       try {
-        await ensureConversation();
         view.queued(item, "sending");
         await call(path("messages"), { text: item.text }, item.key);
         // Its place is where the stream tells of it, which may have been sooner.
@@ -248,7 +193,8 @@ export const makeTalk = ({ base, site, lang }, view) => {
 
   /** Whatever there is to do now. */
   const go = () => {
-    if (isOpen || saved.conversation) keep("follow", follow);
+    wake();
+    if (isOpen || session.now.conversation) keep("follow", follow);
     if (out.length) keep("flush", flush);
   };
   const sleep = () => {
@@ -259,37 +205,34 @@ export const makeTalk = ({ base, site, lang }, view) => {
     clearTimeout(hiding);
     if (document.hidden) return (hiding = setTimeout(sleep, HIDDEN_MS));
     isAsleep = false;
-    view.shared(), wake(), go();
+    view.shared(), go();
   };
   const adopt = ({ key: changed }) => {
     if (changed !== null && !changed.startsWith(key)) return;
-    const { conversation } = saved;
-    (saved = allTabs.get(key) || {}), (seen = allTabs.get(seenKey)), (out = waiting());
-    if (conversation !== saved.conversation) left(), go();
+    const { conversation } = session.now;
+    session.adopt(), (seen = allTabs.get(seenKey)), (out = waiting());
+    if (conversation !== session.now.conversation) left(), go();
+    keep("follow", follow); // there may be a session now
     view.shared();
   };
 
   const listeners = [
     [window, "storage", adopt],
-    [window, "online", () => (view.trouble(), wake(), go())],
+    [window, "online", () => (view.trouble(), go())],
     [window, "offline", () => view.trouble()],
     [window, "pagehide", sleep],
     [window, "pageshow", look],
     [document, "visibilitychange", look],
   ];
-  listeners.forEach(([target, name, what]) => target.addEventListener(name, what));
+  listeners.forEach(([target, name, what]) => target.addEventListener(name, what, { signal }));
 
   return {
     key,
     get info() {
-      return saved.info || {};
+      return session.now.info || {};
     },
-    get seen() {
-      return seen;
-    },
-    set seen(id) {
-      allTabs.set(seenKey, (seen = id));
-    },
+    seen: () => seen,
+    see: (id) => allTabs.set(seenKey, (seen = id)),
     queue: () => out,
     go,
     open(isNow) {
@@ -301,24 +244,29 @@ export const makeTalk = ({ base, site, lang }, view) => {
       out = [...out, item];
       allTabs.set(outKey + item.key, item);
       view.queued(item, "waiting");
-      wake(), go();
+      go();
     },
     handoff: (email) =>
       attempt(async () => {
-        await ensureConversation();
+        await converse();
         await call(path("handoff"), email ? { email } : {}, handoffKey);
         handoffKey = uuid();
       }),
     rate: (id, value, reason) => attempt(async () => {
-      await ensureSession();
+      await session.ensure();
       await call(path(`messages/${encodeURIComponent(id)}/feedback`), { value, reason: reason || null });
     }),
-    identify,
+    identify(value) {
+      const { who } = session.now;
+      if (session.identify(value)) {
+        if (who) drop(); // one customer's words are not said in another's name
+        left();
+      }
+      go();
+    },
     reset() {
-      (saved = {}), (identity = null);
-      allTabs.set(key, null);
-      out.forEach((item) => sent(item.key));
-      left(), go();
+      session.reset();
+      drop(), left(), go();
     },
     /** After "stop": once more from the beginning. */
     retry() {
@@ -328,13 +276,11 @@ export const makeTalk = ({ base, site, lang }, view) => {
     },
     /** Leaves a conversation that was closed; the next message begins another. */
     again() {
-      save({ conversation: null });
+      session.leave();
       left(), go();
     },
     close() {
-      isOver = true;
-      stream?.abort();
-      listeners.forEach(([target, name, what]) => target.removeEventListener(name, what));
+      over.abort(), stream?.abort();
     },
   };
 };

@@ -42,6 +42,7 @@ const ENGLISH = {
   ask: "Ask for a person",
   cancel: "Cancel",
   requested: "A person has been asked for",
+  leave: "Leave an e-mail address",
   joined: "{name} has joined the conversation",
   closed: "This conversation has ended.",
   again: "Start a new conversation",
@@ -69,7 +70,7 @@ export const loadTexts = async (base, asked) => {
   });
   if (LOCALES.includes(lang)) {
     try {
-      const found = await fetch(`${base}/widget/locales/${lang}.json`, { credentials: "omit" });
+      const found = await fetch(`${base}/widget/locales/${lang}.json`);
       if (found.ok) return made(lang, await found.json());
     } catch {
       // no words, so English

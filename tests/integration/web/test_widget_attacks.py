@@ -123,6 +123,7 @@ async def test_malformed_messages_and_events_do_not_stop_the_chat(stage: Stage):
     await expect(page.locator(".msg.me time")).to_be_visible()
     chat = stage.api.chat
     for name, data in (
+        ("message.delta", {}),
         ("message.created", {"id": "x1", "role": "assistant"}),
         (
             "message.completed",

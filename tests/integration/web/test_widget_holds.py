@@ -254,13 +254,14 @@ async def test_a_message_that_is_refused_can_be_edited_and_the_next_one_is_sent(
     await expect(page.get_by_text("Not sent")).to_have_count(0)
 
 
-async def test_a_browser_that_keeps_nothing_still_talks(stage: Stage):
+@pytest.mark.parametrize("locks", ["undefined", "{request: () => Promise.reject(new DOMException('no', 'SecurityError'))}"])
+async def test_a_browser_that_keeps_nothing_still_talks(stage: Stage, locks: str):
     context = await stage.browser.new_context()
     stage.contexts.append(context)
     await context.add_init_script(
         """for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, {
-            get() { throw new DOMException('no', 'SecurityError'); }});
-        Object.defineProperty(navigator, 'locks', {value: undefined})"""
+            get() { throw new DOMException('no', 'SecurityError'); }});"""
+        f"Object.defineProperty(navigator, 'locks', {{value: {locks}}})"
     )
     page = await stage.open(await stage.visit(context))
     await ask(page, "Hello?")

@@ -45,6 +45,16 @@ return [...root.querySelectorAll('button, a, input, textarea')].map(one => [one,
   .map(([one, box]) => one.outerHTML.slice(0, 80) + ' ' + box.width + 'x' + box.height); }"""
 
 
+CONTRAST = """node => { const {color, backgroundColor} = getComputedStyle(node);
+const paper = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+const light = (colour) => { paper.fillStyle = colour, paper.fillRect(0, 0, 1, 1);
+  const [r, g, b] = [...paper.getImageData(0, 0, 1, 1).data].map(n => n / 255)
+    .map(n => n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05; };
+const [less, more] = [light(color), light(backgroundColor)].sort((a, b) => a - b);
+return more / less; }"""
+
+
 async def answered(stage: Stage, *, dark: bool = False, **options: object) -> Page:
     page = await stage.visit(color_scheme="dark" if dark else "light", **options)
     await page.evaluate(LOOK, dark)
@@ -125,7 +135,7 @@ async def test_by_night(stage: Stage):
     await seen(page, "dark-ask")
     await page.evaluate("document.querySelector('innkeeper-chat').setAttribute('theme', 'light')")
     assert await page.locator(".panel").evaluate("node => getComputedStyle(node).backgroundColor") == "rgb(255, 255, 255)"
-    assert await page.locator(".launcher").evaluate("node => getComputedStyle(node).color") == "rgb(255, 255, 255)"
+    assert await page.locator(".launcher").evaluate(CONTRAST) > 4.5
 
 
 async def test_what_stands_on_the_hosts_own_colour_can_be_read(stage: Stage):
@@ -140,11 +150,12 @@ async def test_what_stands_on_the_hosts_own_colour_can_be_read(stage: Stage):
     await stage.open(page)
     await ask(page, QUESTION)
     await expect(page.locator(".msg.me time")).to_be_visible()
-    for colour in ("#ffd400", "#e11d48", "#888888"):
+    for colour in ("#ffd400", "#e11d48", "#888888", "oklch(0.85 0.15 95)", "oklch(0.4 0.12 250)", "hsl(300 90% 47%)", "#00f"):
         await page.evaluate(dress, colour)
         await page.evaluate("innkeeper('close'), innkeeper('open')")
         await page.wait_for_timeout(300)
         assert await faults(page) == []
+        assert await page.locator(".launcher").evaluate(CONTRAST) > 4.5
 
 
 @pytest.mark.parametrize("stage", [{"lang": "ar"}], indirect=True)
@@ -206,6 +217,23 @@ async def test_a_phone_is_filled_and_the_page_behind_is_out_of_reach(stage: Stag
     await page.locator("header button").click()
     assert await page.evaluate("[...document.body.children].filter(one => one.inert).length") == 0
     await seen(page, "phone-launcher")
+
+
+async def test_a_quick_reply_on_a_phone_opens_no_keyboard(stage: Stage):
+    page = await answered(stage, **PHONE)
+    await page.get_by_role("button", name="How do I cancel?").tap()
+    await expect(bubbles(page, "me").last).to_have_text("How do I cancel?")
+    await expect(page.locator("h2")).to_be_focused()
+
+
+async def test_who_magnifies_a_phones_page_gets_no_smaller_panel(stage: Stage):
+    page = await answered(stage, **PHONE)
+    client = await page.context.new_cdp_session(page)
+    await client.send("Emulation.setPageScaleFactor", {"pageScaleFactor": 2})
+    await page.wait_for_function("visualViewport.scale > 1.9")
+    await page.wait_for_timeout(300)
+    height = await page.locator(".panel").evaluate("node => node.offsetHeight")
+    assert abs(height - 844) < 3
 
 
 async def test_a_phone_is_not_covered_by_a_panel_that_nobody_opened(stage: Stage):

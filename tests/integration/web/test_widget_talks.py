@@ -320,3 +320,79 @@ async def test_the_element_alone_with_its_attributes(stage: Stage):
     await expect(page.get_by_label("Votre message")).to_have_value("Hallo")
     await page.evaluate("document.querySelector('innkeeper-chat').remove()")
     await expect(page.locator(".panel")).to_have_count(0)
+
+
+async def test_who_has_left_no_address_can_do_so_after_a_person_was_asked_for(stage: Stage):
+    page = await asked(stage)
+    stage.api.chat.become("handoff.requested", person="requested", note="Please leave your e-mail address.")
+    strip = page.locator(".foot .note")
+    await expect(strip).to_contain_text("Please leave your e-mail address.")
+    await strip.get_by_role("button", name="Leave an e-mail address").click()
+    email = page.get_by_label("Leave an e-mail address")
+    await page.get_by_role("button", name="Send").click()
+    await expect(email).to_have_attribute("aria-invalid", "true")
+    assert stage.api.chat.handoffs == []
+    await email.fill("mia@exam")
+    stage.api.chat.become("handoff.requested", person="requested", note="Still nobody.")
+    await expect(strip).to_contain_text("Still nobody.")
+    await expect(email).to_have_value("mia@exam")  # news of the same state interrupts nobody
+    await email.fill("mia@example.com")
+    await page.keyboard.press("Enter")
+    await expect(email).to_have_count(0)
+    await expect(page.get_by_label("Your message")).to_be_focused()
+    await expect(strip.get_by_role("button")).to_have_count(0)
+    assert [one["email"] for one in stage.api.chat.handoffs] == ["mia@example.com"]
+
+
+async def test_a_person_who_comes_while_the_form_is_open_takes_the_focus_to_the_conversation(stage: Stage):
+    page = await asked(stage)
+    await page.get_by_role("button", name="Talk to a person").click()
+    await page.get_by_label("E-mail (optional)").focus()
+    stage.api.chat.become("handoff.joined", person="joined", person_name="Mia", note=None)
+    await expect(page.get_by_label("E-mail (optional)")).to_have_count(0)
+    await expect(page.get_by_label("Your message")).to_be_focused()
+
+
+async def test_nothing_of_a_text_that_is_too_long_is_lost_or_sent(stage: Stage):
+    page = await stage.open()
+    text = page.get_by_label("Your message")
+    await text.fill("word " * 1000 + "end")
+    await expect(page.get_by_text("5003/4000")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("Not sent: this message is too long.")
+    await expect(text).to_have_value("word " * 1000 + "end")
+    assert stage.api.chats == {}
+    await text.fill("word " * 800)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".msg.me time")).to_be_visible()
+    await expect(page.get_by_role("alert")).to_be_empty()
+
+
+async def test_too_many_requests_for_a_person_promise_no_further_try(stage: Stage):
+    page = await asked(stage)
+    stage.api.fail("POST", "handoff", 429, headers={"retry-after": "7"})
+    await page.get_by_role("button", name="Talk to a person").click()
+    await page.get_by_role("button", name="Ask for a person").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Something went wrong. Please try again.")
+    await page.get_by_role("button", name="Ask for a person").click()
+    await expect(page.locator(".foot .note").last).to_contain_text("A person has been asked for")
+
+
+@pytest.mark.parametrize("stage", [{"embed": ELEMENT}], indirect=True)
+async def test_an_element_that_is_moved_or_given_another_site_goes_on(stage: Stage):
+    page = await stage.visit()
+    await page.locator(".launcher").click()
+    await page.locator("textarea").fill("Hallo")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".msg.me time")).to_be_visible()
+    await page.evaluate("document.querySelector('main').append(document.querySelector('innkeeper-chat'))")
+    await expect(bubbles(page, "me")).to_have_text(["Hallo"])
+    await stage.api.chat.answer("Guten Tag.")
+    await expect(bubbles(page)).to_have_text(["Guten Tag."])
+    await page.evaluate("document.querySelector('innkeeper-chat').setAttribute('site', 'rooms')")
+    await expect(bubbles(page, "me")).to_have_count(0)
+    await page.locator(".launcher").click()
+    await page.locator("textarea").fill("Zimmer?")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".msg.me time")).to_be_visible()
+    assert [one["site"] for one in stage.api.identities] == ["shop", "rooms"]

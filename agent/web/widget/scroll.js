@@ -4,10 +4,10 @@ import { h } from "./dom.js";
 
 /** `jump` is there while something new stands out of sight. */
 export const makeScroll = (label, jump, ...parts) => {
-  let isAtEnd = true;
+  let isAtEnd = true, height = 0; // as it was when the customer was last seen there
   const node = h("div.scroll", { tabindex: 0, role: "region", "aria-label": label, onscroll: () => look() }, parts);
   const look = () => {
-    isAtEnd = node.scrollHeight - node.scrollTop - node.clientHeight < 80;
+    isAtEnd = node.scrollHeight - node.scrollTop - height < 80;
     if (isAtEnd) jump.hidden = true;
   };
   const toEnd = () => {
@@ -16,7 +16,10 @@ export const makeScroll = (label, jump, ...parts) => {
   };
   /** To the end, if the customer was there. */
   const stay = () => isAtEnd && toEnd();
-  new ResizeObserver(stay).observe(node); // what stands below has grown or shrunk
+  new ResizeObserver(() => {
+    height = node.clientHeight;
+    stay();
+  }).observe(node); // what stands below has grown or shrunk
   return {
     node,
     toEnd,

@@ -239,6 +239,25 @@ async def test_the_page_is_read_from_the_beginning_of_a_long_answer(stage: Stage
     await expect(page.get_by_role("button", name="New messages")).to_be_hidden()
 
 
+async def test_the_strip_of_a_hand_off_hides_nothing_of_the_last_words(stage: Stage):
+    page = await asked(stage)
+    long = [f"Sentence {n} of an answer that fills the panel, word after word after word." for n in range(20)]
+    await stage.api.chat.answer(*long)
+    await expect(bubbles(page)).to_contain_text("Sentence 19")
+    await ask(page, "I'd like to talk to a person")
+    await stage.api.chat.answer("I'm passing this to a colleague.")
+    stage.api.chat.become("handoff.requested", person="requested", note="Your request has been passed on to the team. " * 4)
+    await expect(page.get_by_text("Your request has been passed on")).to_be_visible()
+    await expect(bubbles(page).last).to_contain_text("passing this to a colleague")
+    await page.wait_for_timeout(300)  # the strip has grown to its height
+    room = await page.evaluate(
+        "() => { const root = document.querySelector('innkeeper-chat').shadowRoot, end = (css) =>"
+        " [...root.querySelectorAll(css)].at(-1).getBoundingClientRect().bottom;"
+        " return end('.scroll') - end('.msg.ai .bubble'); }"
+    )
+    assert room >= 0
+
+
 EARLY = json.dumps({"identifier": "user-42", "identifier_hash": "hash of user-42", "name": "Ada"})
 
 

@@ -66,12 +66,13 @@ async def open_desks(settings: Settings, redis: Redis, queue: TurnQueue, policie
         }
         by_api: dict[str, ReplySender] = dict.fromkeys(desks, DeskSender(desks, conversations))
         sender = SenderBySource(by_api | {WIDGET_SOURCE: build_sender(redis, escalations, policies)}, otherwise=webhooks)
-        carry_back = partial(_carry_back, bridge, build_people(redis, conversations))
+        people = build_people(redis, conversations)
+        carry_back = partial(_carry_back, bridge, people)
         sync = TicketSync(desks, conversations, hints, carry_back)
 
         async def before_turn(conversation_id: ConversationId) -> bool:
             if conversation_id.partition(":")[0] == WIDGET_SOURCE:
-                await bridge.pass_on(conversation_id)
+                await bridge.pass_on(conversation_id, people)
                 await by_webhook.pass_on(conversation_id)
             return await sync(conversation_id)
 

@@ -1,6 +1,7 @@
 """The chat widget, put together: its routes' parts for `serve`, its sender and its progress for `worker`."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -14,6 +15,7 @@ from agent.channels.widget.people import WidgetPeople
 from agent.channels.widget.progress import WidgetProgress
 from agent.channels.widget.sender import WidgetSender
 from agent.channels.widget.states import DISCLOSURE, NOTED, UNKNOWN, language_of, note
+from agent.errors import ConversationMissing
 from agent.graph.options import listed_titles
 from agent.helpdesk_settings import HelpdeskSettings
 from agent.ports import Conversations, PersonRequests, ReplySender
@@ -66,6 +68,11 @@ class PeopleRelay:
     async def say(self, conversation_id: ConversationId, message_id: str, text: str, at: str) -> bool:
         """False if it was shown before. Raises `ConversationMissing` or `QueueUnavailable`."""
         return await self.people.say(conversation_id.partition(":")[2], message_id, text, at, None)
+
+    async def leave(self, conversation_id: ConversationId) -> None:
+        """Nothing, if the widget keeps it no more. Raises `QueueUnavailable`."""
+        with suppress(ConversationMissing):
+            await self.people.leave(conversation_id.partition(":")[2])
 
 
 def build_people(redis: Redis, conversations: Conversations) -> PeopleRelay:

@@ -17,11 +17,19 @@ from agent.types import Author, ConversationId, Message, OutboxEntry, OutboxId
 _log = structlog.get_logger(__name__)
 
 
+MOST_SAID = 20_000
+"""Characters; helpdesks take no notes of any length, and cut them at their end."""
+
+
 class Relay(Protocol):
     """Shows what a person wrote in the helpdesk where the conversation is held."""
 
     async def say(self, conversation_id: ConversationId, message_id: str, text: str, at: str) -> bool:
         """False if that message was shown before. Raises `ConversationMissing` or `QueueUnavailable`."""
+        ...
+
+    async def leave(self, conversation_id: ConversationId) -> None:
+        """Show that no person is there any more, and none is asked for. Raises `QueueUnavailable`."""
         ...
 
 
@@ -73,10 +81,11 @@ class Bridge:
         await self._links.touch(link.ticket)
         return ticket
 
-    async def pass_on(self, conversation_id: ConversationId) -> None:
+    async def pass_on(self, conversation_id: ConversationId, relay: Relay) -> None:
         """Into the ticket, as notes, what the customer has written since it was opened.
 
-        If the ticket is gone or takes no more, nobody would ever read it: the conversation is the assistant's again.
+        If the ticket is gone or takes no more, nobody would ever read it: the conversation is the assistant's again, and the
+        customer is shown that.
 
         Raises:
             HelpdeskUnavailable, QueueUnavailable: try again.
@@ -94,6 +103,7 @@ class Bridge:
             await self._pass_on(link, later)
         except HelpdeskRefused as error:
             _log.error("ticket_takes_no_more", conversation_id=conversation_id, detail=str(error))
+            await relay.leave(conversation_id)
             # It was a person's until now; only what has been seen as that is given back.
             await self._conversations.set_owner(conversation_id, person=True)
             await self._conversations.set_owner(conversation_id, person=False)
@@ -133,8 +143,15 @@ def _note(entry: OutboxEntry, said: Sequence[Message], sign: str) -> Words:
 
 
 def summary(entry: OutboxEntry, said: Sequence[Message]) -> str:
-    """The hand-off's own, and all that was said, for a person who can't read it elsewhere."""
-    told = [f"**{_name(m)}:** {m.text}" for m in said if m.visible]
+    """The hand-off's own, and what was said, for a person who can't read it elsewhere; of a very long talk its end."""
+    told: list[str] = []
+    room = MOST_SAID
+    for message in reversed([m for m in said if m.visible]):
+        line = f"**{_name(message)}:** {message.text}"
+        room -= len(line)
+        told.insert(0, line if room >= 0 else "…")
+        if room < 0:
+            break
     return "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
 
 

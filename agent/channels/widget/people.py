@@ -45,6 +45,12 @@ class WidgetPeople:
         events.append(Event("message.created", shown))
         return await self._shown.publish(widget_id, Publication(events, message_id, [shown], changes))
 
+    async def leave(self, widget_id: str) -> None:
+        """Show that no person is there any more, and none is asked for. May be repeated. Raises as `say`."""
+        now = replace(await self._found(widget_id), person=None, person_name=None, note=None)
+        changes = {"person": None, "person_name": None, "note": None}
+        await self._shown.publish(widget_id, Publication([state_event("handoff.ended", now)], changes=changes))
+
     async def close(self, widget_id: str, key: str) -> bool:
         """Close the conversation; the customer's next one is a new one. False if that was done under `key`."""
         now = replace(await self._found(widget_id), closed=True, person=None, person_name=None, note=None)

@@ -27,12 +27,16 @@ class Shown:
     """The widget, as far as a person's words go."""
 
     said: dict[str, str] = field(default_factory=dict)
+    left: list[ConversationId] = field(default_factory=list)
 
     async def say(self, conversation_id: ConversationId, message_id: str, text: str, at: str) -> bool:
         assert conversation_id == CID
         is_new = message_id not in self.said
         self.said.setdefault(message_id, text)
         return is_new
+
+    async def leave(self, conversation_id: ConversationId) -> None:
+        self.left.append(conversation_id)
 
 
 class FirstNoteFails:
@@ -126,13 +130,13 @@ async def test_a_second_hand_off_is_a_note_in_the_same_ticket(chat: Chat) -> Non
 
 async def test_what_the_customer_writes_later_is_passed_on_once(chat: Chat) -> None:
     ticket = await chat.hands_off()
-    await chat.bridge.pass_on(CID)
+    await chat.bridge.pass_on(CID, chat.shown)
     assert len(notes(ticket)) == 1
     await chat.says("staff", "I'm here.", Author.HUMAN_AGENT)
     await chat.says("m2", "It is number 42.")
     await chat.says("m3", "And it is late.")
     for _ in range(2):
-        await chat.bridge.pass_on(CID)
+        await chat.bridge.pass_on(CID, chat.shown)
     assert len(notes(ticket)) == 3
     assert "It is number 42." in notes(ticket)[1]
     assert "And it is late." in notes(ticket)[2]
@@ -144,7 +148,7 @@ async def test_passing_on_that_fails_half_way_is_done_once(chat: Chat, fault: Fa
     await chat.says("staff", "I'm here.", Author.HUMAN_AGENT)
     await chat.says("m2", "It is number 42.")
     chat.inn.desk.faults = [fault]
-    await _until_done(lambda: chat.bridge.pass_on(CID))
+    await _until_done(lambda: chat.bridge.pass_on(CID, chat.shown))
     assert len(notes(ticket)) == 2
 
 
@@ -154,8 +158,9 @@ async def test_once_the_ticket_is_gone_the_conversation_is_ours_and_a_hand_off_o
     await chat.says("m2", "It is number 42.")
     chat.inn.desk.remove(first.id)
     assert (await chat.conversations.read(CID)).handed_off
-    await chat.bridge.pass_on(CID)
+    await chat.bridge.pass_on(CID, chat.shown)
     assert not (await chat.conversations.read(CID)).handed_off
+    assert chat.shown.left == [CID]
     second = await chat.hands_off(2)
     assert second.id != first.id
     [note] = notes(second)
@@ -163,12 +168,23 @@ async def test_once_the_ticket_is_gone_the_conversation_is_ours_and_a_hand_off_o
     assert "It is number 42." in note
 
 
+async def test_of_a_very_long_talk_a_person_gets_the_end(chat: Chat) -> None:
+    for number in range(10):
+        await chat.says(f"long-{number}", f"Number {number}. " + "word " * 700)
+    ticket = await chat.hands_off()
+    [note] = notes(ticket)
+    assert "Number 9." in note
+    assert "Number 1." not in note
+    assert len(note) < 25_000
+
+
 async def test_a_ticket_in_a_helpdesk_that_is_gone_from_the_settings_holds_nobody_up(chat: Chat) -> None:
     await chat.hands_off()
     await chat.says("staff", "I'm here.", Author.HUMAN_AGENT)
     await chat.says("m2", "It is number 42.")
-    await Bridge({}, chat.conversations, chat.bridge._links).pass_on(CID)
+    await Bridge({}, chat.conversations, chat.bridge._links).pass_on(CID, chat.shown)
     assert not (await chat.conversations.read(CID)).handed_off
+    assert chat.shown.left == [CID]
 
 
 async def test_what_a_person_writes_for_the_customer_is_carried_back_once_and_a_note_never(chat: Chat) -> None:

@@ -197,6 +197,11 @@ async def test_a_person_joins_by_speaking_and_silences_the_assistant() -> None:
     found = await shown.store.find(WIDGET)
     assert found is not None
     assert found.person is PersonState.JOINED
+    await people.leave(WIDGET)
+    assert (await shown.events())[-1] == ("handoff.ended", {"person": None, "person_name": None, "closed": False, "note": None})
+    found = await shown.store.find(WIDGET)
+    assert found is not None
+    assert found.person is None
 
 
 async def test_a_person_closes_the_conversation_once() -> None:

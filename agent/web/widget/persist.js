@@ -1,6 +1,6 @@
 // Work that is tried again and again, until it is done or refused for good.
 
-const FIRST_MS = 1500, LONGEST_MS = 30e3;
+const FIRST_MS = 1e3, LONGEST_MS = 30e3;
 
 /**
  * `over`: a signal that ends it all. `judge(error, fails)`: "stop", or the least pause in ms before the next try.

@@ -162,6 +162,7 @@ export const makeTalk = (site, view) => {
   };
   const fine = (ok) => {
     ok();
+    wake(); // what else waits may go through, too
     view.trouble();
   };
 

@@ -84,7 +84,7 @@ async def test_what_was_said_while_the_stream_was_lost_stands_before_what_was_wr
     await ask(page, "And a cat?")
     await expect(page.locator(".msg.me time")).to_have_count(2)
     await expect(page.locator(".log .msg .bubble")).to_have_text(
-        ["May I bring a dog?", "Dogs are welcome.", "They cost €12.", "And a cat?"], timeout=10000
+        ["May I bring a dog?", "Dogs are welcome.", "They cost €12.", "And a cat?"], timeout=20000
     )
 
 

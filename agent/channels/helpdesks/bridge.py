@@ -6,19 +6,16 @@ from typing import Protocol
 
 import structlog
 
+from agent.channels.handover import summary, what_was_said
 from agent.channels.helpdesks import wording
 from agent.channels.helpdesks.marks import mark
 from agent.channels.helpdesks.sending import marks_of_ours
 from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Words, Wrote
-from agent.errors import ConversationMissing, HelpdeskRefused
+from agent.errors import HelpdeskRefused
 from agent.ports import Conversations, Link, TicketLinks
 from agent.types import Author, ConversationId, Message, OutboxEntry, OutboxId
 
 _log = structlog.get_logger(__name__)
-
-
-MOST_SAID = 20_000
-"""Characters; helpdesks take no notes of any length, and cut them at their end."""
 
 
 class Relay(Protocol):
@@ -51,7 +48,7 @@ class Bridge:
             HelpdeskRefused: something is missing, in words.
         """
         helpdesk, sign = self._helpdesks[source], mark(entry.outbox_id, "note")
-        messages = await self._said(entry.conversation_id)
+        messages = await what_was_said(self._conversations, entry.conversation_id)
         link = await self._links.of_conversation(entry.conversation_id)
         if link is not None and link.ticket.partition(":")[0] != source:
             link = None  # the site hands over to another helpdesk by now
@@ -131,32 +128,9 @@ class Bridge:
                 await self._links.touch(ticket_id)
                 _log.info("carried_back", conversation_id=link.conversation_id)
 
-    async def _said(self, conversation_id: ConversationId) -> tuple[Message, ...]:
-        try:
-            return (await self._conversations.read(conversation_id)).messages
-        except ConversationMissing:  # asked for a person before the first word
-            return ()
-
 
 def _note(entry: OutboxEntry, said: Sequence[Message], sign: str) -> Words:
     return wording.handover(replace(entry.outcome, summary=summary(entry, said)), sign)
-
-
-def summary(entry: OutboxEntry, said: Sequence[Message]) -> str:
-    """The hand-off's own, and what was said, for a person who can't read it elsewhere; of a very long talk its end."""
-    told: list[str] = []
-    room = MOST_SAID
-    for message in reversed([m for m in said if m.visible]):
-        line = f"**{_name(message)}:** {message.text}"
-        room -= len(line)
-        told.insert(0, line if room >= 0 else "…")
-        if room < 0:
-            break
-    return "\n\n".join([entry.outcome.summary or "", *(["What was said:", *told] if told else [])])
-
-
-def _name(message: Message) -> str:
-    return {Author.CUSTOMER: "Customer", Author.HUMAN_AGENT: "Colleague"}.get(message.author, "Assistant")
 
 
 def _ticket(source: str, ticket_id: str) -> ConversationId:

@@ -7,17 +7,15 @@ the hand-off's type, which every such helpdesk takes; what people write in the t
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent.channels.helpdesks.bridge import summary
+from agent.channels.handover import summary, what_was_said
 from agent.channels.widget.people import WidgetPeople
 from agent.channels.widget.progress import conversation_id_of
-from agent.errors import ConversationMissing, HelpdeskRefused
+from agent.errors import HelpdeskRefused
 from agent.ports import Conversations, ReplySender
 from agent.site_settings import SiteSettings
 from agent.types import Author, ConversationId, Decision, Message, MessageId, OutboxEntry, OutboxId, Outcome, PolicyTrace, RunId
 from agent.widget_ports import Publication, WidgetConversations
 
-MOST_SAID = 50
-"""Messages that a hand-off repeats: a webhook's body must stay small enough to be taken."""
 LATER = "the customer wrote again after the hand-off"
 
 
@@ -49,12 +47,10 @@ class ByWebhook:
         about = await self._shown.find(entry.ticket_id)
         if about is None:
             raise HelpdeskRefused(f"the widget's conversation of {entry.outbox_id} is kept no more")
-        said = await self._said(entry.conversation_id)
+        said = await what_was_said(self._conversations, entry.conversation_id)
         # No further, so that a repeat has the same words: the helpdesk reads the first alone.
         place = _end(said, entry.in_reply_to)
-        words = summary(entry, said[max(0, place - MOST_SAID) : place]) + (
-            f"\n\nReach the customer at: {contact}" if contact else ""
-        )
+        words = summary(entry, said[:place]) + (f"\n\nReach the customer at: {contact}" if contact else "")
         await self._sender.send(replace(entry, source=self._sources[about.site], outcome=replace(entry.outcome, summary=words)))
         if about.told is None:
             await self._told(about.id, place)
@@ -71,7 +67,7 @@ class ByWebhook:
         about = await self._shown.find(conversation_id.partition(":")[2])
         if about is None or about.told is None or about.site not in self._sources:
             return
-        later = (await self._said(conversation_id))[about.told :]
+        later = (await what_was_said(self._conversations, conversation_id))[about.told :]
         for place, message in enumerate(later, about.told + 1):
             if message.author is Author.CUSTOMER and message.visible:
                 await self._sender.send(self._further(self._sources[about.site], about.id, message))
@@ -79,12 +75,6 @@ class ByWebhook:
 
     async def _told(self, widget_id: str, place: int) -> None:
         await self._shown.publish(widget_id, Publication((), changes={"told": str(place)}))
-
-    async def _said(self, conversation_id: ConversationId) -> tuple[Message, ...]:
-        try:
-            return (await self._conversations.read(conversation_id)).messages
-        except ConversationMissing:  # asked for a person before the first word
-            return ()
 
     def _further(self, source: str, widget_id: str, message: Message) -> OutboxEntry:
         conversation_id = conversation_id_of(widget_id)

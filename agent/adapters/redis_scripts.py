@@ -1,5 +1,17 @@
 """The atomic steps of conversations and the outbox, in Lua. Which keys there are stands in `redis_store`."""
 
+# The end of a step that has found nothing in its way: the entry, and the message that it is for those who read on.
+_WRITE = """
+if message ~= '' then
+    redis.call('SADD', ids, outbox_id)
+    redis.call('RPUSH', messages, message)
+    redis.call('HINCRBY', meta, 'length', 1)
+end
+redis.call('HSET', entries, outbox_id, entry)
+redis.call('ZADD', pending, now, outbox_id)
+return entry
+"""
+
 APPEND = """
 local meta, messages, ids, unanswered = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local cid, message_id, message, author, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -20,7 +32,8 @@ return 1
 
 # The answer of a run that is committed again (its first reply was lost on the wire) is the entry that is
 # already stored. `false` is the port's None.
-COMMIT = """
+COMMIT = (
+    """
 local meta, messages, ids, unanswered, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local cid, length, answered, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local outbox_id, entry, message, handoff = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
@@ -36,15 +49,9 @@ redis.call('HSET', meta, 'answered', length)
 redis.call('ZREM', unanswered, cid)
 if handoff == '1' then redis.call('HSET', meta, 'handed_off', '1') end
 if outbox_id == '' then return false end
-if message ~= '' then
-    redis.call('SADD', ids, outbox_id)
-    redis.call('RPUSH', messages, message)
-    redis.call('HINCRBY', meta, 'length', 1)
-end
-redis.call('HSET', entries, outbox_id, entry)
-redis.call('ZADD', pending, now, outbox_id)
-return entry
 """
+    + _WRITE
+)
 
 # The id set remembers every release for ever, so a repeated approval finds it.
 RELEASE = """
@@ -80,7 +87,8 @@ return 1
 """
 
 # Once a person owns the conversation there is nothing to hand off. What was asked so far is the person's.
-HAND_OFF = """
+HAND_OFF = (
+    """
 local meta, messages, ids, unanswered, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local cid, length, now, outbox_id, entry, message = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 if redis.call('HGET', meta, 'handed_off') == '1' then return false end
@@ -89,15 +97,9 @@ redis.call('HSETNX', meta, 'source', ARGV[7])
 redis.call('HSETNX', meta, 'ticket_id', ARGV[8])
 redis.call('HSET', meta, 'handed_off', '1', 'answered', length, 'length', length)
 redis.call('ZREM', unanswered, cid)
-if message ~= '' then
-    redis.call('SADD', ids, outbox_id)
-    redis.call('RPUSH', messages, message)
-    redis.call('HINCRBY', meta, 'length', 1)
-end
-redis.call('HSET', entries, outbox_id, entry)
-redis.call('ZADD', pending, now, outbox_id)
-return entry
 """
+    + _WRITE
+)
 
 SETTLE = """
 local entry = redis.call('HGET', KEYS[1], ARGV[1])

@@ -6,7 +6,7 @@ import pytest
 
 from agent.adapters.redis_store import redis_client
 from tests.contract.helpdesks.fake_chatwoot import FakeChatwoot, FakeChatwootAccount
-from tests.contract.helpdesks.fake_desk import FakeDesk
+from tests.contract.helpdesks.fake_desk import IMPATIENT_S, FakeDesk, Fault
 from tests.contract.helpdesks.fake_django_helpdesk import FakeDjangoHelpdesk
 from tests.contract.helpdesks.fake_email import FakeEmail
 from tests.contract.helpdesks.fake_freescout import FakeFreeScout
@@ -37,7 +37,10 @@ DESKS: tuple[type[FakeDesk], ...] = (
 
 @pytest.fixture(params=DESKS, ids=lambda kind: kind.system)
 def desk(request: pytest.FixtureRequest) -> FakeDesk:
-    return request.param()
+    desk: FakeDesk = request.param()
+    if request.node.callspec.params.get("fault") is Fault.HANG:
+        desk.timeout_s = IMPATIENT_S
+    return desk
 
 
 @pytest.fixture

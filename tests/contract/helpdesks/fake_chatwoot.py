@@ -15,7 +15,6 @@ from tests.contract.helpdesks.fake_desk import (
     ME,
     NAME,
     STAFF,
-    TIMEOUT_S,
     TOKEN,
     Entry,
     FakeDesk,
@@ -66,7 +65,7 @@ class FakeChatwoot(FakeDesk):
             inbox=3,
             secrets=(SECRET,),
             queues={"billing": "2"},
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
         )
 
     def is_ours(self, request: Request) -> bool:

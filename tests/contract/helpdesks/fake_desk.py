@@ -25,8 +25,8 @@ ME = 7
 STAFF = 3
 EMAIL = "emily@example.com"
 NAME = "Emily Adams"
-HANG_S = 2.5
-TIMEOUT_S = 1.5
+PATIENT_S = 60.0  # a machine that is busy elsewhere is no outage
+IMPATIENT_S = 2.5
 
 
 class Fault(StrEnum):
@@ -86,7 +86,8 @@ class FakeDesk(ABC):
     system: str
     polled = False
     signs = True  # its webhooks are signed over the body; False: they carry a secret
-    hang_s = HANG_S
+    timeout_s = PATIENT_S  # our client's
+    hang_s = IMPATIENT_S + 1
     address = "http://desk.internal"  # what `settings` takes, of a server that isn't there
     wrong: Mapping[str, Any] = {"token": "another-token"}  # settings that are refused, and the word that says why
     wrong_word = "token"

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from agent.helpdesk_settings import DjangoHelpdeskSettings
-from tests.contract.helpdesks.fake_desk import ME, STAFF, TIMEOUT_S, TOKEN, Entry, FakeDesk, FakeTicket, Webhook, dumps
+from tests.contract.helpdesks.fake_desk import ME, STAFF, TOKEN, Entry, FakeDesk, FakeTicket, Webhook, dumps
 
 SECRET = "s3cr3t-in-the-path"
 USER = "innkeeper"
@@ -40,7 +40,7 @@ class FakeDjangoHelpdesk(FakeDesk):
             secrets=(SECRET,),
             queues={"billing": "2"},
             default_queue="1",
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
         )
 
     def is_ours(self, request: Request) -> bool:

@@ -28,7 +28,6 @@ class FakeEmail(FakeDesk):
     system = "email"
     polled = True
     address = "imap://mail.internal smtp://mail.internal"
-    hang_s = 2.0  # a call is several answers long
     wrong: ClassVar = {"password": "another-password"}
     wrong_word = "password"
     elsewhere: ClassVar = {"handoff_to": {"billing": "999999@people.example"}}
@@ -48,7 +47,7 @@ class FakeEmail(FakeDesk):
             smtp=smtp,
             password=PASSWORD,
             handoff_to={"billing": BILLING, "": PEOPLE},
-            timeout_s=1.0,
+            timeout_s=self.timeout_s,
         )
 
     @asynccontextmanager

@@ -12,7 +12,6 @@ from agent.helpdesk_settings import FreeScoutSettings
 from tests.contract.helpdesks.fake_desk import (
     ME,
     STAFF,
-    TIMEOUT_S,
     TOKEN,
     Entry,
     FakeDesk,
@@ -43,7 +42,7 @@ class FakeFreeScout(FakeDesk):
             secrets=(APP_KEY,),
             queues={"billing": "2"},
             default_queue="1",
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
         )
 
     def is_ours(self, request: Request) -> bool:

@@ -11,7 +11,6 @@ from tests.contract.helpdesks.fake_desk import (
     EMAIL,
     ME,
     STAFF,
-    TIMEOUT_S,
     TOKEN,
     Entry,
     FakeDesk,
@@ -40,7 +39,7 @@ class FakeFreshdesk(FakeDesk):
             secrets=(SECRET,),
             queues={"billing": "22"},
             default_queue="21",
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
         )
 
     def is_ours(self, request: Request) -> bool:

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from agent.helpdesk_settings import GlpiSettings
-from tests.contract.helpdesks.fake_desk import ME, STAFF, TIMEOUT_S, TOKEN, Entry, FakeDesk, FakeTicket, Webhook
+from tests.contract.helpdesks.fake_desk import ME, STAFF, TOKEN, Entry, FakeDesk, FakeTicket, Webhook
 
 SECRET = "glpi_secret"
 APP_TOKEN = "app-token-of-innkeeper"
@@ -42,7 +42,7 @@ class FakeGlpi(FakeDesk):
             secrets=(SECRET,),
             queues={"billing": "2"},
             default_queue="1",
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
         )
 
     def is_ours(self, request: Request) -> bool:

@@ -14,7 +14,6 @@ from tests.contract.helpdesks.fake_desk import (
     EMAIL,
     ME,
     STAFF,
-    TIMEOUT_S,
     TOKEN,
     Entry,
     FakeDesk,
@@ -54,7 +53,7 @@ class FakeJira(FakeDesk):
             request_type="11",
             secrets=(SECRET,),
             queues={"billing": "Billing"},
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
         )
 
     def is_ours(self, request: Request) -> bool:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from agent.helpdesk_settings import RequestTrackerSettings
-from tests.contract.helpdesks.fake_desk import EMAIL, ME, STAFF, TIMEOUT_S, Entry, FakeDesk, FakeTicket, Webhook
+from tests.contract.helpdesks.fake_desk import EMAIL, ME, STAFF, Entry, FakeDesk, FakeTicket, Webhook
 
 TOKEN = f"1-{ME}-0123456789abcdef0123456789abcdef"
 NAMES = {"customer": EMAIL, "staff": "sam", "us": "innkeeper", "machine": "RT_System"}
@@ -33,7 +33,7 @@ class FakeRequestTracker(FakeDesk):
             watched=("Users",),
             queues={"billing": "Billing"},
             default_queue="People",
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
         )
 
     def is_ours(self, request: Request) -> bool:

@@ -11,7 +11,6 @@ from agent.helpdesk_settings import ZammadSettings
 from tests.contract.helpdesks.fake_desk import (
     ME,
     STAFF,
-    TIMEOUT_S,
     TOKEN,
     Entry,
     FakeDesk,
@@ -53,7 +52,7 @@ class FakeZammad(FakeDesk):
             secrets=(SECRET,),
             queues={"billing": "Billing"},
             default_queue="Users",
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
         )
 
     def is_ours(self, request: Request) -> bool:

@@ -17,7 +17,6 @@ from tests.contract.helpdesks.fake_desk import (
     ME,
     NAME,
     STAFF,
-    TIMEOUT_S,
     TOKEN,
     Entry,
     FakeDesk,
@@ -66,7 +65,7 @@ class FakeZendesk(FakeDesk):
             secrets=(SECRET,),
             queues={"billing": "2"},
             default_queue="5",
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
         )
 
     def is_ours(self, request: Request) -> bool:

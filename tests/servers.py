@@ -23,7 +23,7 @@ class RedisServer:
 
     def start(self) -> None:
         self._process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(400):
+        for _ in range(4000):
             with redis.Redis.from_url(self.url) as client:
                 try:
                     client.ping()

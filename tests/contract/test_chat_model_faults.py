@@ -26,7 +26,7 @@ async def start() -> AsyncIterator[Start]:
 
         async def begin(*script: Reply, profile: str = "qwen3", **settings: object) -> tuple[FaultyServer, OpenAIChatModel]:
             server = await stack.enter_async_context(FaultyServer(list(script)))
-            where = ModelServer(**{"base_url": server.base_url, "backoff_s": (0.001, 0.001), "timeout_s": 5.0, **settings})
+            where = ModelServer(**{"base_url": server.base_url, "backoff_s": (0.001, 0.001), "timeout_s": 60.0, **settings})
             return server, await stack.enter_async_context(OpenAIChatModel(load_profile(profile), where))
 
         yield begin
@@ -101,14 +101,19 @@ async def test_no_server_is_unavailable_and_not_ready():
 
 
 async def test_breaker_opens_and_closes(start: Start):
-    server, model = await start(status(500), failures_to_open=2, open_s=0.3, backoff_s=())
+    server, model = await start(status(500), failures_to_open=2, open_s=600, backoff_s=())
     for _ in range(4):
         with pytest.raises(ModelUnavailable):
             await model.complete(ASK)
     assert len(server.requests) == 2
     server.script[:] = [completion("Back.")]
     assert await model.is_ready()
-    await asyncio.sleep(0.35)
+    server, model = await start(status(500), failures_to_open=2, open_s=0.2, backoff_s=())
+    for _ in range(2):
+        with pytest.raises(ModelUnavailable):
+            await model.complete(ASK)
+    server.script[:] = [completion("Back.")]
+    await asyncio.sleep(0.3)
     assert (await model.complete(ASK)).text == "Back."
 
 
@@ -205,12 +210,18 @@ async def test_stream_dropped_before_its_first_piece_is_tried_again(start: Start
         (stream(piece("Hi"), "{garbage"), ModelOutputInvalid),
         (stream(piece("Hi"), "3"), ModelOutputInvalid),
         (stream(piece("Hi"), {"choices": "none"}), ModelOutputInvalid),
-        (stream(piece("Hi"), done=False, after=stall), ModelUnavailable),
     ],
 )
 async def test_stream_that_breaks_is_an_error_of_ours(start: Start, fault: Reply, error: type[Exception]):
-    server, model = await start(fault, timeout_s=2)
+    server, model = await start(fault)
     with pytest.raises(error):
+        [p async for p in model.stream(ASK)]
+    assert len(server.requests) == 1
+
+
+async def test_stream_that_stalls_is_given_up(start: Start):
+    server, model = await start(stream(piece("Hi"), done=False, after=stall), timeout_s=2)
+    with pytest.raises(ModelUnavailable):
         [p async for p in model.stream(ASK)]
     assert len(server.requests) == 1
 

@@ -57,7 +57,7 @@ class World:
         return await self.notes("deliveries")
 
 
-async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 120) -> None:
     async with asyncio.timeout(timeout_s):
         while True:
             try:

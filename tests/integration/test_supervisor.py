@@ -31,11 +31,11 @@ def service(name: str, code: str, folder: Path) -> Service:
     async def ready() -> bool:
         return flag.exists()
 
-    return Service(name, (sys.executable, "-c", script), f"test://{name}", ready, ready_timeout_s=20)
+    return Service(name, (sys.executable, "-c", script), f"test://{name}", ready, ready_timeout_s=120)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             if condition():
                 return

@@ -26,7 +26,7 @@ from tests.servers import free_port
 ADDRESS = "support@inn.example"
 PASSWORD = "pa55-of-the-assistant"
 NOBODY = 65_534
-STARTS_IN_S = 20.0
+STARTS_IN_S = 120.0
 
 
 @dataclass
@@ -48,7 +48,7 @@ class PostOffice:
             "smtp": f"smtp{self.scheme}://127.0.0.1:{self.smtp_port}",
             "password": PASSWORD,
             "handoff_to": {"": "people@people.example"},
-            "timeout_s": 10,
+            "timeout_s": 60,
             "ca_file": self.ca_file,
         }
         return EmailSettings(**given | more)
@@ -82,7 +82,7 @@ class PostOffice:
     @contextmanager
     def _client(self) -> Iterator[IMAPClient]:
         trusted = ssl.create_default_context(cafile=self.ca_file)
-        client = IMAPClient("127.0.0.1", self.imap_port, ssl=bool(self.scheme), ssl_context=trusted, timeout=10)
+        client = IMAPClient("127.0.0.1", self.imap_port, ssl=bool(self.scheme), ssl_context=trusted, timeout=60)
         client.login(ADDRESS, PASSWORD)
         yield client
         client.logout()

@@ -88,7 +88,7 @@ async def has(world: World, conversation_id: ConversationId) -> bool:
 
 
 async def until(holds: Callable[[], Awaitable[Any]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not await holds():  # noqa: ASYNC110  what is awaited happens in another program
             await asyncio.sleep(0.02)
 

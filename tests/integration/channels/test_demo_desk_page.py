@@ -18,6 +18,7 @@ FLAGS = (
 )
 SHOTS = os.environ.get("DESK_SCREENSHOTS")
 
+expect.set_options(timeout=60_000)
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f"no browser at {CHROMIUM}")]
 
 

@@ -314,7 +314,7 @@ async def test_streams_are_bounded_by_session_and_by_process(redis_url: str) -> 
                 async with open_streams(other, other_cid, 5):
                     third, third_cid = await world.talk()
                     assert code(await third.get(f"/widget/conversations/{third_cid}/events")) == (503, "too_many_streams")
-            for _ in range(100):  # the places of pages that have gone are free again, soon
+            for _ in range(1000):  # the places of pages that have gone are free again, soon
                 async with world.client.stream("GET", browser.base + path, headers=browser.headers()) as response:
                     if response.status_code == 200:
                         break

@@ -56,7 +56,7 @@ def scripted() -> Iterator[tuple[Scripted, dict[str, str]]]:
     """The model, and the settings that name it."""
     model = Scripted([])
     with in_thread(model) as url:
-        settings = {"INNKEEPER_LLM_BASE_URL": url, "INNKEEPER_LLM_PROFILE": "qwen3", "INNKEEPER_LLM_TIMEOUT_S": "2"}
+        settings = {"INNKEEPER_LLM_BASE_URL": url, "INNKEEPER_LLM_PROFILE": "qwen3", "INNKEEPER_LLM_TIMEOUT_S": "60"}
         yield model, settings
 
 

@@ -215,8 +215,8 @@ def test_files_are_bounded_in_size_and_must_be_files(tmp_path: Path):
 
 
 def test_a_converter_that_hangs_crashes_or_eats_memory_ends_as_a_failure_and_the_next_file_is_read(tmp_path: Path):
-    with Converter(Limits(timeout_s=1.0, memory=1_000_000_000), SLOW) as converter:
-        for suffix, expected in (("sleep", "longer than 1 s"), ("crash", "SIGABRT"), ("eat", "memory")):
+    with Converter(Limits(timeout_s=6.0, memory=1_000_000_000), SLOW) as converter:
+        for suffix, expected in (("sleep", "longer than 6 s"), ("crash", "SIGABRT"), ("eat", "memory")):
             with pytest.raises(SourceUnreadable, match=expected) as caught:
                 converter.convert(tmp_path / f"a.{suffix}")
             assert caught.value.source == str(tmp_path / f"a.{suffix}")
@@ -241,10 +241,10 @@ def test_an_extractor_that_works_for_minutes_is_stopped(tmp_path: Path):
     (tmp_path / "pool.html").write_text(
         "<html lang='en'><body><article><p>The pool is open from nine to eight.</p></article></body>"
     )
-    with Converter(Limits(timeout_s=4.0)) as converter:
+    with Converter(Limits(timeout_s=10.0)) as converter:
         slow, pool = read_sources([tmp_path], converter=converter)
     assert isinstance(slow, SourceFailure)
-    assert "longer than 4 s" in slow.reason
+    assert "longer than 10 s" in slow.reason
     assert isinstance(pool, Document)
     assert (pool.doc_id, pool.language) == ("pool.html", "en")
 

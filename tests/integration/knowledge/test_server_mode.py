@@ -36,7 +36,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
             stderr=log,
         )
     url = f"http://127.0.0.1:{port}"
-    for _ in range(300):
+    for _ in range(1200):
         try:
             if httpx.get(f"{url}/api/v2/heartbeat").is_success:
                 break

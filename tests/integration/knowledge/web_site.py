@@ -199,7 +199,7 @@ def reads(
 ) -> Reading:
     """Read a site. `names` are what the resolver knows besides loopback; `hosts` are allowed besides that of the URL."""
     own = url.split("/")[2]
-    site = Website(url, frozenset({own, *hosts}), delay_s=0, timeout_s=5, max_seconds=60)
+    site = Website(url, frozenset({own, *hosts}), delay_s=0, timeout_s=60, max_seconds=600)
     site = replace(site, **settings)
     backend = RecordingBackend(detours)
     looked_up: list[str] = []

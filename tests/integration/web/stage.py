@@ -1,8 +1,9 @@
 """A browser, a host page under a strict CSP on one loopback port, and the scripted API of the widget on another."""
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,13 +11,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Locator, Page
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from tests.widget_server import WidgetServer, running
+
+expect.set_options(timeout=60_000)  # on a busy machine a page takes its time
 
 SHOTS = Path(__file__).parents[2] / "artefacts" / "widget"
 """What the tests saw, for people to look at."""
@@ -147,6 +150,13 @@ async def hear(page: Page, *names: str) -> None:
         names.forEach(listen); }""",
         names,
     )
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    """Waits for what the server sees."""
+    async with asyncio.timeout(120):
+        while not claim():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 def bubbles(page: Page, kind: str = "ai") -> Locator:

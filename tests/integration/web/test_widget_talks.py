@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, hear
+from tests.integration.web.stage import HAS_BROWSER, Stage, ask, bubbles, hear, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -135,7 +135,7 @@ async def test_thumbs_with_reasons_can_be_changed(stage: Stage):
     await expect(up).to_have_attribute("aria-pressed", "true")
     await expect(down).to_have_attribute("aria-pressed", "false")
     await expect(page.get_by_text("What was wrong with it?")).to_be_hidden()
-    await page.wait_for_timeout(100)
+    await until(lambda: len(stage.api.ratings) == 3)
     assert stage.api.ratings == [
         {"value": "down", "reason": None, "message": message},
         {"value": "down", "reason": "wrong", "message": message},
@@ -249,13 +249,11 @@ async def test_the_strip_of_a_hand_off_hides_nothing_of_the_last_words(stage: St
     stage.api.chat.become("handoff.requested", person="requested", note="Your request has been passed on to the team. " * 4)
     await expect(page.get_by_text("Your request has been passed on")).to_be_visible()
     await expect(bubbles(page).last).to_contain_text("passing this to a colleague")
-    await page.wait_for_timeout(300)  # the strip has grown to its height
-    room = await page.evaluate(
+    await page.wait_for_function(  # the strip grows to its height first
         "() => { const root = document.querySelector('innkeeper-chat').shadowRoot, end = (css) =>"
         " [...root.querySelectorAll(css)].at(-1).getBoundingClientRect().bottom;"
-        " return end('.scroll') - end('.msg.ai .bubble'); }"
+        " return end('.scroll') >= end('.msg.ai .bubble'); }"
     )
-    assert room >= 0
 
 
 EARLY = json.dumps({"identifier": "user-42", "identifier_hash": "hash of user-42", "name": "Ada"})

@@ -48,12 +48,9 @@ class Browser:
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(5):
-        for _ in range(10_000):
-            if condition():
-                return
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
-    raise AssertionError("not so")
 
 
 def opened(streams: Streams, browser: Browser, after: str | None = None, owner: str = "o") -> "asyncio.Task[None]":

@@ -57,7 +57,7 @@ async def test_a_lost_connection_between_two_sentences_is_gone_on_with_at_the_ne
     await expect(growing).to_have_text("One.")
     stage.api.drop_streams()
     sentence(stage, message["id"], 1, "Two.")
-    await expect(growing).to_have_text("One. Two.", timeout=60000)
+    await expect(growing).to_have_text("One. Two.")
     sentence(stage, message["id"], 2, "Three.")
     await expect(growing).to_have_text("One. Two. Three.")
     chat.publish("message.completed", message)
@@ -113,7 +113,7 @@ async def test_a_history_that_fails_after_a_gap_is_asked_for_again(stage: Stage)
     chat.publish("message.completed", chat.add("assistant", "Missed.", feedback=None), keep=False)
     chat.kept_from = chat.events[-1][0] + 1
     await page.context.set_offline(False)
-    await expect(bubbles(page)).to_have_text(["Missed."], timeout=60000)
+    await expect(bubbles(page)).to_have_text(["Missed."])
 
 
 async def test_a_message_that_is_newer_than_the_history_stays_where_it_is(stage: Stage):
@@ -160,7 +160,7 @@ async def test_a_refusal_of_a_session_that_was_renewed_meanwhile_stops_nothing(s
             await asyncio.sleep(0.05)
     await asyncio.sleep(0.3)
     renewed.set()
-    await expect(page.locator(".msg.me time")).to_have_count(2, timeout=60000)
+    await expect(page.locator(".msg.me time")).to_have_count(2)
     newest = list(stage.api.chats.values())[-1]
     assert [one["text"] for one in newest.messages] == ["Still there?"]
     await expect(page.get_by_text("The chat is not available here.")).to_have_count(0)

@@ -76,7 +76,7 @@ async def test_what_was_said_while_the_stream_was_lost_stands_before_what_was_wr
     await ask(page, "And a cat?")
     await expect(page.locator(".msg.me time")).to_have_count(2)
     await expect(page.locator(".log .msg .bubble")).to_have_text(
-        ["May I bring a dog?", "Dogs are welcome.", "They cost €12.", "And a cat?"], timeout=60000
+        ["May I bring a dog?", "Dogs are welcome.", "They cost €12.", "And a cat?"]
     )
 
 
@@ -103,7 +103,7 @@ async def test_what_waits_outlives_a_reload_and_is_sent_once(stage: Stage):
     await page.reload()
     await expect(page.locator(".msg.wait .bubble")).to_have_text(["First", "Second"])
     stage.api.faults[0].times = 0  # the next answer is lost after the work is done, then all is well
-    await expect(page.locator(".msg.me time")).to_have_count(3, timeout=60000)
+    await expect(page.locator(".msg.me time")).to_have_count(3)
     await expect(bubbles(page, "me")).to_have_text(["May I bring a dog?", "First", "Second"])
     assert [one["text"] for one in stage.api.chat.messages if one["role"] == "customer"][1:] == ["First", "Second"]
 
@@ -121,7 +121,7 @@ async def test_a_server_that_goes_away_in_the_middle_of_an_answer(stage: Stage):
     chat.publish("message.completed", message)
     await expect(page.get_by_text("The connection is lost.")).to_be_visible(timeout=60000)
     async with running(stage.api.app(), stage.port):
-        await expect(bubbles(page)).to_have_text(["Dogs are welcome.", "One. Two."], timeout=60000)
+        await expect(bubbles(page)).to_have_text(["Dogs are welcome.", "One. Two."])
         await expect(page.get_by_text("The connection is lost.")).to_have_count(0)
         await expect(page.locator("[aria-busy=true]")).to_have_count(0)
         assert stage.api.resumed_from[-1] == f"1767225600000-{last}"
@@ -155,7 +155,7 @@ async def test_events_that_are_no_longer_kept_are_made_up_for_by_the_history(sta
     chat.publish("message.completed", message, keep=False)
     chat.kept_from = chat.events[-1][0] + 1
     await page.context.set_offline(False)
-    await expect(bubbles(page)).to_have_text(["Dogs are welcome.", "Missed."], timeout=60000)
+    await expect(bubbles(page)).to_have_text(["Dogs are welcome.", "Missed."])
 
 
 async def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up(stage: Stage):
@@ -177,7 +177,7 @@ async def test_a_session_that_has_ended_is_followed_by_another_and_the_customer_
     page = await talk(stage)
     stage.api.sessions.clear()
     await ask(page, "Still there?")
-    await expect(page.locator(".msg.me time")).to_have_count(2, timeout=60000)
+    await expect(page.locator(".msg.me time")).to_have_count(2)
     await expect(page.get_by_text("A new one begins here.")).to_be_visible()
     await expect(bubbles(page, "me")).to_have_text(["May I bring a dog?", "Still there?"])
     old, new = stage.api.chats.values()
@@ -206,7 +206,7 @@ async def test_a_conversation_that_is_gone_is_followed_by_another(stage: Stage):
     stage.api.chats.clear()
     stage.api.drop_streams()
     await ask(page, "Hello again")
-    await expect(page.locator(".msg.me time")).to_have_count(2, timeout=60000)
+    await expect(page.locator(".msg.me time")).to_have_count(2)
     assert [one["text"] for one in stage.api.chat.messages] == ["Hello again"]
 
 
@@ -230,7 +230,7 @@ async def test_too_many_messages_wait_as_long_as_the_server_says(stage: Stage):
     await ask(page, "Quicker")
     await page.wait_for_timeout(700)
     assert stage.api.asked.count(f"POST /widget/conversations/{stage.api.chat.id}/messages") == 2
-    await expect(page.locator(".msg.me time")).to_have_count(3, timeout=60000)
+    await expect(page.locator(".msg.me time")).to_have_count(3)
     await expect(page.get_by_text("Trying again in")).to_have_count(0)
 
 

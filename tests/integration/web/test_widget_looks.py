@@ -1,6 +1,7 @@
 """The chat widget for everybody: axe-core in each main state, keyboard only, languages, dark, phone, zoom. With pictures."""
 
 import re
+import time
 
 import pytest
 from playwright.async_api import Page, expect
@@ -359,12 +360,21 @@ async def test_a_stage_is_read_out_only_where_it_lasts(stage: Stage):
         "() => { const status = document.querySelector('innkeeper-chat').shadowRoot.querySelector('.sr[role=status]');"
         " window.said = []; new MutationObserver(() => said.push(status.textContent)).observe(status, {childList: true}); }"
     )
-    for name in ("received", "searching", "writing"):
+    await page.clock.install()
+    await page.clock.pause_at(time.time() + 3600)
+    for name, shown in (("searching", "Searching"), ("writing", "Writing"), ("checking", "Checking"), ("writing", "Writing")):
         stage.api.chat.publish("progress", {"stage": name})
-    await expect(page.locator(".sr[role=status]").first).to_have_text("Writing an answer")
-    await stage.api.chat.answer("Done.", stages=("checking",))
+        await expect(page.locator(".work")).to_contain_text(shown)
+        await page.clock.run_for(1900)
+    assert await page.evaluate("said") == []
+    await page.clock.run_for(200)
+    assert await page.evaluate("said") == ["Writing an answer"]
+    stage.api.chat.publish("progress", {"stage": "checking"})
+    await expect(page.locator(".work")).to_contain_text("Checking")
+    await page.clock.run_for(1900)
+    await stage.api.chat.answer("Done.")
     await expect(bubbles(page)).to_have_text("Done.")
-    await page.wait_for_timeout(2200)
+    await page.clock.run_for(2200)
     assert await page.evaluate("said") == ["Writing an answer"]
 
 

@@ -31,7 +31,7 @@ async def real(browser: Browser, redis_url: str, monkeypatch: pytest.MonkeyPatch
 async def test_a_question_its_source_a_rating_a_second_tab_and_a_person(real: HostPage):
     page = await real.open()
     await ask(page, widget_world.QUESTION)
-    await expect(bubbles(page)).to_contain_text(widget_world.FACT, timeout=60000)
+    await expect(bubbles(page)).to_contain_text(widget_world.FACT)
     await page.locator(".bubble").get_by_role("button", name="Source 1").click()
     await expect(page.locator(".card")).to_contain_text(widget_world.FACT)
     await expect(page.locator(".card a")).to_have_count(0)  # its address is an attack

@@ -249,11 +249,14 @@ async def test_the_strip_of_a_hand_off_hides_nothing_of_the_last_words(stage: St
     stage.api.chat.become("handoff.requested", person="requested", note="Your request has been passed on to the team. " * 4)
     await expect(page.get_by_text("Your request has been passed on")).to_be_visible()
     await expect(bubbles(page).last).to_contain_text("passing this to a colleague")
-    await page.wait_for_function(  # the strip grows to its height first
-        "() => { const root = document.querySelector('innkeeper-chat').shadowRoot, end = (css) =>"
+    room = await page.evaluate(  # once the strip has its height
+        "async () => { const root = document.querySelector('innkeeper-chat').shadowRoot, end = (css) =>"
         " [...root.querySelectorAll(css)].at(-1).getBoundingClientRect().bottom;"
-        " return end('.scroll') >= end('.msg.ai .bubble'); }"
+        " await Promise.all(root.getAnimations().filter((a) => !a.effect.target.closest('.dots')).map((a) => a.finished));"
+        " for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);"
+        " return end('.scroll') - end('.msg.ai .bubble'); }"
     )
+    assert room >= 0
 
 
 EARLY = json.dumps({"identifier": "user-42", "identifier_hash": "hash of user-42", "name": "Ada"})

@@ -6,6 +6,7 @@ It knows neither the graph nor a model's client: to import them takes longer tha
 from pathlib import Path
 
 from agent.adapters.supervisor import live_services
+from agent.allowlist import services
 from agent.errors import ServiceFailed
 from agent.privacy.egress import EgressGuard, install
 from agent.settings import Settings
@@ -17,8 +18,7 @@ from knowledge.rerank_vllm import RerankerServer
 def guard_egress(settings: Settings, *more: str | None) -> EgressGuard:
     """Let this process reach the configured services, and no more; write refusals where `doctor` looks."""
     guard = install()
-    guard.allow(settings.redis_url, settings.chroma_url, settings.llm_base_url, settings.reranker_url, *more)
-    guard.allow(*(address for desk in settings.helpdesks.values() for address in desk.addresses))
+    guard.allow(*(service.url for service in services(settings)), *more)
     guard.log_path = refusals_path(settings)
     guard.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     guard.on_refused = lambda target: EGRESS_REFUSED.inc()

@@ -1,0 +1,60 @@
+"""What this installation may reach beyond its own machine, and what for.
+
+The one list: the guard of every process, `innkeeper prove-egress` and the tests of the chart's network policies take it
+from here. The sources of the knowledge base add what they read from (`reaches`), as they are listed.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from agent.privacy.egress import Destination, destination
+from agent.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Something outside this process that the settings name.
+
+    Attributes:
+        purpose: what it is for, e.g. `redis`, `model`, or a helpdesk's name as `helpdesk acme`.
+        url: where it is.
+    """
+
+    purpose: str
+    url: str
+
+    @property
+    def destination(self) -> Destination | None:
+        """Host and port; None for a socket in the file system.
+
+        Raises:
+            SettingsInvalid: the URL can't be read.
+        """
+        return None if self.url.startswith("unix:") else destination(self.url)
+
+
+def services(settings: Settings) -> tuple[Service, ...]:
+    """Every service of the settings, in the order in which they are read."""
+    return tuple(_services(settings))
+
+
+def reached(found: Iterable[Service]) -> dict[Destination, tuple[str, ...]]:
+    """The places, each with all that it is for; what is a file is left out."""
+    places: dict[Destination, tuple[str, ...]] = {}
+    for service in found:
+        place = service.destination
+        if place is not None:
+            places[place] = (*places.get(place, ()), service.purpose)
+    return places
+
+
+def _services(settings: Settings) -> Iterator[Service]:
+    named = {
+        "redis": settings.redis_url,
+        "chroma": settings.chroma_url,
+        "model": settings.llm_base_url,
+        "reranker": settings.reranker_url,
+    }
+    yield from (Service(purpose, url) for purpose, url in named.items() if url)
+    for name, desk in settings.helpdesks.items():
+        yield from (Service(f"helpdesk {name}", address) for address in desk.addresses)

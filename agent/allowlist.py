@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.privacy.egress import Destination, destination
+from agent.redis_urls import each_host, node_urls
 from agent.settings import Settings
 
 
@@ -49,8 +50,10 @@ def reached(found: Iterable[Service]) -> dict[Destination, tuple[str, ...]]:
 
 
 def _services(settings: Settings) -> Iterator[Service]:
+    # Each host of the URL, and what sentinels or a cluster may name beside them.
+    redis = (*(each_host(settings.redis_url) if settings.redis_url else ()), *node_urls(settings.redis_nodes))
+    yield from (Service("redis", url) for url in redis)
     named = {
-        "redis": settings.redis_url,
         "chroma": settings.chroma_url,
         "model": settings.llm_base_url,
         "reranker": settings.reranker_url,

@@ -14,7 +14,7 @@ from agent.types import (
     Message,
     MessageId,
     OutboxEntry,
-    OutboxId,
+    OutboxKey,
     Outcome,
     Prompt,
     RunId,
@@ -210,15 +210,15 @@ class TicketLinks(Protocol):
 class Outbox(Protocol):
     """Committed outcomes that the helpdesk has not confirmed yet."""
 
-    async def pending(self) -> list[OutboxId]:
+    async def pending(self) -> list[OutboxKey]:
         """Oldest first."""
         ...
 
-    async def get(self, outbox_id: OutboxId) -> OutboxEntry | None:
-        """None once it is delivered or given up."""
+    async def get(self, key: OutboxKey) -> OutboxEntry | None:
+        """None once it is delivered or given up. What it gives is as durable as the settings ask for, and may be sent."""
         ...
 
-    async def settle(self, outbox_id: OutboxId, *, delivered: bool, detail: str = "") -> None:
+    async def settle(self, key: OutboxKey, *, delivered: bool, detail: str = "") -> None:
         """Confirmed, or given up for good (kept aside for a person, never dropped)."""
         ...
 
@@ -274,7 +274,7 @@ class TurnQueue(Protocol):
         """Ask for a turn of this conversation, soon."""
         ...
 
-    async def add_delivery(self, outbox_id: OutboxId) -> None:
+    async def add_delivery(self, key: OutboxKey) -> None:
         """Ask for an outbox entry to be delivered."""
         ...
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, check_names
+from agent.redis_urls import check_redis_url, node_urls
 from agent.site_settings import WIDGET_SOURCE, SiteSettings, check_site_names
 
 __all__ = ["HelpdeskSettings", "Settings", "helpdesks_path", "load_settings", "read_helpdesks"]
@@ -40,7 +41,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that `serve` listens on")
     port: int = Field(8080, ge=0, le=65535, description="port that `serve` listens on")
 
-    redis_url: str | None = Field(None, description="redis://…; an embedded server if not given")
+    redis_url: str | None = Field(
+        None, description="redis://…, redis+sentinel://… or redis+cluster://…; an embedded server if not given"
+    )
+    redis_nodes: str = Field(
+        "", description="host:port of each further Redis that sentinels or a cluster may name, with commas; others are refused"
+    )
+    redis_replicas: int = Field(0, ge=0, le=10, description="replicas that must have a message or an outcome before it counts")
     chroma_url: str | None = Field(None, description="http://host:port of a Chroma server; embedded if not given")
     embedding_model: Path | None = Field(
         None, description="folder of a sentence-transformers model; packaged MiniLM if not given"
@@ -98,6 +105,19 @@ class Settings(BaseSettings):
     )
     model_down_handoff_s: float = Field(300.0, ge=0, description="hand tickets over when the model has been down this long")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of the structured logs on stderr")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_form(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_redis_url(url)
+        return url
+
+    @field_validator("redis_nodes")
+    @classmethod
+    def _redis_places(cls, nodes: str) -> str:
+        node_urls(nodes)
+        return nodes
 
     @field_validator("helpdesks", "sites", mode="before")
     @classmethod

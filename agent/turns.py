@@ -121,7 +121,7 @@ class Turns:
             entry = await self.conversations.hand_off(conversation, run_id, self._asked_for(conversation, language))
             if entry is not None:
                 self.on_outcome(entry.outcome)
-                await self.queue.add_delivery(entry.outbox_id)
+                await self.queue.add_delivery(entry.key)
                 return True
         raise QueueUnavailable(f"messages keep coming in {ticket.conversation_id}, so it could not be handed off; ask again")
 
@@ -151,7 +151,7 @@ class Turns:
         self.on_outcome(outcome)
         log.info("run_finished", decision=outcome.decision, reason=outcome.reason, **outcome.timings_ms)
         if entry is not None:
-            await self.queue.add_delivery(entry.outbox_id)
+            await self.queue.add_delivery(entry.key)
         return True, entry
 
     async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
@@ -179,7 +179,7 @@ class Turns:
         entry = await self.conversations.release(conversation, run_id, outcome)
         if entry is not None:
             self.on_outcome(outcome)
-            await self.queue.add_delivery(entry.outbox_id)
+            await self.queue.add_delivery(entry.key)
         return entry is not None
 
     async def _in_shadow(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> Outcome:

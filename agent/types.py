@@ -123,6 +123,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxKey:
+    """Where an outbox entry is: whose it is, and which."""
+
+    conversation_id: ConversationId
+    outbox_id: OutboxId
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxEntry:
     """A committed outcome on its way to the helpdesk. `outbox_id` is its idempotency key there."""
 
@@ -134,6 +142,11 @@ class OutboxEntry:
     in_reply_to: MessageId
     outcome: Outcome
     created_at: str
+
+    @property
+    def key(self) -> OutboxKey:
+        """Where it is in the outbox."""
+        return OutboxKey(self.conversation_id, self.outbox_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from agent.types import (
     Message,
     MessageId,
     OutboxEntry,
-    OutboxId,
+    OutboxKey,
     Outcome,
     RunId,
 )
@@ -44,18 +44,18 @@ class InMemoryOutbox:
     """`agent.ports.Outbox` in a dict."""
 
     def __init__(self) -> None:
-        self.entries: dict[OutboxId, OutboxEntry] = {}
+        self.entries: dict[OutboxKey, OutboxEntry] = {}
         self.delivered: list[OutboxEntry] = []
         self.given_up: list[tuple[OutboxEntry, str]] = []
 
-    async def pending(self) -> list[OutboxId]:
+    async def pending(self) -> list[OutboxKey]:
         return list(self.entries)
 
-    async def get(self, outbox_id: OutboxId) -> OutboxEntry | None:
-        return self.entries.get(outbox_id)
+    async def get(self, key: OutboxKey) -> OutboxEntry | None:
+        return self.entries.get(key)
 
-    async def settle(self, outbox_id: OutboxId, *, delivered: bool, detail: str = "") -> None:
-        entry = self.entries.pop(outbox_id, None)
+    async def settle(self, key: OutboxKey, *, delivered: bool, detail: str = "") -> None:
+        entry = self.entries.pop(key, None)
         if entry is None:
             return
         if delivered:
@@ -95,8 +95,8 @@ class InMemoryConversations:
 
     async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         entry = make_entry(conversation, run_id, outcome)
-        if entry.outbox_id in self.outbox.entries:
-            return self.outbox.entries[entry.outbox_id]
+        if entry.key in self.outbox.entries:
+            return self.outbox.entries[entry.key]
         now = await self.read(conversation.conversation_id)
         if (now.length, now.answered) != (conversation.length, conversation.answered) or not _waits(now):
             return None
@@ -108,7 +108,7 @@ class InMemoryConversations:
         self.conversations[now.conversation_id] = now
         if no_reply:
             return None
-        self.outbox.entries[entry.outbox_id] = entry
+        self.outbox.entries[entry.key] = entry
         return entry
 
     async def release(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
@@ -119,7 +119,7 @@ class InMemoryConversations:
             return None
         now = replace(now, messages=(*now.messages, reply), length=now.length + 1, answered=now.length + 1)
         self.conversations[now.conversation_id] = replace(now, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
-        self.outbox.entries[entry.outbox_id] = entry
+        self.outbox.entries[entry.key] = entry
         return entry
 
     async def set_owner(self, conversation_id: ConversationId, *, person: bool) -> None:
@@ -147,7 +147,7 @@ class InMemoryConversations:
         if reply := make_reply(entry):
             now = replace(now, messages=(*now.messages, reply), length=now.length + 1)
         self.conversations[now.conversation_id] = now
-        self.outbox.entries[entry.outbox_id] = entry
+        self.outbox.entries[entry.key] = entry
         return entry
 
     async def unanswered(self) -> list[ConversationId]:
@@ -193,15 +193,15 @@ class InMemoryQueue:
 
     def __init__(self) -> None:
         self.turns: list[tuple[ConversationId, str]] = []
-        self.deliveries: list[OutboxId] = []
+        self.deliveries: list[OutboxKey] = []
 
     async def add_turn(self, conversation_id: ConversationId, message_id: str) -> None:
         if (conversation_id, message_id) not in self.turns:
             self.turns.append((conversation_id, message_id))
 
-    async def add_delivery(self, outbox_id: OutboxId) -> None:
-        if outbox_id not in self.deliveries:
-            self.deliveries.append(outbox_id)
+    async def add_delivery(self, key: OutboxKey) -> None:
+        if key not in self.deliveries:
+            self.deliveries.append(key)
 
 
 def _waits(conversation: Conversation) -> bool:

@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 from agent.errors import AgentError, ConversationMissing, HelpdeskRefused, QueueUnavailable, ReplyWithheld, TransientError
 from agent.ports import Conversations, Outbox, ReplySender, TicketHints, TurnQueue
 from agent.telemetry import DELIVERIES, OUTBOX_PENDING, TURN_FAILURES, UNANSWERED
-from agent.types import Author, ConversationId, OutboxEntry, OutboxId
+from agent.types import Author, ConversationId, OutboxEntry, OutboxId, OutboxKey
 
 GIVE_UP_AFTER = timedelta(hours=24)
 """How long a helpdesk may be away before a reply is set aside for a person."""
@@ -127,26 +127,27 @@ def deliver_task(sender: ReplySender, outbox: Outbox) -> Callable[..., Awaitable
     """The delivery of an outbox entry, until it has an end."""
     forever = ExponentialRetry.forever(timedelta(seconds=1), MAX_BACKOFF)
 
-    async def deliver(outbox_id: str, retry: Retry = forever) -> None:
+    async def deliver(outbox_id: str, conversation_id: str, retry: Retry = forever) -> None:
+        key = OutboxKey(ConversationId(conversation_id), OutboxId(outbox_id))
         with bound_contextvars(delivery_id=outbox_id):
-            if not await deliver_once(sender, outbox, OutboxId(outbox_id), retry.attempt):
+            if not await deliver_once(sender, outbox, key, retry.attempt):
                 retry.after(retry.delay)
 
     return deliver
 
 
-async def deliver_once(sender: ReplySender, outbox: Outbox, outbox_id: OutboxId, attempt: int) -> bool:
+async def deliver_once(sender: ReplySender, outbox: Outbox, key: OutboxKey, attempt: int) -> bool:
     """One attempt; True if there is nothing left to do.
 
     A crash before settling is harmless: the helpdesk drops a repeated outbox id, or the sender finds what it has sent.
     """
     entry: OutboxEntry | None = None
     try:
-        entry = await outbox.get(outbox_id)
+        entry = await outbox.get(key)
         if entry is None:
             return True
         await sender.send(entry)
-        await outbox.settle(outbox_id, delivered=True)
+        await outbox.settle(key, delivered=True)
         DELIVERIES.labels("out", "delivered").inc()
         log.info("delivered", conversation_id=entry.conversation_id, run_id=entry.run_id, attempt=attempt)
         return True
@@ -166,7 +167,7 @@ async def deliver_once(sender: ReplySender, outbox: Outbox, outbox_id: OutboxId,
     if result == "retried":
         return False
     with suppress(QueueUnavailable):
-        await outbox.settle(outbox_id, delivered=False, detail=detail)
+        await outbox.settle(key, delivered=False, detail=detail)
         (log.info if result == "withheld" else log.error)("delivery_given_up", result=result, detail=detail)
         return True
     return False
@@ -220,8 +221,8 @@ async def _sweep_once(queue: TurnQueue, owed: Owed) -> None:
         await queue.add_turn(conversation_id, "hint")
     pending = await owed.outbox.pending()
     OUTBOX_PENDING.set(len(pending))
-    for outbox_id in pending:
-        await queue.add_delivery(outbox_id)
+    for key in pending:
+        await queue.add_delivery(key)
     unanswered = await owed.conversations.unanswered()
     UNANSWERED.set(len(unanswered))
     for conversation_id in unanswered:

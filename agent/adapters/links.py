@@ -1,22 +1,24 @@
 """Tickets that stand for conversations held elsewhere, on plain Redis.
 
-Keys, all under `innkeeper:`:
+Keys, all under `innkeeper:`, with the tag of the conversation's shard or of the ticket's:
 
-    innkeeper:links:conversation:{id}   string  JSON of the link
-    innkeeper:links:ticket:{ticket}     string  the conversation's id
-    innkeeper:links:due                 zset    ticket, by when it is to be looked at again (seconds since 1970)
-    innkeeper:links:said                hash    ticket -> when something was last said in it
+    innkeeper:{tag}:links:conversation:<id>   string  JSON of the link
+    innkeeper:{tag}:links:ticket:<ticket>     string  the same
+    innkeeper:{tag}:links:due                 zset    ticket, by when it is to be looked at again (seconds since 1970)
+    innkeeper:{tag}:links:said                hash    ticket -> when something was last said in it
+
+The ticket's side is written first, so after a crash in between nobody takes its ticket for one that a customer has opened.
 """
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import cast
 
-from redis.asyncio import Redis
-
-from agent.adapters.redis_store import PREFIX, unavailable
+from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_shards import TAGS, shard_key, tag_of
+from agent.adapters.redis_store import unavailable
 from agent.ports import Link
 from agent.types import ConversationId
 
@@ -24,65 +26,94 @@ SOONEST_S, LATEST_S = 15.0, 600.0
 WAIT_SHARE = 0.1
 """The next look comes after this share of the time since something was said, within the two limits above."""
 FORGOTTEN_AFTER_S = 14 * 24 * 3600
-_CONVERSATION = PREFIX + "links:conversation:"
-_TICKET = PREFIX + "links:ticket:"
-_DUE = PREFIX + "links:due"
-_SAID = PREFIX + "links:said"
+_DUE = "links:due"
+_SAID = "links:said"
+
+_KEEP = Script("""
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
+redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
+return 1
+""")
+
+_TOUCH = Script("""
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+return 1
+""")
+
+# What is due is put off in the step that finds it, so that one of several workers looks.
+_FIND_DUE = Script("""
+local now, soonest, latest, share, forgotten = unpack(ARGV)
+now = tonumber(now)
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+for _, ticket in ipairs(found) do
+    local quiet = now - tonumber(redis.call('HGET', KEYS[2], ticket) or '0')
+    if quiet > tonumber(forgotten) then
+        redis.call('ZREM', KEYS[1], ticket)
+        redis.call('HDEL', KEYS[2], ticket)
+    else
+        local wait = math.min(tonumber(latest), math.max(tonumber(soonest), quiet * tonumber(share)))
+        redis.call('ZADD', KEYS[1], string.format('%.3f', now + wait), ticket)
+    end
+end
+return found
+""")
 
 
 class RedisTicketLinks:
     """`agent.ports.TicketLinks` on Redis."""
 
-    def __init__(self, client: Redis, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, client: RedisClient, clock: Callable[[], float] = time.time) -> None:
         self._redis = client
         self._clock = clock
 
     async def keep(self, link: Link) -> None:
         """Write it down; its ticket is due in `SOONEST_S`."""
         now = self._clock()
+        text = json.dumps(asdict(link))
+        due, said = _indexes(tag_of(link.ticket))
         with unavailable("link a ticket"):
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.set(_CONVERSATION + link.conversation_id, json.dumps(asdict(link)))
-                pipeline.set(_TICKET + link.ticket, link.conversation_id)
-                pipeline.hset(_SAID, link.ticket, str(now))
-                pipeline.zadd(_DUE, {link.ticket: now + SOONEST_S})
-                await pipeline.execute()
+            await confirmed(self._redis, [_KEEP([_by_ticket(link.ticket), due, said], [text, link.ticket, now, now + SOONEST_S])])
+            await confirmed(self._redis, [command("SET", _by_conversation(link.conversation_id), text)])
 
     async def of_conversation(self, conversation_id: ConversationId) -> Link | None:
         """None if no ticket stands for it."""
-        with unavailable("read a link"):
-            found = cast(str | None, await self._redis.get(_CONVERSATION + conversation_id))
-        if found is None:
-            return None
-        value = json.loads(found)
-        return Link(ConversationId(value["conversation_id"]), ConversationId(value["ticket"]), value["told"])
+        return await self._read(_by_conversation(conversation_id))
 
     async def of_ticket(self, ticket: ConversationId) -> Link | None:
         """None if it stands for no conversation."""
-        with unavailable("read a link"):
-            found = cast(str | None, await self._redis.get(_TICKET + ticket))
-        return await self.of_conversation(ConversationId(found)) if found else None
+        return await self._read(_by_ticket(ticket))
 
     async def due(self) -> list[ConversationId]:
         """Tickets to look at now, each due again later; those in which nothing was said for two weeks are let go."""
-        now = self._clock()
+        args = [self._clock(), SOONEST_S, LATEST_S, WAIT_SHARE, FORGOTTEN_AFTER_S]
         with unavailable("list the linked tickets"):
-            found = cast(list[str], await self._redis.zrangebyscore(_DUE, "-inf", now))
-            for ticket in found:
-                said = await cast(Awaitable[str | None], self._redis.hget(_SAID, ticket))
-                quiet_s = now - float(said or 0)
-                if quiet_s > FORGOTTEN_AFTER_S:
-                    await self._redis.zrem(_DUE, ticket)
-                    await self._redis.hdel(_SAID, ticket)
-                else:
-                    await self._redis.zadd(_DUE, {ticket: now + min(LATEST_S, max(SOONEST_S, quiet_s * WAIT_SHARE))})
-        return [ConversationId(one) for one in found]
+            found = await self._redis.together([_FIND_DUE(_indexes(tag), args) for tag in TAGS])
+        return [ConversationId(one) for shard in found for one in shard]
 
     async def touch(self, ticket: ConversationId) -> None:
         """Something was said: it is due soon, and often."""
         now = self._clock()
         with unavailable("write down that something was said"):
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hset(_SAID, ticket, str(now))
-                pipeline.zadd(_DUE, {ticket: now + SOONEST_S})
-                await pipeline.execute()
+            await self._redis.together([_TOUCH(_indexes(tag_of(ticket)), [ticket, now, now + SOONEST_S])])
+
+    async def _read(self, key: str) -> Link | None:
+        with unavailable("read a link"):
+            (found,) = cast(list[str | None], await self._redis.together([command("GET", key)]))
+        if found is None:
+            return None
+        value = json.loads(found)
+        return Link(ConversationId(value["conversation_id"]), ConversationId(value["ticket"]), value["told"])
+
+
+def _by_conversation(conversation_id: ConversationId) -> str:
+    return shard_key(tag_of(conversation_id), f"links:conversation:{conversation_id}")
+
+
+def _by_ticket(ticket: ConversationId) -> str:
+    return shard_key(tag_of(ticket), f"links:ticket:{ticket}")
+
+
+def _indexes(tag: str) -> list[str]:
+    return [shard_key(tag, _DUE), shard_key(tag, _SAID)]

@@ -10,15 +10,15 @@ docket stores its arguments as pickles: whoever may write to this Redis may run 
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import structlog
 from docket import Docket, Worker
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
 from agent.adapters.jobs import (
     Handlers,
@@ -30,8 +30,10 @@ from agent.adapters.jobs import (
     sweep_task,
     turn_task,
 )
+from agent.adapters.redis_clients import FAILURES, SERVER_PORT
 from agent.errors import QueueUnavailable
-from agent.types import ConversationId, OutboxId
+from agent.redis_urls import each_host, is_cluster
+from agent.types import ConversationId, OutboxKey
 
 TURNS = "innkeeper:turns"
 DELIVERIES_QUEUE = "innkeeper:deliveries"
@@ -41,20 +43,33 @@ log = structlog.get_logger(__name__)
 
 
 class DocketQueue:
-    """`agent.ports.TurnQueue` on docket. Open it with `async with`; that works while Redis is down, adding does not."""
+    """`agent.ports.TurnQueue` on docket. Open it with `async with`; that works while Redis is down, adding does not.
+
+    A cluster has to be there when it is opened: which node has what must be known.
+    """
 
     def __init__(self, redis_url: str, *, debounce_ms: int = 500) -> None:
-        self.turns = Docket(name=TURNS, url=redis_url)
-        self.deliveries = Docket(name=DELIVERIES_QUEUE, url=redis_url)
-        # By name from here on: adding a function would put it in the place of the worker's own.
-        self.turns.register(turn)
-        self.deliveries.register(deliver)
+        self.turns: Docket
+        self.deliveries: Docket
+        self._url = redis_url
         self._debounce = timedelta(milliseconds=debounce_ms)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self.turns)
-        await self._stack.enter_async_context(self.deliveries)
+        url = await _one_node(self._url) if is_cluster(self._url) else self._url
+        self.turns = Docket(name=TURNS, url=url)
+        self.deliveries = Docket(name=DELIVERIES_QUEUE, url=url)
+        # By name from here on: adding a function would put it in the place of the worker's own.
+        self.turns.register(turn)
+        self.deliveries.register(deliver)
+        try:
+            await self._stack.enter_async_context(self.turns)
+            await self._stack.enter_async_context(self.deliveries)
+        except FAILURES as error:
+            await self._stack.aclose()
+            raise QueueUnavailable(
+                f"the cluster of Redis can't be used: {error or type(error).__name__} Check the nodes of INNKEEPER_REDIS_URL."
+            ) from error
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -69,14 +84,14 @@ class DocketQueue:
         add = self.turns.add("turn", when=datetime.now(UTC) + self._debounce, key=f"turn:{conversation_id}:{message_id}")
         await _added("a turn", lambda: add(conversation_id, message_id))
 
-    async def add_delivery(self, outbox_id: OutboxId) -> None:
+    async def add_delivery(self, key: OutboxKey) -> None:
         """Ask for an outbox entry to be delivered now.
 
         Raises:
             QueueUnavailable: Redis can't be reached.
         """
-        add = self.deliveries.add("deliver", key=f"deliver:{outbox_id}")
-        await _added("a delivery", lambda: add(outbox_id))
+        add = self.deliveries.add("deliver", key=f"deliver:{key.outbox_id}")
+        await _added("a delivery", lambda: add(key.outbox_id, key.conversation_id))
 
 
 # The names and arguments that travel; a worker registers what they do.
@@ -85,7 +100,7 @@ async def turn(conversation_id: str, message_id: str) -> None:
     raise NotImplementedError("runs in a worker only")
 
 
-async def deliver(outbox_id: str) -> None:
+async def deliver(outbox_id: str, conversation_id: str) -> None:
     """One attempt to deliver an outbox entry."""
     raise NotImplementedError("runs in a worker only")
 
@@ -162,6 +177,22 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
+async def _one_node(url: str) -> str:
+    """The URL of the first node that answers: docket begins at one, and learns of the others there.
+
+    Raises:
+        QueueUnavailable: none does.
+    """
+    for one in each_host(url):
+        place = urlsplit(one)
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(ADD_TIMEOUT_S):
+                _, writer = await asyncio.open_connection(place.hostname, place.port or SERVER_PORT)
+            writer.close()
+            return one
+    raise QueueUnavailable("no node of the cluster at INNKEEPER_REDIS_URL can be reached: check that they run, and the network")
+
+
 async def _added(what: str, add: Callable[[], Awaitable[object]]) -> None:
     """Twice, since the first meets a stale connection after Redis has been restarted; a key is only taken once."""
     try:
@@ -170,7 +201,7 @@ async def _added(what: str, add: Callable[[], Awaitable[object]]) -> None:
                 await add()
             except RedisConnectionError:
                 await add()
-    except (RedisError, OSError, TimeoutError) as error:
+    except FAILURES as error:
         raise QueueUnavailable(
             f"Redis failed while {what} was queued: {error or type(error).__name__} "
             "Check that the server at INNKEEPER_REDIS_URL runs and takes writes."

@@ -1,35 +1,34 @@
 """Conversations and the outbox on plain Redis (>= 7.0, or Valkey >= 8): hashes, lists, sets and Lua, no modules.
 
-Keys, all under `innkeeper:`. Those of one conversation share the hash tag `{conversation_id}`:
+Keys, all under `innkeeper:`. Those of one conversation share the tag of its shard, and so do the indexes that the shard
+has of its own, so each step is one script in one slot of a cluster:
 
-    innkeeper:{id}:meta         hash    source, ticket_id, subject, length, answered, last_customer, handed_off, seen_at_person
-    innkeeper:{id}:messages     list    one JSON each, oldest first
-    innkeeper:{id}:ids          set     message ids that are known
-    innkeeper:unanswered        zset    conversation id, by the time of the first message no outcome has seen
-    innkeeper:outbox:entries    hash    outbox id -> JSON
-    innkeeper:outbox:pending    zset    outbox id, by the time of its commit
-    innkeeper:outbox:dead       hash    outbox id -> JSON with the reason; kept for a person
+    innkeeper:{tag}:conversation:<id>:meta      hash  source, ticket_id, subject, length, answered, last_customer, handed_off,
+                                                      seen_at_person
+    innkeeper:{tag}:conversation:<id>:messages  list  one JSON each, oldest first
+    innkeeper:{tag}:conversation:<id>:ids       set   message ids that are known
+    innkeeper:{tag}:unanswered                  zset  conversation id, by the time of the first message no outcome has seen
+    innkeeper:{tag}:outbox:entries              hash  outbox id -> JSON
+    innkeeper:{tag}:outbox:pending              zset  outbox id and conversation id, by the time of its commit
+    innkeeper:{tag}:outbox:dead                 hash  outbox id -> JSON with the reason; kept for a person
 
-A commit touches a conversation and the indexes in one script, so all of it lives on one node: a single
-server, or one with replicas. It does not run on Redis Cluster.
+What is written, and what is read from the outbox to be delivered, is confirmed by the replicas that the settings ask for:
+a reply that a fail-over could take back is not sent.
 """
 
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
-
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
+from typing import Any
 
 from agent.adapters import redis_scripts as scripts
 from agent.adapters.records import dump_entry, dump_message, load_entry, load_message
-from agent.errors import ConversationMissing, QueueUnavailable
+from agent.adapters.redis_clients import FAILURES, RedisClient, Script, command, confirmed, is_ready, redis_client
+from agent.adapters.redis_shards import PREFIX, TAGS, shard_key, tag_of
+from agent.errors import ConversationMissing, EgressRefused, QueueUnavailable
 from agent.ports import Ticket
 from agent.types import (
     Author,
@@ -40,17 +39,28 @@ from agent.types import (
     MessageId,
     OutboxEntry,
     OutboxId,
+    OutboxKey,
     Outcome,
     RunId,
     outbox_id,
 )
 
-PREFIX = "innkeeper:"
-MOST_CONNECTIONS = 64
-_UNANSWERED = PREFIX + "unanswered"
-_ENTRIES = PREFIX + "outbox:entries"
-_PENDING = PREFIX + "outbox:pending"
-_DEAD = PREFIX + "outbox:dead"
+__all__ = [
+    "PREFIX",
+    "DeadEntry",
+    "RedisConversations",
+    "RedisOutbox",
+    "is_ready",
+    "make_entry",
+    "make_reply",
+    "redis_client",
+    "unavailable",
+]
+
+_UNANSWERED = "unanswered"
+_ENTRIES = "outbox:entries"
+_PENDING = "outbox:pending"
+_DEAD = "outbox:dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,56 +72,19 @@ class DeadEntry:
     at: str
 
 
-@asynccontextmanager
-async def redis_client(url: str, *, timeout_s: float = 5.0) -> AsyncIterator[Redis]:
-    """A client for the stores: text replies, every call bounded, one quick retry for a stale connection.
-
-    Many callers at once wait for one another's connections; the library's own pool would refuse the 101st.
-    """
-    pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=MOST_CONNECTIONS,
-        timeout=timeout_s,
-        decode_responses=True,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), 1),
-    )
-    client = Redis.from_pool(pool)
-    try:
-        yield client
-    finally:
-        await client.aclose()
-
-
-async def is_ready(client: Redis) -> bool:
-    """True if Redis answers now and takes writes. Never raises."""
-    try:
-        await client.set(PREFIX + "ready", "1", ex=60)
-    except (RedisError, OSError, TimeoutError):
-        return False
-    return True
-
-
 class RedisConversations:
     """`agent.ports.Conversations` on Redis."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: RedisClient) -> None:
         self._redis = client
-        self._append = client.register_script(scripts.APPEND)
-        self._commit = client.register_script(scripts.COMMIT)
-        self._release = client.register_script(scripts.RELEASE)
-        self._set_owner = client.register_script(scripts.SET_OWNER)
-        self._give_back = client.register_script(scripts.GIVE_BACK)
-        self._hand_off = client.register_script(scripts.HAND_OFF)
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
         cid = ticket.conversation_id
         with unavailable("store a message"):
-            added = await self._append(
-                keys=[*_keys(cid), _UNANSWERED],
+            added = await self._step(
+                scripts.APPEND,
+                keys=_step_keys(cid, _UNANSWERED),
                 args=[
                     cid,
                     message.message_id,
@@ -133,10 +106,8 @@ class RedisConversations:
         """
         meta_key, messages_key, _ = _keys(conversation_id)
         with unavailable("read a conversation"):
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hgetall(meta_key)
-                pipeline.lrange(messages_key, 0, -1)
-                meta, messages = cast(tuple[dict[str, str], list[str]], await pipeline.execute())
+            ((flat, messages),) = await self._redis.together([scripts.READ([meta_key, messages_key])])
+        meta: dict[str, str] = dict(zip(flat[::2], flat[1::2], strict=True))
         if not meta:
             raise ConversationMissing(f"there is no conversation {conversation_id!r}")
         return Conversation(
@@ -159,14 +130,16 @@ class RedisConversations:
         reply = make_reply(entry) if entry else None
         cid = conversation.conversation_id
         with unavailable("commit an outcome"):
-            stored = await self._commit(
-                keys=[*_keys(cid), _UNANSWERED, _ENTRIES, _PENDING],
+            stored = await self._step(
+                scripts.COMMIT,
+                keys=_step_keys(cid, _UNANSWERED, _ENTRIES, _PENDING),
                 args=[
                     cid,
                     conversation.length,
                     conversation.answered,
                     _now_ms(),
                     entry.outbox_id if entry else "",
+                    _pending_member(entry.key) if entry else "",
                     dump_entry(entry) if entry else "",
                     dump_message(reply) if reply else "",
                     "1" if outcome.decision is Decision.HANDOFF else "",
@@ -180,12 +153,14 @@ class RedisConversations:
         reply = make_reply(entry)
         cid = conversation.conversation_id
         with unavailable("release a draft"):
-            stored = await self._release(
-                keys=[*_keys(cid), _ENTRIES, _PENDING],
+            stored = await self._step(
+                scripts.RELEASE,
+                keys=_step_keys(cid, _ENTRIES, _PENDING),
                 args=[
                     conversation.length,
                     _now_ms(),
                     entry.outbox_id,
+                    _pending_member(entry.key),
                     dump_entry(entry),
                     dump_message(reply) if reply else "",
                     "1" if outcome.decision is Decision.HANDOFF else "",
@@ -196,13 +171,13 @@ class RedisConversations:
     async def set_owner(self, conversation_id: ConversationId, *, person: bool) -> None:
         """Write down whom the helpdesk shows as the owner; see the port."""
         with unavailable("write down who owns a conversation"):
-            await self._set_owner(keys=[_keys(conversation_id)[0]], args=["1" if person else ""])
+            await self._step(scripts.SET_OWNER, keys=[_keys(conversation_id)[0]], args=["1" if person else ""])
 
     async def give_back(self, conversation_id: ConversationId, note_id: MessageId) -> bool:
         """Make the conversation ours, once for each note; see the port."""
         meta, _, ids = _keys(conversation_id)
         with unavailable("give a conversation back"):
-            return bool(await self._give_back(keys=[meta, ids], args=[f"given-back:{note_id}"]))
+            return bool(await self._step(scripts.GIVE_BACK, keys=[meta, ids], args=[f"given-back:{note_id}"]))
 
     async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         """Write a hand-off that the customer asked for, in one atomic step, once; see the port."""
@@ -210,13 +185,15 @@ class RedisConversations:
         reply = make_reply(entry)
         cid = conversation.conversation_id
         with unavailable("hand a conversation off"):
-            stored = await self._hand_off(
-                keys=[*_keys(cid), _UNANSWERED, _ENTRIES, _PENDING],
+            stored = await self._step(
+                scripts.HAND_OFF,
+                keys=_step_keys(cid, _UNANSWERED, _ENTRIES, _PENDING),
                 args=[
                     cid,
                     conversation.length,
                     _now_ms(),
                     entry.outbox_id,
+                    _pending_member(entry.key),
                     dump_entry(entry),
                     dump_message(reply) if reply else "",
                     conversation.source,
@@ -228,47 +205,62 @@ class RedisConversations:
     async def unanswered(self) -> list[ConversationId]:
         """Conversations with a customer's message that no outcome has seen; longest waiting first."""
         with unavailable("list unanswered conversations"):
-            found = cast(list[str], await self._redis.zrange(_UNANSWERED, 0, -1))
-        return [ConversationId(cid) for cid in found]
+            return [ConversationId(cid) for cid in await oldest_first(self._redis, _UNANSWERED)]
+
+    async def _step(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """One atomic step. It counts once the replicas have it."""
+        (found,) = await confirmed(self._redis, [script(keys, args)])
+        return found
 
 
 class RedisOutbox:
     """`agent.ports.Outbox` on Redis."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: RedisClient) -> None:
         self._redis = client
-        self._settle = client.register_script(scripts.SETTLE)
 
-    async def pending(self) -> list[OutboxId]:
+    async def pending(self) -> list[OutboxKey]:
         """Oldest first."""
         with unavailable("list the outbox"):
-            found = cast(list[str], await self._redis.zrange(_PENDING, 0, -1))
-        return [OutboxId(outbox_id) for outbox_id in found]
+            found = [member.partition(" ") for member in await oldest_first(self._redis, _PENDING)]
+        return [OutboxKey(ConversationId(conversation_id), OutboxId(one)) for one, _, conversation_id in found]
 
-    async def get(self, outbox_id: OutboxId) -> OutboxEntry | None:
+    async def get(self, key: OutboxKey) -> OutboxEntry | None:
         """None once it is delivered or given up."""
+        entries = shard_key(tag_of(key.conversation_id), _ENTRIES)
         with unavailable("read the outbox"):
-            text = await cast(Awaitable[str | None], self._redis.hget(_ENTRIES, outbox_id))
+            # Confirmed, since it is read to be sent: the sweep finds what was committed, confirmed or not.
+            (text,) = await confirmed(self._redis, [command("HGET", entries, key.outbox_id)])
         return load_entry(text) if text else None
 
-    async def settle(self, outbox_id: OutboxId, *, delivered: bool, detail: str = "") -> None:
+    async def settle(self, key: OutboxKey, *, delivered: bool, detail: str = "") -> None:
         """Confirmed, or given up for good and kept in `dead()`. Settling again changes nothing."""
         dead = ""
         if not delivered:
-            entry = await self.get(outbox_id)
+            entry = await self.get(key)
             if entry is None:
                 return
             dead = json.dumps({"entry": dump_entry(entry), "reason": detail, "at": _now()})
+        tag = tag_of(key.conversation_id)
+        keys = [shard_key(tag, name) for name in (_ENTRIES, _PENDING, _DEAD)]
         with unavailable("settle an outbox entry"):
-            await self._settle(keys=[_ENTRIES, _PENDING, _DEAD], args=[outbox_id, dead])
+            await confirmed(self._redis, [scripts.SETTLE(keys, [key.outbox_id, _pending_member(key), dead])])
 
     async def dead(self) -> list[DeadEntry]:
         """What was given up, for a person to look at; oldest first."""
         with unavailable("list the dead outbox entries"):
-            found = await cast(Awaitable[dict[str, str]], self._redis.hgetall(_DEAD))
-        values: list[dict[str, Any]] = [json.loads(text) for text in found.values()]
+            found = await self._redis.together([command("HVALS", shard_key(tag, _DEAD)) for tag in TAGS])
+        values: list[dict[str, Any]] = [json.loads(text) for shard in found for text in shard]
         entries = [DeadEntry(load_entry(value["entry"]), value["reason"], value["at"]) for value in values]
         return sorted(entries, key=lambda dead: dead.at)
+
+
+async def oldest_first(client: RedisClient, name: str) -> list[str]:
+    """The members of such a sorted set of every shard, by their scores."""
+    scored = {"withscores": True, "score_cast_func": float}
+    asked = [command("ZRANGE", shard_key(tag, name), 0, -1, "WITHSCORES", **scored) for tag in TAGS]
+    found = [pair for shard in await client.together(asked) for pair in shard]
+    return [str(member) for member, _ in sorted(found, key=lambda pair: pair[1])]
 
 
 def make_entry(conversation: Conversation, run_id: RunId, outcome: Outcome, *, released: bool = False) -> OutboxEntry:
@@ -300,7 +292,17 @@ def make_reply(entry: OutboxEntry) -> Message | None:
 
 
 def _keys(conversation_id: ConversationId) -> list[str]:
-    return [f"{PREFIX}{{{conversation_id}}}:{part}" for part in ("meta", "messages", "ids")]
+    name = shard_key(tag_of(conversation_id), f"conversation:{conversation_id}")
+    return [f"{name}:{part}" for part in ("meta", "messages", "ids")]
+
+
+def _step_keys(conversation_id: ConversationId, *indexes: str) -> list[str]:
+    tag = tag_of(conversation_id)
+    return [*_keys(conversation_id), *(shard_key(tag, index) for index in indexes)]
+
+
+def _pending_member(key: OutboxKey) -> str:
+    return f"{key.outbox_id} {key.conversation_id}"
 
 
 def _now() -> str:
@@ -316,8 +318,22 @@ def unavailable(what: str) -> Iterator[None]:
     """Turn an error of Redis into `QueueUnavailable`."""
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except FAILURES as error:
+        if refused := _refusal(error):
+            raise QueueUnavailable(
+                f"Redis was not reached while trying to {what}: {refused}. Nothing is lost. If it is a node of your cluster, or "
+                "a server that your sentinels have named, add it to INNKEEPER_REDIS_NODES and start again."
+            ) from error
         raise QueueUnavailable(
             f"Redis failed while trying to {what}: {error or type(error).__name__}. "
             "Nothing is lost; check that the server at INNKEEPER_REDIS_URL runs and takes writes."
         ) from error
+
+
+def _refusal(error: BaseException | None) -> str:
+    """What the egress guard has said, if it was the guard: the library makes its refusal an error of a connection."""
+    while error is not None:
+        if isinstance(error, EgressRefused):
+            return str(error).partition(":  ")[0]
+        error = error.__cause__ or error.__context__
+    return ""

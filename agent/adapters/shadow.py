@@ -1,29 +1,30 @@
 """What would have been sent in shadow mode, on plain Redis: kept for people to read, never delivered.
 
-innkeeper:shadow:records    hash    run id -> JSON
-innkeeper:shadow:times      zset    run id, by the time it was recorded
+    innkeeper:{tag}:shadow:records    hash    run id -> JSON
+    innkeeper:{tag}:shadow:times      zset    run id, by the time it was recorded
+
+`tag` is that of the conversation's shard, and each shard keeps its part of them.
 """
 
 import dataclasses
 import datetime as dt
 import json
 from collections.abc import AsyncIterator
-from typing import cast
-
-from redis.asyncio import Redis
 
 from agent.adapters.records import dump_message, dump_outcome, load_message, load_outcome
-from agent.adapters.redis_store import PREFIX, unavailable
+from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_shards import SHARDS, TAGS, shard_key, tag_of
+from agent.adapters.redis_store import unavailable
 from agent.ports import ShadowRecord
 from agent.types import ConversationId, RunId
 
 MOST = 10_000
-"""So many are kept; the oldest go first."""
+"""So many are kept, the same part of them in each shard; the oldest go first."""
 PAGE = 100
-_RECORDS = PREFIX + "shadow:records"
-_TIMES = PREFIX + "shadow:times"
+_RECORDS = "shadow:records"
+_TIMES = "shadow:times"
 # A run that is tried again after a crash has decided the same: the first record stays.
-_RECORD = """
+_RECORD = Script("""
 if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 local over = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[4])
@@ -34,36 +35,39 @@ if over > 0 then
     end
 end
 return 1
-"""
+""")
 
 
 class RedisShadowRecords:
     """Implements `ShadowRecords`."""
 
-    def __init__(self, client: Redis, most: int = MOST) -> None:
+    def __init__(self, client: RedisClient, most: int = MOST // SHARDS) -> None:
+        """`most`: of each shard."""
         self._client = client
         self._most = most
-        self._record = client.register_script(_RECORD)
 
     async def record(self, record: ShadowRecord) -> None:
         """See `ShadowRecords`."""
         at = record.at.timestamp()
+        tag = tag_of(record.conversation_id)
+        keys = [shard_key(tag, _RECORDS), shard_key(tag, _TIMES)]
         with unavailable("write a shadow record"):
-            await self._record(keys=[_RECORDS, _TIMES], args=[record.run_id, _dump(record), f"{at:.3f}", self._most])
+            await confirmed(self._client, [_RECORD(keys, [record.run_id, _dump(record), f"{at:.3f}", self._most])])
 
     async def all(self) -> AsyncIterator[ShadowRecord]:
         """See `ShadowRecords`."""
-        at = 0
-        while True:
+        with unavailable("list the shadow records"):
+            scored = {"withscores": True, "score_cast_func": float}
+            asked = [command("ZRANGE", shard_key(tag, _TIMES), 0, -1, "WITHSCORES", **scored) for tag in TAGS]
+            listed = await self._client.together(asked)
+        times = sorted((at, tag, run_id) for tag, shard in zip(TAGS, listed, strict=True) for run_id, at in shard)
+        for begin in range(0, len(times), PAGE):
+            page = times[begin : begin + PAGE]
             with unavailable("read the shadow records"):
-                run_ids = cast(list[str], await self._client.zrange(_TIMES, at, at + PAGE - 1))
-                found = cast(list[str | None], await self._client.hmget(_RECORDS, run_ids)) if run_ids else []
+                found = await self._client.together([command("HGET", shard_key(tag, _RECORDS), one) for _, tag, one in page])
             for text in found:
                 if text is not None:  # gone meanwhile
                     yield _load(text)
-            if len(run_ids) < PAGE:
-                return
-            at += PAGE
 
 
 def _dump(record: ShadowRecord) -> str:

@@ -2,20 +2,20 @@
 
 from collections.abc import AsyncIterator
 
-from redis.asyncio import Redis
-
-from agent.adapters.redis_store import PREFIX, RedisConversations, unavailable
+from agent.adapters.redis_clients import RedisClient
+from agent.adapters.redis_shards import PREFIX
+from agent.adapters.redis_store import RedisConversations, unavailable
 from agent.adapters.shadow import RedisShadowRecords
 from agent.errors import ConversationMissing
 from agent.ports import RecordedTurn
 from agent.types import Author, Conversation, ConversationId, Decision, Message, RunId, outbox_id
 
-_META = ":meta"
+_NAME, _META = ":conversation:", ":meta"
 _OURS = outbox_id(RunId(""))
 _RELEASED = outbox_id(RunId(""), released=True).removeprefix(_OURS)
 
 
-async def recorded_turns(client: Redis) -> AsyncIterator[RecordedTurn]:
+async def recorded_turns(client: RedisClient) -> AsyncIterator[RecordedTurn]:
     """Every turn that is still on record, in no order.
 
     A conversation keeps what was said, and not the outcome: of those turns nothing is known but the text, and
@@ -63,9 +63,10 @@ def _run_id(message: Message) -> RunId | None:
     return RunId(message.message_id.removeprefix(_OURS))
 
 
-async def _conversation_ids(client: Redis) -> list[ConversationId]:
+async def _conversation_ids(client: RedisClient) -> list[ConversationId]:
     found: set[str] = set()
     with unavailable("list the conversations"):
-        async for key in client.scan_iter(match=f"{PREFIX}{{*}}{_META}", count=500):
-            found.add(key.removeprefix(PREFIX + "{").removesuffix("}" + _META))
+        # Each primary of a cluster is gone through.
+        async for key in client.scan_iter(match=f"{PREFIX}{{*}}{_NAME}*{_META}", count=500):
+            found.add(key.partition(_NAME)[2].removesuffix(_META))
     return [ConversationId(one) for one in sorted(found)]

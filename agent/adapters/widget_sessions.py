@@ -2,15 +2,17 @@
 
 innkeeper:widget:session:<hash of the token>    hash    a `Session`; lasts as long as the session
 innkeeper:widget:once:<key>                     string  claimed; lasts as long as the claim
-innkeeper:widget:limit:<key>                    string  how many in the window that runs; lasts as long as it
+innkeeper:{innkeeper-limits}:widget:<key>       string  how many in the window that runs; lasts as long as it
+
+Limits are counted together, so all of them share a tag. The other keys stand alone.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
-from redis.asyncio import Redis
-
-from agent.adapters.redis_store import PREFIX, unavailable
+from agent.adapters.redis_clients import RedisClient, Script, command
+from agent.adapters.redis_shards import PREFIX
+from agent.adapters.redis_store import unavailable
 from agent.widget_ports import Limit, Session
 
 IDLE_S = 24 * 3600
@@ -19,9 +21,15 @@ LONGEST_S = 30 * 24 * 3600
 """…and so long at most."""
 _SESSION = PREFIX + "widget:session:"
 _ONCE = PREFIX + "widget:once:"
-_LIMIT = PREFIX + "widget:limit:"
+_LIMIT = PREFIX + "{innkeeper-limits}:widget:"
 
-_FIND = """
+_OPEN = Script("""
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('PEXPIREAT', KEYS[1], ARGV[1])
+return 1
+""")
+
+_FIND = Script("""
 local found = redis.call('HGETALL', KEYS[1])
 if #found == 0 then return found end
 local created = tonumber(redis.call('HGET', KEYS[1], 'created_at'))
@@ -30,11 +38,11 @@ redis.call('PEXPIREAT', KEYS[1], math.floor(expires * 1000))
 table.insert(found, 'expires_at')
 table.insert(found, string.format('%.3f', expires))
 return found
-"""
+""")
 
 # All are looked at before one is counted, so that what is refused costs nothing. A fixed window: twice as many may come
 # around its end, which is good enough to keep a flood off.
-_TAKE = """
+_TAKE = Script("""
 local wait = 0
 for i, key in ipairs(KEYS) do
     if tonumber(redis.call('GET', key) or '0') >= tonumber(ARGV[2 * i - 1]) then
@@ -46,33 +54,30 @@ for i, key in ipairs(KEYS) do
     if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, ARGV[2 * i]) end
 end
 return 0
-"""
+""")
 
 
 class RedisWidgetSessions:
     """Implements `WidgetSessions`."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: RedisClient) -> None:
         self._redis = client
-        self._find = client.register_script(_FIND)
-        self._take = client.register_script(_TAKE)
 
     async def open(self, token_hash: str, session: Session) -> None:
         """See `WidgetSessions`."""
         key = _SESSION + token_hash
         optional = {"customer": session.customer, "name": session.name, "locale": session.locale}
-        fields: dict[Any, Any] = {"site": session.site, "owner": session.owner, "created_at": f"{session.created_at:.3f}"}
+        fields = {"site": session.site, "owner": session.owner, "created_at": f"{session.created_at:.3f}"}
         fields |= {name: value for name, value in optional.items() if value is not None}
         with unavailable("begin a widget's session"):
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hset(key, mapping=fields)
-                pipeline.pexpireat(key, int(session.expires_at * 1000))
-                await pipeline.execute()
+            pairs = [word for pair in fields.items() for word in pair]
+            await self._redis.together([_OPEN([key], [int(session.expires_at * 1000), *pairs])])
 
     async def find(self, token_hash: str, now: float) -> Session | None:
         """See `WidgetSessions`."""
         with unavailable("find a widget's session"):
-            found = cast(list[str], await self._find(keys=[_SESSION + token_hash], args=[f"{now:.3f}", IDLE_S, LONGEST_S]))
+            asked = _FIND([_SESSION + token_hash], [f"{now:.3f}", IDLE_S, LONGEST_S])
+            (found,) = cast(list[list[str]], await self._redis.together([asked]))
         fields = dict(zip(found[::2], found[1::2], strict=True))
         if not fields or float(fields["expires_at"]) <= now:
             return None
@@ -89,11 +94,12 @@ class RedisWidgetSessions:
     async def claim_once(self, key: str, ttl_s: int) -> bool:
         """See `WidgetSessions`."""
         with unavailable("claim a token"):
-            return bool(await self._redis.set(_ONCE + key, "1", nx=True, ex=ttl_s))
+            (claimed,) = await self._redis.together([command("SET", _ONCE + key, "1", "NX", "EX", ttl_s)])
+        return bool(claimed)
 
     async def take(self, limits: Sequence[Limit]) -> int:
         """See `WidgetSessions`."""
         args = [number for limit in limits for number in (limit.most, limit.window_s)]
         with unavailable("count a request"):
-            wait_ms = int(await self._take(keys=[_LIMIT + limit.key for limit in limits], args=args))
-        return -(-wait_ms // 1000)
+            (wait_ms,) = await self._redis.together([_TAKE([_LIMIT + limit.key for limit in limits], args)])
+        return -(-int(wait_ms) // 1000)

@@ -1,14 +1,14 @@
 """The widget's conversations and their events on plain Redis (>= 7.0, or Valkey >= 8).
 
-Those of one conversation share the hash tag `{id}`, and last 30 days from the last thing that was published:
+Those of one conversation share its shard's tag, and last 30 days from the last thing that was published:
 
-    innkeeper:widget:{id}:about       hash    fields of `WidgetConversation`, and `added`: events ever added
-    innkeeper:widget:{id}:events      stream  e: name, d: JSON; the last 1,000 or so
-    innkeeper:widget:{id}:keys        set     keys that were published
-    innkeeper:widget:{id}:messages    list    JSON of each message, oldest first; the last 1,000
-    innkeeper:widget:{id}:feedback    hash    message id -> up or down with its reason, as JSON
-    innkeeper:widget:newest:<owner>   string  id of the owner's newest conversation
-    innkeeper:widget:wake             channel ids of conversations with new events
+    innkeeper:{tag}:widget:<id>:about     hash    fields of `WidgetConversation`, and `added`: events ever added
+    innkeeper:{tag}:widget:<id>:events    stream  e: name, d: JSON; the last 1,000 or so
+    innkeeper:{tag}:widget:<id>:keys      set     keys that were published
+    innkeeper:{tag}:widget:<id>:messages  list    JSON of each message, oldest first; the last 1,000
+    innkeeper:{tag}:widget:<id>:feedback  hash    message id -> up or down with its reason, as JSON
+    innkeeper:{tag}:widget:newest:<owner> string  id of the owner's newest conversation; the tag is the owner's
+    innkeeper:widget:wake                 channel ids of conversations with new events; a cluster tells it all its nodes
 """
 
 import asyncio
@@ -18,10 +18,11 @@ from dataclasses import fields
 from typing import Any, cast
 
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from agent.adapters.redis_store import PREFIX, unavailable
+from agent.adapters.redis_clients import FAILURES, RedisClient, Script, command, confirmed
+from agent.adapters.redis_shards import PREFIX, shard_key, tag_of
+from agent.adapters.redis_store import unavailable
+from agent.site_settings import WIDGET_SOURCE
 from agent.widget_ports import History, Page, PersonState, Publication, StoredEvent, WidgetConversation
 
 KEPT_S = 30 * 24 * 3600
@@ -30,36 +31,44 @@ MOST_MESSAGES = 1000
 WAKE = PREFIX + "widget:wake"
 LISTEN_S = 5.0
 LONGEST_WAIT_S = 5.0
-_NEWEST = PREFIX + "widget:newest:"
 _TEXTS = ("site", "owner", "customer", "locale", "name", "person_name", "note", "contact")
 _START = "0-0"
 
-_PUBLISH = """
+_CREATE = Script("""
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return 1
+""")
+
+_LAST_LONGER = Script("""
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return 1
+""")
+
+_PUBLISH = Script("""
 local about, events, keys, messages, feedback = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local kept, newest = ARGV[4], ARGV[6]
+local kept = ARGV[4]
 local given = cjson.decode(ARGV[3])
-if ARGV[2] ~= '' and redis.call('SADD', keys, ARGV[2]) == 0 then return 0 end
+if ARGV[2] ~= '' and redis.call('SADD', keys, ARGV[2]) == 0 then return {0, ''} end
 for _, event in ipairs(given.events) do
     redis.call('XADD', events, 'MAXLEN', '~', ARGV[5], '*', 'e', event[1], 'd', event[2])
 end
 redis.call('HINCRBY', about, 'added', #given.events)
 for _, message in ipairs(given.messages) do redis.call('RPUSH', messages, message) end
-if #given.messages > 0 then redis.call('LTRIM', messages, -tonumber(ARGV[7]), -1) end
+if #given.messages > 0 then redis.call('LTRIM', messages, -tonumber(ARGV[6]), -1) end
 for _, change in ipairs(given.changes) do
     if change[2] == '' then redis.call('HDEL', about, change[1]) else redis.call('HSET', about, change[1], change[2]) end
 end
 for _, said in ipairs(given.feedback) do redis.call('HSET', feedback, said[1], said[2]) end
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, kept) end
-local owner = redis.call('HGET', about, 'owner')
-if owner and redis.call('GET', newest .. owner) == ARGV[1] then redis.call('EXPIRE', newest .. owner, kept) end
-redis.call('PUBLISH', ARGV[8], ARGV[1])
-return 1
-"""
+redis.call('PUBLISH', ARGV[7], ARGV[1])
+return {1, redis.call('HGET', about, 'owner') or ''}
+""")
 
 # Something is missing between `after` and what is kept if any event was dropped and the oldest that is kept is newer. That
 # the oldest may be the very next one can't be told, so one reload too many is possible. No place makes it fail: it runs for
 # many streams in one go, and would fail for them all.
-_AFTER = """
+_AFTER = Script("""
 local events, about, after, most = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)
 local last = '0-0'
@@ -80,7 +89,13 @@ local dropped = tonumber(redis.call('HGET', about, 'added') or '0') > redis.call
 local oldest = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)
 if dropped and #oldest > 0 and before(after, oldest[1][1]) then return {1, last, {}} end
 return {0, after, redis.call('XRANGE', events, '(' .. after, '+', 'COUNT', most)}
-"""
+""")
+
+# In one step, so that the place fits the messages.
+_HISTORY = Script("""
+local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
+return {redis.call('LRANGE', KEYS[1], 0, -1), newest, redis.call('HGETALL', KEYS[3])}
+""")
 
 log = structlog.get_logger(__name__)
 
@@ -88,36 +103,32 @@ log = structlog.get_logger(__name__)
 class RedisWidgetConversations:
     """Implements `WidgetConversations`."""
 
-    def __init__(self, client: Redis, most_events: int = MOST_EVENTS) -> None:
+    def __init__(self, client: RedisClient, most_events: int = MOST_EVENTS) -> None:
         self._redis = client
         self._most_events = most_events
-        self._publish = client.register_script(_PUBLISH)
-        self._after = client.register_script(_AFTER)
 
     async def create(self, conversation: WidgetConversation) -> None:
         """See `WidgetConversations`."""
         key = _keys(conversation.id)[0]
         values = {field.name: getattr(conversation, field.name) for field in fields(conversation) if field.name != "id"}
-        stored: dict[Any, Any] = {
-            name: "1" if value is True else str(value) for name, value in values.items() if value not in (None, False)
-        }
+        stored = {name: "1" if value is True else str(value) for name, value in values.items() if value not in (None, False)}
+        pairs = [word for pair in stored.items() for word in pair]
+        newest = command("SET", _newest(conversation.owner), conversation.id, "EX", KEPT_S)
         with unavailable("begin a widget's conversation"):
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hset(key, mapping=stored)
-                pipeline.expire(key, KEPT_S)
-                pipeline.set(_NEWEST + conversation.owner, conversation.id, ex=KEPT_S)
-                await pipeline.execute()
+            # In this order: what is the newest of its owner is there.
+            await confirmed(self._redis, [_CREATE([key], [KEPT_S, *pairs])])
+            await confirmed(self._redis, [newest])
 
     async def find(self, conversation_id: str) -> WidgetConversation | None:
         """See `WidgetConversations`."""
         with unavailable("find a widget's conversation"):
-            found = await cast(Any, self._redis.hgetall(_keys(conversation_id)[0]))
+            (found,) = await self._redis.together([command("HGETALL", _keys(conversation_id)[0])])
         return _conversation(conversation_id, found)
 
     async def newest_of(self, owner: str) -> WidgetConversation | None:
         """See `WidgetConversations`."""
         with unavailable("find a customer's conversation"):
-            conversation_id = cast(str | None, await self._redis.get(_NEWEST + owner))
+            (conversation_id,) = cast(list[str | None], await self._redis.together([command("GET", _newest(owner))]))
         found = await self.find(conversation_id) if conversation_id else None
         return found if found and found.owner == owner and not found.closed else None
 
@@ -135,43 +146,47 @@ class RedisWidgetConversations:
             json.dumps(given),
             KEPT_S,
             self._most_events,
-            _NEWEST,
             MOST_MESSAGES,
             WAKE,
         ]
+        step = _PUBLISH(_keys(conversation_id), args)
         with unavailable("publish to a widget"):
-            return bool(await self._publish(keys=_keys(conversation_id), args=args))
+            if not (publication.messages or publication.changes or publication.feedback or publication.key):
+                await self._redis.together([step])  # what is being done at the moment; nothing to keep
+                return True
+            ((is_new, owner),) = await confirmed(self._redis, [step])
+            if owner and publication.messages:
+                await self._redis.together([_LAST_LONGER([_newest(owner)], [conversation_id, KEPT_S])])
+        return bool(is_new)
 
     async def is_published(self, conversation_id: str, key: str) -> bool:
         """See `WidgetConversations`."""
         with unavailable("look for a widget's message"):
-            return bool(await cast(Any, self._redis.sismember(_keys(conversation_id)[2], key)))
+            (found,) = await self._redis.together([command("SISMEMBER", _keys(conversation_id)[2], key)])
+        return bool(found)
 
     async def history(self, conversation_id: str) -> History:
         """See `WidgetConversations`."""
         _, events, _, messages, feedback = _keys(conversation_id)
         with unavailable("read a widget's conversation"):
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.lrange(messages, 0, -1)
-                pipeline.xrevrange(events, count=1)
-                pipeline.hgetall(feedback)
-                shown, newest, said = cast(tuple[list[str], list[Any], dict[str, str]], await pipeline.execute())
+            ((shown, newest, flat),) = await self._redis.together([_HISTORY([messages, events, feedback])])
+        said = dict(zip(flat[::2], flat[1::2], strict=True))
         return History(tuple(json.loads(text) for text in shown), newest[0][0] if newest else _START, said)
 
     async def events_after(self, wanted: Sequence[tuple[str, str | None]], most: int = 100) -> list[Page]:
         """See `WidgetConversations`. A place is an id in Redis's form."""
         with unavailable("read the widgets' events"):
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for conversation_id, after in wanted:
-                    about, events, *_ = _keys(conversation_id)
-                    await self._after(keys=[events, about], args=[after or "", most], client=pipeline)
-                return [_page(*found) for found in await pipeline.execute()]
+            asked = []
+            for conversation_id, after in wanted:
+                about, events, *_ = _keys(conversation_id)
+                asked.append(_AFTER([events, about], [after or "", most]))
+            return [_page(*found) for found in await self._redis.together(asked)]
 
 
 class RedisWakes:
     """Implements `Wakes` on one connection."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: RedisClient) -> None:
         self._redis = client
 
     async def listen(self, wake: Callable[[str | None], None]) -> None:
@@ -179,6 +194,7 @@ class RedisWakes:
         wait_s = 0.1
         while True:
             try:
+                await self._redis.initialize()
                 async with self._redis.pubsub() as channel:
                     await channel.subscribe(WAKE)
                     while True:
@@ -188,14 +204,19 @@ class RedisWakes:
                         # The client subscribes by itself after it has lost the connection; what came meanwhile is lost.
                         wake(message["data"] if message["type"] == "message" else None)
                         wait_s = 0.1
-            except (RedisError, OSError, TimeoutError) as error:
+            except FAILURES as error:
                 log.warning("widget_wakes_lost", error=type(error).__name__, wait_s=wait_s)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
 
 def _keys(conversation_id: str) -> list[str]:
-    return [f"{PREFIX}widget:{{{conversation_id}}}:{part}" for part in ("about", "events", "keys", "messages", "feedback")]
+    name = shard_key(tag_of(f"{WIDGET_SOURCE}:{conversation_id}"), f"widget:{conversation_id}")
+    return [f"{name}:{part}" for part in ("about", "events", "keys", "messages", "feedback")]
+
+
+def _newest(owner: str) -> str:
+    return shard_key(tag_of(owner), f"widget:newest:{owner}")
 
 
 def _conversation(conversation_id: str, found: dict[str, str]) -> WidgetConversation | None:

@@ -20,9 +20,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent.errors import EgressRefused, SettingsInvalid
+from agent.redis_urls import each_host
 
 RESOLVE_TTL_S = 30.0
-DEFAULT_PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379, "imap": 143, "imaps": 993, "smtp": 587, "smtps": 465}
+DEFAULT_PORTS = {
+    "http": 80,
+    "https": 443,
+    "redis": 6379,
+    "rediss": 6379,
+    "redis+cluster": 6379,
+    "rediss+cluster": 6379,
+    "redis+sentinel": 26379,
+    "rediss+sentinel": 26379,
+    "imap": 143,
+    "imaps": 993,
+    "smtp": 587,
+    "smtps": 465,
+}
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "localhost.localdomain"})
 CONNECT_EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 LOOKUP_EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"})
@@ -70,7 +84,7 @@ class EgressGuard:
         """Add the services behind these URLs. None and `unix:` URLs are passed over."""
         for url in urls:
             if url and not url.startswith("unix:"):
-                self.allowed.add(destination(url))
+                self.allowed.update(destination(one) for one in each_host(url))
 
     def check(self, event: str, args: tuple[Any, ...]) -> None:
         """Raise `EgressRefused` for a connection or look-up off the list; anything else passes."""

@@ -5,10 +5,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from redis.asyncio import Redis
-
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.links import SOONEST_S, RedisTicketLinks
+from agent.adapters.redis_clients import RedisClient
 from agent.adapters.redis_store import RedisConversations
 from agent.channels.dispatch import SenderBySource
 from agent.channels.helpdesks.bridge import Bridge, Relay
@@ -47,7 +46,7 @@ class Desks:
 
 
 @asynccontextmanager
-async def open_desks(settings: Settings, redis: Redis, queue: TurnQueue, policies: PolicyEngine) -> AsyncIterator[Desks]:
+async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, policies: PolicyEngine) -> AsyncIterator[Desks]:
     """Clients of every helpdesk in the settings. Makes no call yet."""
     conversations, hints, links = RedisConversations(redis), RedisTicketHints(redis), RedisTicketLinks(redis)
     async with AsyncExitStack() as stack:

@@ -1,6 +1,6 @@
 """Are the services there? Used by `innkeeper doctor`."""
 
-from agent.adapters.redis_store import is_ready, redis_client
+from agent.adapters.redis_clients import is_ready, redis_client
 from agent.channels.helpdesks.registry import clients
 from agent.errors import ModelUnavailable, QueueUnavailable
 from agent.settings import Settings

@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
-
 from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.jobs import Handlers, Owed, WorkerOptions
 from agent.adapters.queue import DocketQueue, run_worker
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, is_ready, redis_client
+from agent.adapters.redis_clients import RedisClient, is_ready, redis_client
+from agent.adapters.redis_store import RedisConversations, RedisOutbox
 from agent.adapters.shadow import RedisShadowRecords
 from agent.api import create_app
 from agent.channels.deps import ApiDeps
@@ -41,7 +40,7 @@ class Process:
     hints: RedisTicketHints
     queue: DocketQueue
     deps: ApiDeps
-    redis: Redis
+    redis: RedisClient
     refresher: SourceRefresher
 
 
@@ -93,8 +92,9 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
         chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
-        redis = await stack.enter_async_context(redis_client(redis_url))
-        saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES))
+        redis = await stack.enter_async_context(redis_client(redis_url, replicas=settings.redis_replicas))
+        replicas = settings.redis_replicas
+        saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES, replicas=replicas))
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
         second = await asyncio.to_thread(second_verifiers, settings, profile, policies, chat)
         workers, second_look = settings.worker_concurrency, settings.second_look

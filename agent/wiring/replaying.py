@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.adapters.tickets import recorded_turns
 from agent.ports import RecordedTurn
 from agent.settings import Settings

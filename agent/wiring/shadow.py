@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.adapters.shadow import RedisShadowRecords
 from agent.ports import ShadowRecord
 from agent.settings import Settings

@@ -1,6 +1,7 @@
 """What no helpdesk took, for the command line."""
 
-from agent.adapters.redis_store import DeadEntry, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_store import DeadEntry, RedisOutbox
 from agent.settings import Settings
 from agent.wiring import shelf
 

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
-
+from agent.adapters.redis_clients import RedisClient
 from agent.adapters.widget_sessions import RedisWidgetSessions
 from agent.adapters.widget_store import RedisWakes, RedisWidgetConversations
 from agent.channels.widget.by_webhook import ByWebhook
@@ -26,7 +25,7 @@ from policies.engine import PolicyEngine
 from policies.types import Facts
 
 
-def build_widget(settings: Settings, redis: Redis, policies: PolicyEngine, person: PersonRequests) -> WidgetDeps | None:
+def build_widget(settings: Settings, redis: RedisClient, policies: PolicyEngine, person: PersonRequests) -> WidgetDeps | None:
     """None if no site has the widget."""
     if not settings.sites:
         return None
@@ -40,14 +39,14 @@ def build_widget(settings: Settings, redis: Redis, policies: PolicyEngine, perso
     )
 
 
-def build_sender(redis: Redis, escalations: Mapping[str, Escalation], policies: PolicyEngine) -> WidgetSender:
+def build_sender(redis: RedisClient, escalations: Mapping[str, Escalation], policies: PolicyEngine) -> WidgetSender:
     """What a worker shows outcomes with. `escalations`: who is told of a hand-off, by site."""
     promises = {text: NOTED for text in policies.texts("handoff")} | {text: UNKNOWN for text in policies.texts("dont_know")}
     return WidgetSender(RedisWidgetConversations(redis), listed_titles, escalations, promises)
 
 
 def build_by_webhook(
-    settings: Settings, redis: Redis, sender: ReplySender, conversations: Conversations, policies: PolicyEngine
+    settings: Settings, redis: RedisClient, sender: ReplySender, conversations: Conversations, policies: PolicyEngine
 ) -> ByWebhook:
     """What a worker passes hand-offs on with to helpdesks that are known by the generic webhook."""
     sources = {
@@ -75,12 +74,12 @@ class PeopleRelay:
             await self.people.leave(conversation_id.partition(":")[2])
 
 
-def build_people(redis: Redis, conversations: Conversations) -> PeopleRelay:
+def build_people(redis: RedisClient, conversations: Conversations) -> PeopleRelay:
     """What a worker carries people's words back with."""
     return PeopleRelay(WidgetPeople(conversations, RedisWidgetConversations(redis)))
 
 
-def build_progress(redis: Redis) -> WidgetProgress:
+def build_progress(redis: RedisClient) -> WidgetProgress:
     """What turns tell their stages to."""
     return WidgetProgress(RedisWidgetConversations(redis))
 

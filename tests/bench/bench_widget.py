@@ -84,7 +84,7 @@ async def work(redis_url: str) -> None:
             outcome = Outcome(Decision.ANSWER, ANSWER, "scripted", "en", PolicyTrace("1", "0" * 64))
             entry = await conversations.commit(conversation, run_id_of(conversation), outcome)
             if entry is not None:
-                await queue.add_delivery(entry.outbox_id)
+                await queue.add_delivery(entry.key)
 
         handlers = Handlers(turn, build_sender(redis, {}, PolicyEngine(load_pack(default_folder()))))
         owed = Owed(conversations, RedisOutbox(redis), RedisTicketHints(redis))

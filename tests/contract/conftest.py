@@ -10,6 +10,7 @@ from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_cl
 from agent.adapters.shadow import RedisShadowRecords
 from agent.ports import Conversations, Outbox, ShadowRecords, TicketHints
 from tests.fakes import InMemoryConversations, InMemoryOutbox, InMemoryShadowRecords, InMemoryTicketHints
+from tests.redis_groups import Group, cluster
 from tests.servers import RedisServer, debian_redis, has_debian_redis
 
 
@@ -27,9 +28,17 @@ def debian_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
         yield server
 
 
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    """Three nodes, for all tests of this process."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as group:
+        yield group
+
+
 @pytest.fixture(
     params=[
         "memory",
+        pytest.param("redis_cluster", marks=pytest.mark.slow),
         pytest.param("redis_server", marks=pytest.mark.slow),
         pytest.param(
             "debian_redis_server",
@@ -42,7 +51,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
         outbox = InMemoryOutbox()
         yield Stores(InMemoryConversations(outbox), outbox, InMemoryShadowRecords())
         return
-    server: RedisServer = request.getfixturevalue(request.param)
+    server: RedisServer | Group = request.getfixturevalue(request.param)
     server.flush()
     async with redis_client(server.url) as client:
         yield Stores(RedisConversations(client), RedisOutbox(client), RedisShadowRecords(client), RedisTicketHints(client))

@@ -53,9 +53,9 @@ async def test_a_commit_answers_and_leaves_an_entry(stores: Stores) -> None:
     entry = await stores.conversations.commit(read, RunId("r1"), full_outcome())
     assert entry is not None
     assert (entry.conversation_id, entry.ticket_id, entry.in_reply_to, entry.run_id) == (CID, "7", "m1", "r1")
-    assert await stores.outbox.get(entry.outbox_id) == entry
+    assert await stores.outbox.get(entry.key) == entry
     assert entry.outcome == full_outcome()
-    assert await stores.outbox.pending() == [entry.outbox_id]
+    assert await stores.outbox.pending() == [entry.key]
     assert await stores.conversations.unanswered() == []
 
 
@@ -138,7 +138,7 @@ async def test_of_fifty_commits_at_once_one_wins(stores: Stores) -> None:
     commits = [stores.conversations.commit(read, RunId(f"r{n}"), outcome()) for n in range(50)]
     won = [entry for entry in await asyncio.gather(*commits) if entry]
     assert len(won) == 1
-    assert await stores.outbox.pending() == [won[0].outbox_id]
+    assert await stores.outbox.pending() == [won[0].key]
     assert (await stores.conversations.read(CID)).length == 2
 
 
@@ -176,7 +176,7 @@ async def test_a_draft_is_released_once(stores: Stores) -> None:
     again = await stores.conversations.release(await stores.conversations.read(CID), RunId("r1"), outcome())
     assert first is not None
     assert again is None
-    assert await stores.outbox.pending() == [draft.outbox_id, first.outbox_id]
+    assert await stores.outbox.pending() == [draft.key, first.key]
     assert await stores.conversations.unanswered() == []
     assert (await stores.conversations.read(CID)).messages[-1].visible
 
@@ -233,7 +233,7 @@ async def test_a_customer_hands_off_what_was_answered_and_later_messages_are_the
     assert entry.in_reply_to == "1"
     now = await stores.conversations.read(TICKET.conversation_id)
     assert (now.handed_off, now.answered, now.length) == (True, 2, 2)
-    assert await stores.outbox.get(entry.outbox_id) == entry
+    assert await stores.outbox.get(entry.key) == entry
     assert await stores.conversations.hand_off(now, RunId("r3"), outcome(Decision.HANDOFF, "")) is None
     assert len(await stores.outbox.pending()) == 2
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from agent.adapters.redis_shards import shard_key, tag_of
 from tests.e2e.product import ModelServer, Product, http, message, product, small_model, until
 
 pytestmark = pytest.mark.slow
@@ -114,4 +115,4 @@ def test_nothing_of_a_bad_delivery_is_kept(house: Product) -> None:
     }
     with redis.Redis.from_url(house.redis.url, decode_responses=True) as client:
         assert [key for key in client.scan_iter() if "BAD" in key] == []
-        assert "acme:BAD" not in client.zrange("innkeeper:unanswered", 0, -1)
+        assert "acme:BAD" not in client.zrange(shard_key(tag_of("acme:BAD"), "unanswered"), 0, -1)

@@ -66,7 +66,7 @@ async def main(url: str, options: dict) -> None:
                 await client.decr(f"test:busy:{conversation_id}")
             entry = await conversations.commit(read, RunId(str(run)), outcome())
             if entry and not options.get("forgets_delivery"):
-                await queue.add_delivery(entry.outbox_id)
+                await queue.add_delivery(entry.key)
             await client.rpush("test:finished", conversation_id)
 
         async def hand_over(conversation_id: ConversationId) -> None:

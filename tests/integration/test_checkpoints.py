@@ -58,7 +58,7 @@ async def test_a_checkpoint_is_kept_for_a_while_only(redis_server, redis_url: st
     async with open_checkpointer(redis_url, state_types=[Draft]) as checkpointer:
         await approval(checkpointer).ainvoke({}, THREAD)
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        kept = {key: client.ttl(key) for key in client.scan_iter("innkeeper:lg:cp:*")}
+        kept = {key: client.ttl(key) for key in client.scan_iter("innkeeper:{*}:lg:cp:*")}
     assert kept
     assert all(0 < ttl <= 30 * 24 * 3600 for ttl in kept.values())
 

@@ -18,7 +18,7 @@ async def set_aside(url: str) -> None:
         read = await conversations.read(TICKET.conversation_id)
         entry = await conversations.commit(read, RunId("r1"), outcome(Decision.HANDOFF, "A colleague comes. [b]"))
         assert entry is not None
-        await outbox.settle(entry.outbox_id, delivered=False, detail="the site 'shop' names no helpdesk for hand-offs")
+        await outbox.settle(entry.key, delivered=False, detail="the site 'shop' names no helpdesk for hand-offs")
 
 
 async def test_what_was_set_aside_is_listed_with_its_reason(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

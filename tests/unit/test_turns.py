@@ -131,7 +131,7 @@ async def test_question_is_answered_with_its_citation_and_delivered_once() -> No
     assert entry.outcome.decision is Decision.ANSWER
     assert [c.doc_id for c in entry.outcome.citations] == ["dogs"]
     assert f"{FACT} [1]" in entry.outcome.answer
-    assert house.queue.deliveries == [entry.outbox_id]
+    assert house.queue.deliveries == [entry.key]
     assert await house.turns.run_turn(ID) is None
     assert len(house.outcomes) == 1
 

@@ -122,9 +122,9 @@ class Inn:
                         await self.turns.run_turn(conversation_id)
                 except TransientError as error:
                     self.failures.append(error)
-            for outbox_id in await self.outbox.pending():
+            for key in await self.outbox.pending():
                 sender = DeskSender({SOURCE: self.helpdesk}, self.conversations)
-                await deliver_once(sender, self.outbox, outbox_id, 1)
+                await deliver_once(sender, self.outbox, key, 1)
             self.queue.deliveries.clear()
             if not self.queue.turns and not await self.outbox.pending() and not await self.hints.waiting():
                 return

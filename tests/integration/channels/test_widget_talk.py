@@ -97,7 +97,7 @@ async def test_a_repeat_mends_what_a_crash_left_out_in_the_words_that_were_store
     from agent.adapters.redis_store import redis_client
 
     async with redis_client(world.redis_url) as redis:  # as if the process had died before it published
-        await redis.delete(*[k async for k in redis.scan_iter(f"innkeeper:widget:{{{cid}}}:*") if not k.endswith(":about")])
+        await redis.delete(*[k async for k in redis.scan_iter(f"innkeeper:*:widget:{cid}:*") if not k.endswith(":about")])
     assert (await browser.messages(cid))["messages"] == []
     again = await browser.say(cid, "other words", key)
     assert again.json() == first.json()
@@ -160,7 +160,8 @@ async def test_a_heartbeat_keeps_the_connection_and_looks_for_what_was_missed(re
             from agent.adapters.redis_store import redis_client
 
             async with redis_client(redis_url) as redis:  # as if the wake-up had been lost
-                await redis.xadd(f"innkeeper:widget:{{{cid}}}:events", {"e": "progress", "d": '{"stage":"searching"}'})
+                [events] = [key async for key in redis.scan_iter(f"innkeeper:*:widget:{cid}:events")]
+                await redis.xadd(events, {"e": "progress", "d": '{"stage":"searching"}'})
             assert await stream.next() == ("progress", {"stage": "searching"})
             assert len(stream.comments) >= 2
             assert set(stream.comments) == {": hb"}

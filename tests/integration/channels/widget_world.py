@@ -29,7 +29,7 @@ from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import load_profile
 from agent.settings import Settings
 from agent.turns import Turns
-from agent.types import ConversationId, OutboxId
+from agent.types import ConversationId, OutboxKey
 from agent.wiring.widget import build_by_webhook, build_sender
 from knowledge.types import Audience, Hit, Passage, Query
 from policies.engine import PolicyEngine
@@ -83,19 +83,19 @@ class Worker:
         if not self.is_paused:
             self._start(self._turn(conversation_id))
 
-    async def add_delivery(self, outbox_id: OutboxId) -> None:
-        self._start(self._deliver(outbox_id))
+    async def add_delivery(self, key: OutboxKey) -> None:
+        self._start(self._deliver(key))
 
     async def _turn(self, conversation_id: ConversationId) -> None:
         if self.before_turn is not None:
             await self.before_turn(conversation_id)
         await self.turns.run_turn(conversation_id)
 
-    async def _deliver(self, outbox_id: OutboxId) -> None:
-        entry = await self.outbox.get(outbox_id)
+    async def _deliver(self, key: OutboxKey) -> None:
+        entry = await self.outbox.get(key)
         if entry is not None:
             await self.sender.send(entry)
-            await self.outbox.settle(outbox_id, delivered=True)
+            await self.outbox.settle(key, delivered=True)
 
     def _start(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

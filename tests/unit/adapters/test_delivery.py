@@ -7,7 +7,7 @@ import pytest
 
 from agent.adapters.jobs import deliver_once
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, QueueUnavailable
-from agent.types import OutboxEntry, OutboxId
+from agent.types import OutboxEntry, OutboxKey
 from tests.fakes import InMemoryOutbox
 from tests.samples import entry
 
@@ -22,44 +22,44 @@ class Desk:
 
 
 class BrokenOutbox(InMemoryOutbox):
-    async def settle(self, outbox_id: OutboxId, *, delivered: bool, detail: str = "") -> None:
+    async def settle(self, key: OutboxKey, *, delivered: bool, detail: str = "") -> None:
         raise QueueUnavailable("Redis is away")
 
 
-def holding(age: timedelta, outbox: InMemoryOutbox | None = None) -> tuple[InMemoryOutbox, OutboxId]:
+def holding(age: timedelta, outbox: InMemoryOutbox | None = None) -> tuple[InMemoryOutbox, OutboxKey]:
     outbox = outbox or InMemoryOutbox()
     waiting = replace(entry(), created_at=(datetime.now(UTC) - age).isoformat())
-    outbox.entries[waiting.outbox_id] = waiting
-    return outbox, waiting.outbox_id
+    outbox.entries[waiting.key] = waiting
+    return outbox, waiting.key
 
 
 async def test_a_taken_reply_is_settled() -> None:
-    outbox, outbox_id = holding(timedelta(0))
-    assert await deliver_once(Desk(), outbox, outbox_id, 1)
-    assert [done.outbox_id for done in outbox.delivered] == [outbox_id]
-    assert await deliver_once(Desk(ValueError()), outbox, outbox_id, 1)
+    outbox, key = holding(timedelta(0))
+    assert await deliver_once(Desk(), outbox, key, 1)
+    assert [done.key for done in outbox.delivered] == [key]
+    assert await deliver_once(Desk(ValueError()), outbox, key, 1)
 
 
 @pytest.mark.parametrize("error", [HelpdeskUnavailable("503"), ValueError("a bug")])
 async def test_a_failed_send_waits_for_a_day_and_then_for_a_person(error: Exception) -> None:
-    outbox, outbox_id = holding(timedelta(hours=23))
-    assert not await deliver_once(Desk(error), outbox, outbox_id, 9)
-    assert await outbox.pending() == [outbox_id]
-    outbox, outbox_id = holding(timedelta(hours=25))
-    assert await deliver_once(Desk(error), outbox, outbox_id, 9)
+    outbox, key = holding(timedelta(hours=23))
+    assert not await deliver_once(Desk(error), outbox, key, 9)
+    assert await outbox.pending() == [key]
+    outbox, key = holding(timedelta(hours=25))
+    assert await deliver_once(Desk(error), outbox, key, 9)
     ((_, reason),) = outbox.given_up
     assert "1 day" in reason
     assert "a bug" not in reason
 
 
 async def test_a_refused_reply_goes_to_a_person_at_once() -> None:
-    outbox, outbox_id = holding(timedelta(0))
-    assert await deliver_once(Desk(HelpdeskRefused("410 Gone")), outbox, outbox_id, 1)
+    outbox, key = holding(timedelta(0))
+    assert await deliver_once(Desk(HelpdeskRefused("410 Gone")), outbox, key, 1)
     ((_, reason),) = outbox.given_up
     assert reason == "410 Gone"
 
 
 @pytest.mark.parametrize("error", [None, HelpdeskRefused("410 Gone")])
 async def test_what_can_not_be_settled_is_tried_again(error: Exception | None) -> None:
-    outbox, outbox_id = holding(timedelta(0), BrokenOutbox())
-    assert not await deliver_once(Desk(error), outbox, outbox_id, 1)
+    outbox, key = holding(timedelta(0), BrokenOutbox())
+    assert not await deliver_once(Desk(error), outbox, key, 1)

@@ -104,9 +104,9 @@ def cluster(folder: Path, *, replicas: bool = False, binary: str | None = None) 
         until(lambda: all(len(_nodes(one)) == len(members) for one in members))
         for primary, replica in zip(primaries, members[3:], strict=False):
             until(lambda p=primary, r=replica: r.ask("CLUSTER", "REPLICATE", p.ask("CLUSTER", "MYID")))
-        until(lambda: all("cluster_state:ok" in _info(one, "CLUSTER", "INFO") for one in members))
+        until(lambda: all("cluster_state:ok" in info(one, "CLUSTER", "INFO") for one in members))
         for replica in members[3:]:
-            until(lambda r=replica: "master_link_status:up" in _info(r, "INFO", "replication"))
+            until(lambda r=replica: "master_link_status:up" in info(r))
         until(lambda: sum(line.count("slave") for line in _nodes(members[0])) == len(members) - 3)
         yield group
 
@@ -123,7 +123,7 @@ def watched(folder: Path, *, replicas: int = 1, sentinels: int = 3, binary: str 
     url = f"redis+sentinel://:{PASSWORD}@" + ",".join(one.address for one in watching) + f"/{SERVICE}"
     with _running(Group(url, [primary, *copies], watching)) as group:
         for one in copies:
-            until(lambda r=one: "master_link_status:up" in _info(r, "INFO", "replication"))
+            until(lambda r=one: "master_link_status:up" in info(r))
 
         def all_seen() -> bool:
             found = [_pairs(one.ask("SENTINEL", "MASTER", SERVICE)) for one in watching]
@@ -178,8 +178,9 @@ def _nodes(member: Member) -> list[str]:
     return str(found or "").splitlines()
 
 
-def _info(member: Member, *words: str) -> str:
-    found = member.ask(*words)
+def info(member: Member, *words: str) -> str:
+    """What a server tells of itself, one thing a line."""
+    found = member.ask(*(words or ("INFO", "replication")))
     if isinstance(found, dict):
         return "\n".join(f"{name}:{value}" for name, value in found.items())
     return str(found)

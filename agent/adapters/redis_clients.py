@@ -228,10 +228,10 @@ async def _open(url: str, timeout_s: float, options: dict[str, Any]) -> AsyncIte
         client = _cluster(url, options)
     elif is_sentinel(url):
         sentinel, pool = _sentinel(url, options)
-        client = OneServer.from_pool(pool)
+        client = cast(OneServer, OneServer.from_pool(pool))
     else:
         options |= {"max_connections": 2 * MOST_CONNECTIONS, "retry": _one_retry()}
-        client = OneServer.from_pool(ConnectionPool.from_url(url, **options))
+        client = cast(OneServer, OneServer.from_pool(ConnectionPool.from_url(url, **options)))
     client.room = asyncio.Semaphore(MOST_CONNECTIONS)
     try:
         yield client

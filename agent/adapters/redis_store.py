@@ -9,7 +9,7 @@ has of its own, so each step is one script in one slot of a cluster:
     innkeeper:{tag}:conversation:<id>:ids       set   message ids that are known
     innkeeper:{tag}:unanswered                  zset  conversation id, by the time of the first message no outcome has seen
     innkeeper:{tag}:outbox:entries              hash  outbox id -> JSON
-    innkeeper:{tag}:outbox:pending              zset  outbox id and conversation id, by the time of its commit
+    innkeeper:{tag}:outbox:pending              zset  outbox id, line end, conversation id, by the time of its commit
     innkeeper:{tag}:outbox:dead                 hash  outbox id -> JSON with the reason; kept for a person
 
 What is written, and what is read from the outbox to be delivered, is confirmed by the replicas that the settings ask for:
@@ -222,7 +222,7 @@ class RedisOutbox:
     async def pending(self) -> list[OutboxKey]:
         """Oldest first."""
         with unavailable("list the outbox"):
-            found = [member.partition(" ") for member in await oldest_first(self._redis, _PENDING)]
+            found = [member.partition("\n") for member in await oldest_first(self._redis, _PENDING)]
         return [OutboxKey(ConversationId(conversation_id), OutboxId(one)) for one, _, conversation_id in found]
 
     async def get(self, key: OutboxKey) -> OutboxEntry | None:
@@ -302,7 +302,7 @@ def _step_keys(conversation_id: ConversationId, *indexes: str) -> list[str]:
 
 
 def _pending_member(key: OutboxKey) -> str:
-    return f"{key.outbox_id} {key.conversation_id}"
+    return f"{key.outbox_id}\n{key.conversation_id}"
 
 
 def _now() -> str:

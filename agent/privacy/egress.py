@@ -86,6 +86,10 @@ class EgressGuard:
             if url and not url.startswith("unix:"):
                 self.allowed.update(destination(one) for one in each_host(url))
 
+    def allows(self, host: str, port: int) -> bool:
+        """True if a connection there would not be refused."""
+        return self._may_connect(host, port)
+
     def check(self, event: str, args: tuple[Any, ...]) -> None:
         """Raise `EgressRefused` for a connection or look-up off the list; anything else passes."""
         if getattr(self._local, "resolving", False):

@@ -1,23 +1,38 @@
 """Are the services there? Used by `innkeeper doctor`."""
 
 from agent.adapters.redis_clients import is_ready, redis_client
+from agent.adapters.redis_nodes import announced, fewest_replicas, version
 from agent.channels.helpdesks.registry import clients
-from agent.errors import ModelUnavailable, QueueUnavailable
+from agent.errors import ModelUnavailable, QueueUnavailable, SettingsInvalid
 from agent.settings import Settings
 from agent.wiring import rules, shelf
 
 
 async def redis(settings: Settings) -> str:
-    """Raises `QueueUnavailable`, or `ServiceFailed` if there is none."""
+    """Raises `QueueUnavailable`, `SettingsInvalid` for a node that may not be reached, or `ServiceFailed` if there is none."""
     url = shelf.redis_url(settings)
-    shelf.guard_egress(settings, url)
-    place = url.rpartition("@")[2].removeprefix("redis://")
+    guard = shelf.guard_egress(settings, url)
+    place = url.rpartition("@")[2].rpartition("://")[2]
     async with redis_client(url) as client:
+        nodes = await announced(client)
+        strange = [f"{host}:{port}" for host, port in (*nodes.primaries, *nodes.replicas) if not guard.allows(host, port)]
+        if strange:
+            raise SettingsInvalid(
+                f"the {nodes.mode} at {place} also name {', '.join(strange)}, which may not be reached: "
+                "add them to INNKEEPER_REDIS_NODES if they are yours"
+            )
         if not await is_ready(client):
             raise QueueUnavailable(f"Redis at {place} does not answer, or takes no writes; check INNKEEPER_REDIS_URL")
-        info = await client.info("server")
-    name, version = info.get("server_name", "redis"), info.get("valkey_version") or info.get("redis_version")
-    return f"{name} {version} at {place}"
+        replicas, wanted = await fewest_replicas(client), settings.redis_replicas
+        if replicas < wanted:
+            raise QueueUnavailable(
+                f"INNKEEPER_REDIS_REPLICAS asks for {wanted} and a primary at {place} has {replicas}: nothing it takes counts as "
+                "stored until more replicas follow it"
+            )
+        told = f"{await version(client)} at {place} ({nodes})"
+        if wanted or replicas:
+            told += f"; what is stored counts once {wanted} of {replicas} replicas have it (INNKEEPER_REDIS_REPLICAS)"
+        return told
 
 
 async def model(settings: Settings) -> str:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,6 +22,7 @@ from agent.adapters.embedded_model import embedded_model
 from agent.channels.standard_webhooks import Signer, Verifier
 from agent.model_profiles import load_profile
 from agent.wiring.up import new_secret
+from tests.redis_groups import Group
 from tests.servers import RedisServer, free_port, valkey
 
 ROOT = Path(__file__).parents[2]
@@ -148,7 +149,7 @@ class Product:
     """`innkeeper serve` and `innkeeper worker` on one data folder, with a Redis, a model and a helpdesk of their own."""
 
     data_dir: Path
-    redis: RedisServer
+    redis: RedisServer | Group
     model_url: str
     inbox: Inbox
     secret: str
@@ -249,13 +250,13 @@ class Product:
 
 
 @contextmanager
-def product(folder: Path, knowledge: Path, model_url: str, **settings: str) -> Iterator[Product]:
-    """A product in a new folder, with a copy of an ingested knowledge base. Nothing of it runs yet but Redis."""
+def product(folder: Path, knowledge: Path, model_url: str, redis: Group | None = None, **settings: str) -> Iterator[Product]:
+    """A product in a new folder, with a copy of an ingested knowledge base. Only Redis runs yet: its own, or this."""
     data_dir = folder / "data"
     shutil.copytree(knowledge, data_dir)
     secret = new_secret()
-    with valkey(data_dir) as redis, Inbox(secret) as inbox:
-        made = Product(data_dir, redis, model_url, inbox, secret, settings)
+    with nullcontext(redis) if redis else valkey(data_dir) as server, Inbox(secret) as inbox:
+        made = Product(data_dir, server, model_url, inbox, secret, settings)
         try:
             yield made
         finally:

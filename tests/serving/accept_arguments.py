@@ -18,6 +18,7 @@ import typing
 def wrong(given: list[str]) -> str:
     from vllm import envs
     from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+    from vllm.exceptions import VLLMValidationError
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
     for variable in (word.removeprefix("env:") for word in given if word.startswith("env:")):
@@ -31,7 +32,7 @@ def wrong(given: list[str]) -> str:
             validate_parsed_serve_args(parsed)
     except SystemExit:
         return said.getvalue().strip()[-500:]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, VLLMValidationError) as error:
         return str(error)
     return unknown_parser(parsed) or wrong_guessing(parsed.speculative_config or {})
 

@@ -5,6 +5,7 @@ import subprocess
 from importlib.resources import files
 
 import pytest
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from agent.model_profiles import load_profile, profile_names
 from agent.operations.serving import (
@@ -88,6 +89,37 @@ def test_a_shell_reads_the_same_command():
     *words, offline = subprocess.run(["bash", "-c", script], capture_output=True, check=True, text=True).stdout.split("\0")
     assert tuple(words) == command(serving, model_path="/data/my models")
     assert offline == "1"
+
+
+def rendered(name: str, **values: object) -> str:
+    """A profile's chat template as vLLM renders it: with Hugging Face's settings of Jinja."""
+    source = load_serving(name).argument("--chat-template")
+    assert source
+    return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(source).render(**values)
+
+
+def test_the_reranker_reads_what_its_card_says():
+    """Source: model card of Qwen3-Reranker-0.6B; vLLM hands over roles `query` and `document`."""
+    texts = [{"role": "query", "content": "When?"}, {"role": "document", "content": "At three."}]
+    expected = (
+        "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct provided. "
+        'Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n<Instruct>: {}\n<Query>: When?\n'
+        "<Document>: At three.<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
+    )
+    usual = "Given a web search query, retrieve relevant passages that answer the query"
+    assert rendered("qwen3-reranker-0.6b", messages=texts) == expected.format(usual)
+    assert rendered("qwen3-reranker-0.6b", messages=texts, instruction="Find it.") == expected.format("Find it.")
+
+
+def test_deepseek_answers_without_thoughts():
+    messages = [("system", "Be kind."), ("user", "Hi."), ("assistant", "Hello."), ("user", "When?")]
+    values = {"messages": [{"role": role, "content": content} for role, content in messages], "bos_token": "<bos>"}
+    text = rendered("deepseek-r1-0528-qwen3-8b", **values, add_generation_prompt=True)
+    assert text == (
+        "<bos>Be kind.<｜User｜>Hi.<｜Assistant｜>Hello.<｜end▁of▁sentence｜>"
+        "<｜User｜>When?<｜Assistant｜><think>\n\n</think>\n\n"
+    )
+    assert rendered("deepseek-r1-0528-qwen3-8b", **values, add_generation_prompt=False).endswith("When?")
 
 
 def test_figures_say_where_they_come_from():

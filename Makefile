@@ -17,7 +17,10 @@ TERSER := npx --yes terser@5.44.1
 COMPARE := .venv-compare
 COMPARE_CONSTRAINTS := tests/bench/libraries/constraints.txt
 
-.PHONY: help install install-dev system-packages run test lint widget bench bench-compare clean
+SERVING := .venv-serving
+SERVING_CONSTRAINTS := deploy/constraints-serving.txt
+
+.PHONY: help install install-dev system-packages run test test-serving lint widget bench bench-compare clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-14s %s\n", $$1, $$2}'
@@ -53,6 +56,18 @@ test: ## Check style, types and layers, then run every test
 	$(MAKE) --no-print-directory lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
+test-serving: install-dev $(SERVING)/.installed ## The client and every model's arguments against a real vLLM, without a GPU (needs npm)
+	CI_SERVING=1 OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/serving
+
+# torch first and with what it needs, the rest without asking what that needs: the list is complete, and shorter than vLLM's own.
+$(SERVING)/.installed: $(SERVING_CONSTRAINTS) tests/serving/tokenizer.py
+	@echo "setting up $(SERVING): 3.5 GB, a few minutes"
+	$(PYTHON) -m venv $(SERVING)
+	$(SERVING)/bin/pip --disable-pip-version-check install -qq --constraint $(SERVING_CONSTRAINTS) torch
+	$(SERVING)/bin/pip --disable-pip-version-check install -qq --no-deps -r $(SERVING_CONSTRAINTS)
+	$(PYTHON) tests/serving/tokenizer.py $(SERVING)/tokenizer
+	@touch $@
+
 system-packages:
 	bash tests/system_packages.sh
 
@@ -85,5 +100,5 @@ $(COMPARE)/.installed: pyproject.toml $(COMPARE_CONSTRAINTS)
 	$(COMPARE)/bin/pip --disable-pip-version-check install -qq --constraint $(COMPARE_CONSTRAINTS) -r $(COMPARE)/requirements.txt
 	@touch $@
 
-clean: ## Remove .venv, .venv-compare and the data of `make run`
-	rm -rf $(VENV) $(COMPARE) .innkeeper
+clean: ## Remove .venv, .venv-compare, .venv-serving and the data of `make run`
+	rm -rf $(VENV) $(COMPARE) $(SERVING) .innkeeper

@@ -1,7 +1,7 @@
 """What is known of each model the agent may be pointed at, as data: `agent/profiles/*.toml`.
 
-A profile says how to ask (sampling, thinking, structured output, prompt style) and how to serve (parsers, flags,
-weights). It never says where: addresses and keys are settings.
+A profile says how to ask: sampling, thinking, structured output, prompt style; and which package carries the weights of a
+packaged model. It never says where: addresses and keys are settings. Nor how a server runs it: that is `deploy/models`.
 """
 
 import difflib
@@ -36,15 +36,6 @@ class Sampling(_Data):
     seed: int | None = None
 
 
-class Serving(_Data):
-    """How to serve it with vLLM; read by deployment, not by the agent."""
-
-    checkpoints: tuple[str, ...]
-    tool_call_parser: str | None = None
-    reasoning_parser: str | None = None
-    flags: tuple[str, ...] = ()
-
-
 class Weights(_Data):
     """A model file that an installed package carries.
 
@@ -75,6 +66,8 @@ class ModelProfile(_Data):
         structured_sampling: for calls that ask for JSON, `sampling` if not given.
         thinking: whether the model may think before it answers; thoughts are never shown.
         send_enable_thinking: whether its chat template knows the switch.
+        reasoning_effort: how hard a model thinks that can't be told not to; asked for in every call.
+        thinking_tokens: room for its thoughts, beside what the prompt asks for.
         structured: what the server holds an answer to when the prompt has a schema.
         prompt_style: `chat` asks for numbered claims as JSON; the others show worked examples and ask for plain text,
             as a chat or as a text to be continued (for base models).
@@ -93,13 +86,14 @@ class ModelProfile(_Data):
     structured_sampling: Sampling | None = None
     thinking: bool = False
     send_enable_thinking: bool = False
+    reasoning_effort: Literal["low", "medium", "high"] | None = None
+    thinking_tokens: Annotated[int, Field(ge=0)] = 0
     structured: Literal["json_schema", "none"] = "json_schema"
     prompt_style: Literal["chat", "few_shot_chat", "few_shot_completion"] = "chat"
     max_passages: Annotated[int, Field(ge=1, le=20)] = 6
     rewrites_queries: bool = False
     demonstration: bool = False
     chat_template: str | None = None
-    serving: Serving | None = None
     weights: Weights | None = None
 
     @property
@@ -115,8 +109,10 @@ class ModelProfile(_Data):
 
     @model_validator(mode="after")
     def _coherent(self) -> "ModelProfile":
-        if self.max_output_tokens >= self.context_tokens:
-            raise ValueError("max_output_tokens must be smaller than context_tokens")
+        if self.max_output_tokens + self.thinking_tokens >= self.context_tokens:
+            raise ValueError("max_output_tokens and thinking_tokens together must be smaller than context_tokens")
+        if (self.thinking_tokens or self.reasoning_effort) and not self.thinking:
+            raise ValueError("thinking_tokens and reasoning_effort are for a model that thinks: set thinking = true")
         if self.rewrites_queries and self.thinking and self.structured == "none":
             raise ValueError("rewrites_queries needs a model that does not think, or one that is held to a schema")
         return self

@@ -179,7 +179,7 @@ class OpenAIChatModel:
         request: dict[str, Any] = {
             "model": self._model,
             "messages": [{"role": role, "content": content} for role, content in prompt.messages],
-            "max_tokens": min(prompt.max_tokens, profile.max_output_tokens),
+            "max_tokens": min(prompt.max_tokens, profile.max_output_tokens) + profile.thinking_tokens,
             "temperature": sampling.temperature if prompt.temperature is None else prompt.temperature,
             "top_p": sampling.top_p,
             "presence_penalty": sampling.presence_penalty,
@@ -195,6 +195,8 @@ class OpenAIChatModel:
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "strict": True, "schema": dict(prompt.schema or {})},
             }
+        if profile.reasoning_effort:
+            request["reasoning_effort"] = profile.reasoning_effort
         if profile.send_enable_thinking:
             request["extra_body"]["chat_template_kwargs"] = {"enable_thinking": profile.thinking and not constrained}
         return request
@@ -202,7 +204,8 @@ class OpenAIChatModel:
     def _check_fits(self, prompt: Prompt) -> None:
         chars = sum(len(content) for _, content in prompt.messages)
         tokens = sum(estimate_tokens(content) for _, content in prompt.messages)
-        room = self._profile.context_tokens - min(prompt.max_tokens, self._profile.max_output_tokens)
+        answer = min(prompt.max_tokens, self._profile.max_output_tokens) + self._profile.thinking_tokens
+        room = self._profile.context_tokens - answer
         if chars > MAX_PROMPT_CHARS or tokens > room:
             raise ModelOutputInvalid(
                 f"the prompt doesn't fit: about {tokens} tokens, and the profile {self._profile.name!r} has room for {room}; "

@@ -252,3 +252,13 @@ async def test_calls_are_counted_by_how_they_end(start: Start):
 def test_unusable_address_is_a_setting():
     with pytest.raises(SettingsInvalid, match="INNKEEPER_LLM_BASE_URL"):
         OpenAIChatModel(load_profile("qwen3"), ModelServer("not a url"))
+
+
+async def test_a_model_that_always_thinks_gets_room_for_it_and_is_asked_for_little(start: Start):
+    server, model = await start(completion('{"ok": true}'), profile="gpt-oss")
+    await model.complete(Prompt(ASK_JSON.messages, max_tokens=200, schema=ASK_JSON.schema))
+    asked = server.requests[0].body
+    assert asked["reasoning_effort"] == "low"
+    assert asked["max_tokens"] == 200 + 1024
+    assert asked["response_format"]["type"] == "json_schema"
+    assert "chat_template_kwargs" not in asked

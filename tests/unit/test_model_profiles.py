@@ -30,7 +30,7 @@ def test_models_with_packaged_weights_are_demonstrations():
 
 def test_only_capable_models_are_asked_to_put_a_follow_up_as_a_question():
     asked = {name for name in profile_names() if load_profile(name).rewrites_queries}
-    assert asked == {"qwen3", "qwen3.5", "qwen3.6"}
+    assert asked == {"qwen3", "qwen3.5", "qwen3.6", "llama3", "mistral", "deepseek-r1"}
     assert not parse_profile(MINIMAL, "own.toml").rewrites_queries
 
 
@@ -53,6 +53,8 @@ def test_path_of_a_file_is_read(tmp_path: Path):
         (MINIMAL.replace("0.1", "9"), "sampling.temperature"),
         (MINIMAL.replace("= 256", "= 5000"), "max_output_tokens"),
         ('rewrites_queries = true\nthinking = true\nstructured = "none"\n' + MINIMAL, "rewrites_queries"),
+        ('reasoning_effort = "low"\n' + MINIMAL, "thinking = true"),
+        ("thinking = true\nthinking_tokens = 3900\n" + MINIMAL, "thinking_tokens"),
         ("name = ", "not TOML"),
         ("", "context_tokens"),
     ],

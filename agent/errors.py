@@ -3,6 +3,7 @@
 AgentError
   SettingsInvalid, KnowledgeEmpty      -> the operator; refuse to start
   ServiceFailed                        -> an embedded service did not start or died
+  ProofImpossible                      -> this machine doesn't let us look on; the operator allows it, or proves it elsewhere
   RequestRejected                      -> 4xx to the sender, nothing is queued
     SignatureInvalid, PayloadInvalid, SourceUnknown, BodyTooLarge, BodyTooSlow, JsonInvalid,
     Unauthorized, ContentTypeUnsupported
@@ -30,6 +31,10 @@ class KnowledgeEmpty(AgentError):
 
 class ServiceFailed(AgentError):
     """An embedded service did not start or died."""
+
+
+class ProofImpossible(AgentError):
+    """No place can be made on this machine where every attempt to leave would be seen."""
 
 
 class RequestRejected(AgentError):

@@ -104,6 +104,7 @@ class Settings(BaseSettings):
         20.0, ge=1, description="after this long without a sign of life a worker's job is given to another"
     )
     model_down_handoff_s: float = Field(300.0, ge=0, description="hand tickets over when the model has been down this long")
+    refresh_check_s: float = Field(60.0, ge=1, description="how often a worker looks which sources of the list are due")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of the structured logs on stderr")
 
     @field_validator("redis_url")

@@ -35,7 +35,7 @@ _BLOCK = 1 << 20
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C. Exit code 1 for a start that failed, with one line on stderr."""
-    install()
+    install().tells_stderr = True
     options = _parse(arguments)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -276,6 +276,27 @@ def doctor(json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command(name="prove-egress")
+@reports_errors
+def prove_egress(
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the document for an auditor: .html, .md or .json.")
+    ] = None,
+    tickets: Annotated[int, typer.Option(min=5, max=20_000, help="How many, over all channels.")] = 200,
+    json: Json = False,
+) -> None:
+    """Prove that nothing leaves: run the product where every way out is watched, and list whoever tried one.
+
+    Starts it with a data folder of its own in a network namespace, ingests the sample company, sends tickets by every channel,
+    evaluates, and lets a day's scheduled work pass in minutes. Your policies, local models and switches are used; stand-ins take
+    the place of your helpdesks, and the packaged model that of your model server. Needs Linux, and root or user namespaces.
+    Exit code 1 if anything was attempted outside of the allow-list.
+    """
+    from agent.cli.prove import run_proof
+
+    run_proof(_settings("ERROR"), report, tickets, json)
+
+
 @app.command()
 @reports_errors
 def secret() -> None:

@@ -51,7 +51,8 @@ def show_findings(report: dict[str, Any]) -> None:
     if not egress["refused"]:
         show.out.print("Refused so far: nothing")
     for line in egress["refused"]:
-        show.out.print(f"Refused: {line['at']} {line['event']} {line['target']} (pid {line['pid']})", markup=False)
+        by = f", {line['by']}" if line.get("by") else ""
+        show.out.print(f"Refused: {line['at']} {line['event']} {line['target']} (pid {line['pid']}{by})", markup=False)
 
 
 async def _finding(name: str, check: Check, settings: Settings) -> dict[str, Any]:

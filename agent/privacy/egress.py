@@ -3,9 +3,10 @@
 The list starts at loopback and grows by the configured services alone. A refused attempt raises
 `EgressRefused`, is counted, and is written to a file that `innkeeper doctor` reads. The hook sees what
 Python's sockets do (PEP 578 events `socket.*`), not what Rust or C code does by itself: it is a guard.
-The proof is the test that runs the product in a network namespace which has only loopback.
+The proof is `innkeeper prove-egress`, which runs the product where every packet that leaves is seen.
 """
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +40,13 @@ DEFAULT_PORTS = {
     "smtps": 465,
 }
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "localhost.localdomain"})
+REFUSALS = Path("run", "egress-refused.jsonl")
+"""Where in the data folder refusals are noted, one JSON line each."""
+REFUSED_MARK = "egress_refused "
+"""What such a line begins with on stderr."""
+MOST_KEPT = 100
+"""Refusals that are kept in memory until it is known where to note them."""
+MOST_CALLERS = 6
 CONNECT_EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 LOOKUP_EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"})
 
@@ -71,12 +80,20 @@ def destination(url: str) -> Destination:
 
 @dataclass
 class EgressGuard:
-    """The allow-list of this process, and the count of what was refused."""
+    """The allow-list of this process, and the count of what was refused.
+
+    Attributes:
+        log_path: where refusals are noted; those from before it was known are noted then.
+        tells_stderr: True for a process without a data folder, whose stderr is kept.
+    """
 
     allowed: set[Destination] = field(default_factory=set)
     refused: int = 0
     log_path: Path | None = None
     on_refused: Callable[[str], None] | None = None
+    tells_stderr: bool = False
+    _unwritten: list[str] = field(default_factory=list)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
     _resolved: dict[str, tuple[float, frozenset[str]]] = field(default_factory=dict)
     _local: threading.local = field(default_factory=threading.local)
 
@@ -137,20 +154,33 @@ class EgressGuard:
         self._resolved[name] = (time.monotonic(), found)
         return found
 
+    def note(self) -> None:
+        """Write down what was refused, also from before there was a place for it; to stderr if the disk is full or read-only."""
+        with self._lock:
+            if not self._unwritten or (self.log_path is None and not self.tells_stderr):
+                return
+            lines, self._unwritten = self._unwritten, []
+            try:
+                if self.log_path is None:
+                    raise OSError("this process has no file for it")
+                with self.log_path.open("a", encoding="utf-8") as log:
+                    log.writelines(line + "\n" for line in lines)
+            except OSError:
+                with contextlib.suppress(OSError, ValueError, AttributeError):  # a process may have no stderr either
+                    sys.stderr.writelines(f"{REFUSED_MARK}{line}\n" for line in lines)
+
     def _refuse(self, event: str, target: str) -> None:
         self.refused += 1
-        if self.log_path:
-            line = {
-                "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                "event": event,
-                "target": target,
-                "pid": os.getpid(),
-            }
-            try:
-                with self.log_path.open("a", encoding="utf-8") as log:
-                    log.write(json.dumps(line) + "\n")
-            except OSError:
-                self.log_path = None
+        line = {
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "event": event,
+            "target": target,
+            "pid": os.getpid(),
+            "by": _callers(sys._getframe(1)),
+        }
+        with self._lock:
+            self._unwritten = [*self._unwritten, json.dumps(line)][-MOST_KEPT:]
+        self.note()
         if self.on_refused:
             self.on_refused(target)
         known = ", ".join(sorted(map(str, self.allowed))) or "nothing else"
@@ -169,6 +199,25 @@ def _is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
+def _callers(frame: FrameType | None) -> str:
+    """The modules from which the call came, outermost first, without those of Python itself; one of each package.
+
+    Where a library looks a name up in a thread that Python made for it, the thread's name is all that is known.
+    """
+    names: list[str] = []
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", "?"))
+        package = name.partition(".")[0]
+        if name == "__main__":
+            name = f"__main__ ({Path(frame.f_code.co_filename).name})"
+        if package not in _PYTHONS_OWN and name != __name__ and package not in {one.partition(".")[0] for one in names}:
+            names.append(name)
+        frame = frame.f_back
+    outermost_first = [one for one in reversed(names) if one != "agent.__main__" and not one.startswith("__main__ (__main__")]
+    return " > ".join(outermost_first[-MOST_CALLERS:]) or f"thread {threading.current_thread().name}"
+
+
+_PYTHONS_OWN = sys.stdlib_module_names - {"__main__"}
 _guard: EgressGuard | None = None
 
 

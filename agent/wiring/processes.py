@@ -63,6 +63,7 @@ async def work(settings: Settings) -> None:
             concurrency=settings.worker_concurrency,
             redelivery_s=settings.redelivery_s,
             grace_s=min(15.0, settings.redelivery_s * 0.75),
+            refresh_s=settings.refresh_check_s,
         )
         async with open_desks(settings, process.redis, process.queue, process.turns.context.policies) as desks:
 

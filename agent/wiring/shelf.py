@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.adapters.supervisor import live_services
 from agent.allowlist import services
 from agent.errors import ServiceFailed
-from agent.privacy.egress import EgressGuard, install
+from agent.privacy.egress import REFUSALS, EgressGuard, install
 from agent.settings import Settings
 from agent.telemetry import EGRESS_REFUSED
 from knowledge.base import KnowledgeBase, KnowledgeSettings
@@ -22,12 +22,13 @@ def guard_egress(settings: Settings, *more: str | None) -> EgressGuard:
     guard.log_path = refusals_path(settings)
     guard.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     guard.on_refused = lambda target: EGRESS_REFUSED.inc()
+    guard.note()
     return guard
 
 
 def refusals_path(settings: Settings) -> Path:
     """Where refused connections are noted, one JSON line each."""
-    return settings.data_dir / "run" / "egress-refused.jsonl"
+    return settings.data_dir / REFUSALS
 
 
 def sources_path(settings: Settings) -> Path:

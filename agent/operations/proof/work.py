@@ -1,0 +1,281 @@
+"""The run: makes the place, starts the product in it, does with it all that it is for, and gathers what was seen."""
+
+import asyncio
+import base64
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agent.allowlist import Service, reached, services
+from agent.errors import ProofImpossible, ServiceFailed
+from agent.operations.proof import clients, namespace
+from agent.operations.proof.channels import NOTHING, Answers, Ask, Channel, SignedWebhook, Widget
+from agent.operations.proof.day import HOURS, pass_a_day, write_sources
+from agent.operations.proof.loopback import Loopback
+from agent.operations.proof.owners import Owners
+from agent.operations.proof.packets import Kind
+from agent.operations.proof.product import Product
+from agent.operations.proof.record import Attempt, Facts, Permitted, Proof, Seen, Tickets, Work, gathered
+from agent.operations.proof.upstream import ADDRESSES, DESK, PORT, SITE, Inbox, Upstream
+from agent.operations.proof.watch import Watch, address
+from agent.privacy.egress import destination
+from agent.settings import Settings
+
+SETTLE_S = 1.0
+"""What a process sends as it ends is still on its way."""
+STEPS = 10
+"""Of the progress that isn't tickets or hours: the single commands and the start."""
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run.
+
+    Attributes:
+        folder: empty, for everything that the run leaves; the caller removes it.
+        tickets: how many, over all channels.
+        samples: the folder of the sample company: its help centre, questions and replies.
+        settings: more settings of the run, by their names in the environment; a model server's address among them is used.
+        evaluated: how many questions are evaluated.
+        hours: of scheduled work.
+    """
+
+    folder: Path
+    tickets: int
+    samples: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    evaluated: int = 10
+    hours: int = HOURS
+
+
+@dataclass
+class _Run:
+    """What the steps share."""
+
+    product: Product
+    upstream: Upstream
+    step: Callable[[str], None]
+    work: list[Work] = field(default_factory=list)
+    tickets: list[Tickets] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def own_channels(inbox: Inbox) -> tuple[Channel, ...]:
+    """Those that the product has by itself."""
+    return (SignedWebhook(inbox), Widget(), Answers(), Ask())
+
+
+def prove(plan: Plan, facts: Facts, progress: Progress, more: Sequence[Channel] = (), instead: Sequence[str] = ()) -> Proof:
+    """Run everything in a namespace that this process does not leave any more.
+
+    Args:
+        plan: what to run.
+        facts: what is written down of this installation.
+        progress: told how far it is.
+        more: channels beside `own_channels`.
+        instead: systems whose stand-in without tickets is left out, because a channel of `more` has a better one.
+
+    Raises:
+        ProofImpossible: no such namespace can be made here.
+        ServiceFailed: the product did not start.
+    """
+    began, clock = datetime.now(UTC), time.monotonic()
+    upstream = Upstream(Inbox("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()))
+    channels = (*own_channels(upstream.inbox), *more)
+    stand_ins = tuple(host for host in clients.hosts() if host.partition(".")[0] not in instead)
+    hosts = dict(zip((DESK, SITE, *stand_ins, *(host for one in more for host in one.hosts)), ADDRESSES, strict=False))
+    place = namespace.enter(_made(plan.folder / "names"), tuple(hosts.values()))
+    if namespace.has_way_out():
+        raise ProofImpossible("this namespace has a network device of its own beside the loopback; nothing would be proven")
+    owners = Owners()
+    owners.start()
+    loopback, watch = Loopback(owners), Watch(place.tun, hosts, owners)
+    with ExitStack() as stack:
+        served = {host: address for host, address in hosts.items() if host in {DESK, SITE, *stand_ins}}
+        stack.enter_context(upstream.serving(served))
+        run, configured = asyncio.run(_work(plan, upstream, channels, hosts, stand_ins, progress))
+    time.sleep(SETTLE_S)
+    attempts, knocks = watch.stop(), loopback.stop()
+    owners.stop()
+    refused = [_refusal(line, owners) for line in run.product.refusals()]
+    permitted, strayed = _permitted(configured, hosts, loopback, watch)
+    if watch.dropped:
+        run.failures.append(f"{watch.dropped} more packets left than could be looked at one by one")
+    return Proof(
+        began=began,
+        seconds=time.monotonic() - clock,
+        facts=facts,
+        permitted=permitted,
+        tried=gathered((*attempts, *strayed, *refused)),
+        knocks=knocks,
+        tickets=run.tickets,
+        work=run.work,
+        failures=run.failures,
+        as_user=place.as_user,
+        housekeeping=watch.housekeeping,
+    )
+
+
+async def _work(
+    plan: Plan,
+    upstream: Upstream,
+    channels: Sequence[Channel],
+    hosts: Mapping[str, str],
+    stand_ins: Sequence[str],
+    progress: Progress,
+) -> tuple[_Run, Settings]:
+    async with AsyncExitStack() as stack:
+        helpdesks: dict[str, Any] = {name: desk for name, desk in clients.settings().items() if _host_of(desk) in stand_ins}
+        sites: dict[str, Any] = {}
+        others: dict[str, str] = {}
+        for channel in channels:
+            wanted = await stack.enter_async_context(channel.opened({host: hosts[host] for host in channel.hosts}))
+            helpdesks |= wanted.helpdesks
+            sites |= wanted.sites
+            others |= wanted.others
+        product = Product(
+            plan.folder,
+            {
+                "INNKEEPER_HELPDESKS": json.dumps(helpdesks),
+                "INNKEEPER_SITES": json.dumps(sites),
+                "INNKEEPER_DEBOUNCE_MS": "100",
+                "INNKEEPER_REFRESH_CHECK_S": "2",
+                **plan.settings,
+                **others,
+            },
+        )
+        total = plan.tickets + plan.hours + STEPS
+        done = 0
+
+        def step(name: str) -> None:
+            nonlocal done
+            done += 1
+            progress(min(done, total), total, name)
+
+        run = _Run(product, upstream, step)
+        await _use(plan, run, channels)
+        return run, Settings.model_validate({"helpdesks": helpdesks, "sites": sites})
+
+
+async def _use(plan: Plan, run: _Run, channels: Sequence[Channel]) -> None:
+    """Everything that the product is for, in the order of a first day."""
+    sources = write_sources(run.product, plan.samples / "help_centre")
+    await _command(run, "ingest of all sources", "ingest")
+    await _command(run, "search", "search", "Can I bring my dog?")
+    async with run.product.running():
+        run.step("started")
+        for channel, questions in _shares(plan, channels):
+            if not questions:
+                continue
+            found = await channel.ask(run.product, questions, lambda name=channel.name: run.step(name))  # type: ignore[misc]
+            run.tickets.append(found)
+            if lost := found.ended.get(NOTHING, 0):
+                run.failures.append(f"{lost} of {found.sent} tickets by {found.channel} had no end")
+        try:
+            run.work += await pass_a_day(run.product, run.upstream, sources, plan.hours, lambda: run.step("a day's work"))
+        except ServiceFailed as error:
+            run.failures.append(str(error))
+        asked = str(plan.samples / "questions.jsonl")
+        await _command(run, "evaluation of answers", "eval", "answers", asked, "--limit", str(plan.evaluated))
+        await _command(run, "evaluation of grounding", "eval", "grounding", str(_replies(plan.folder)))
+        await _command(run, "replay of recorded tickets", "replay", "--limit", str(plan.evaluated))
+        # It tells of the stand-ins that they are no helpdesks; what counts is that every client made its calls.
+        await _command(run, "check of every dependency and helpdesk", "doctor", may_fail=True)
+    await _command(run, "health of the knowledge base", "knowledge", "health")
+    run.step("stopped")
+
+
+async def _command(run: _Run, name: str, *arguments: str, may_fail: bool = False) -> None:
+    try:
+        code, told = await run.product.run(*arguments)
+    except ServiceFailed as error:
+        run.failures.append(str(error))
+        return
+    finally:
+        run.step(name)
+    shown = " ".join(("innkeeper", *(Path(word).name if "/" in word else word for word in arguments)))
+    run.work.append(Work(name, 1, f"{shown}, exit code {code}"))
+    if code != 0 and not may_fail:
+        run.failures.append(f"`{shown}` failed: {told.strip()[-500:]}")
+
+
+def _replies(folder: Path) -> Path:
+    """A file of replies with what they rest on."""
+    passage = "Guests may bring two dogs to the house. A dog costs 12 euros per night."
+    said = ("A dog costs 12 euros per night.", "A dog costs 20 euros per night.")
+    path = folder / "replies.jsonl"
+    path.write_text("".join(json.dumps({"reply": one, "passages": [passage]}) + "\n" for one in said), encoding="utf-8")
+    return path
+
+
+def _shares(plan: Plan, channels: Sequence[Channel]) -> list[tuple[Channel, list[str]]]:
+    """Which questions go by which channel: the sample company's, again from the first when they are through."""
+    lines = (plan.samples / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    asked = [str(json.loads(line)["conversation"][-1]["text"]) for line in lines if line.strip()]
+    counts = shares(plan.tickets, [one.most for one in channels])
+    given, first = [], 0
+    for channel, count in zip(channels, counts, strict=True):
+        given.append((channel, [asked[number % len(asked)] for number in range(first, first + count)]))
+        first += count
+    return given
+
+
+def shares(tickets: int, most: Sequence[int | None]) -> list[int]:
+    """How many tickets each channel gets: those with a limit no more than it, the others the same."""
+    counts = [min(limit, tickets // len(most)) if limit is not None else 0 for limit in most]
+    open_ended = [number for number, limit in enumerate(most) if limit is None]
+    left = tickets - sum(counts)
+    for turn, number in enumerate(open_ended):
+        counts[number] = left // len(open_ended) + (turn < left % len(open_ended))
+    return counts
+
+
+def _permitted(
+    settings: Settings, hosts: Mapping[str, str], loopback: Loopback, watch: Watch
+) -> tuple[list[Permitted], list[Attempt]]:
+    """The allow-list of the run, as `agent.allowlist` has it, with its use; and what was done to a stand-in beside that."""
+    website = Service("source website", f"http://{SITE}:{PORT}/")
+    found, used = [], set()
+    for place, purposes in reached([*services(settings), website]).items():
+        key = (Kind.TCP, hosts.get(place.host, ""), place.port or 0)
+        used.add(key)
+        found.append(Permitted(str(place), purposes, watch.looked_up[place.host], loopback.reached[key]))
+    names = {address: host for host, address in hosts.items()}
+    strayed = []
+    for (kind, host, port), times in loopback.reached.items():
+        if (kind, host, port) not in used:
+            owner = loopback.by(kind, host, port)
+            pid, command = (owner.pid, owner.command) if owner else (0, "")
+            target, now = address(host, port), datetime.now(UTC)
+            strayed += [Attempt(Seen.DEVICE, kind.value, target, now, names.get(host), pid=pid, command=command)] * times
+    return found, strayed
+
+
+def _refusal(line: Mapping[str, Any], owners: Owners) -> Attempt:
+    pid, event = int(line.get("pid", 0)), str(line.get("event", ""))
+    is_look_up = event.startswith("socket.get")
+    return Attempt(
+        Seen.GUARD,
+        "look-up" if is_look_up else event.removeprefix("socket."),
+        str(line.get("target", "")),
+        datetime.strptime(str(line["at"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+        by=str(line.get("by", "")),
+        pid=pid,
+        command=owners.command(pid),
+    )
+
+
+def _host_of(desk: Mapping[str, Any]) -> str:
+    return destination(str(desk.get("url") or desk.get("imap"))).host
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder

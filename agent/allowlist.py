@@ -59,5 +59,6 @@ def _services(settings: Settings) -> Iterator[Service]:
         "reranker": settings.reranker_url,
     }
     yield from (Service(purpose, url) for purpose, url in named.items() if url)
+    yield from (Service(f"model {name}", model.base_url) for name, model in settings.models.items())
     for name, desk in settings.helpdesks.items():
         yield from (Service(f"helpdesk {name}", address) for address in desk.addresses)

@@ -1,7 +1,7 @@
 """The seams of the agent: what it needs from the world, said in its own words. No vendor library here."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -18,13 +18,14 @@ from agent.types import (
     Outcome,
     Prompt,
     RunId,
+    Task,
 )
 from knowledge.pair_input import Marked, Reading
 from knowledge.types import Audience, Hit, Passage, Query, Vectors
 
 
 class ChatModel(Protocol):
-    """A model that writes text.
+    """A model that writes text, or several: which one answers may depend on the prompt's task.
 
     Raises `ModelUnavailable` when the server can't be used now (after its own bounded retries, or
     at once while its circuit breaker is open) and `ModelOutputInvalid` when it answers nonsense.
@@ -41,6 +42,19 @@ class ChatModel(Protocol):
     async def is_ready(self) -> bool:
         """True if the server answers now. Never raises."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsSeen:
+    """Which models answered when they were asked last. Names are of the settings.
+
+    Attributes:
+        models: each model by name.
+        tasks: for each task, whether one of its models answered.
+    """
+
+    models: Mapping[str, bool]
+    tasks: Mapping[Task, bool]
 
 
 class Retriever(Protocol):

@@ -16,8 +16,10 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, check_names
+from agent.model_settings import DEFAULT_MODEL, ModelSettings, RouteSettings, check_model_names, check_routes
 from agent.redis_urls import check_redis_url, node_urls
 from agent.site_settings import WIDGET_SOURCE, SiteSettings, check_site_names
+from agent.types import Task
 
 __all__ = ["HelpdeskSettings", "Settings", "helpdesks_path", "load_settings", "read_helpdesks"]
 
@@ -83,6 +85,13 @@ class Settings(BaseSettings):
     llm_model: str | None = Field(None, description="model name to ask for, if not the profile's")
     llm_api_key: SecretStr | None = Field(None, description="bearer token of the model server")
     llm_timeout_s: float = Field(60.0, gt=0, description="limit for one model call")
+    models: Annotated[dict[str, ModelSettings], NoDecode] = Field(
+        default_factory=dict, description="more models by name, as JSON or TOML tables; the one above is `default`"
+    )
+    routes: Annotated[dict[Task, RouteSettings], NoDecode] = Field(
+        default_factory=dict,
+        description="models for `answer`, `rewrite`, `judge`, in the order in which they are tried; `default` if not given",
+    )
 
     helpdesks: Annotated[dict[str, AnyHelpdesk], NoDecode] = Field(
         default_factory=dict,
@@ -120,7 +129,7 @@ class Settings(BaseSettings):
         node_urls(nodes)
         return nodes
 
-    @field_validator("helpdesks", "sites", mode="before")
+    @field_validator("helpdesks", "sites", "models", "routes", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         if isinstance(value, str):
@@ -143,6 +152,28 @@ class Settings(BaseSettings):
             check_helpdesk_names(self.helpdesks)
         except ValueError as error:
             raise ValueError(f"INNKEEPER_HELPDESKS: {error}") from error
+        return self
+
+    @property
+    def has_default_model(self) -> bool:
+        """Whether `INNKEEPER_LLM_*` stands for a model: one that is named, or the packaged one, which there is only alone."""
+        return self.llm_base_url is not None or not self.models
+
+    @model_validator(mode="after")
+    def _known_models(self) -> Self:
+        try:
+            check_model_names(self.models)
+        except ValueError as error:
+            raise ValueError(f"{PREFIX}MODELS: {error}") from error
+        try:
+            check_routes(self.routes, frozenset(self.models) | ({DEFAULT_MODEL} if self.has_default_model else set()))
+        except ValueError as error:
+            raise ValueError(f"{PREFIX}ROUTES.{error}") from error
+        if not self.has_default_model and (self.llm_profile or self.llm_model or self.llm_api_key):
+            raise ValueError(
+                f"{PREFIX}LLM_PROFILE, {PREFIX}LLM_MODEL and {PREFIX}LLM_API_KEY are of the model at {PREFIX}LLM_BASE_URL, "
+                f"which is not set; give it, or say of each model in {PREFIX}MODELS what it is"
+            )
         return self
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ both (`innkeeper up` does that), `metrics_page()` of either shows the sum; other
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -40,10 +41,31 @@ TURN_SECONDS = Histogram(
     ["node"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
+# `task` is what a model is asked to do (answer rewrite judge), `model` a name of the settings, or `default`.
 MODEL_CALLS = Counter(
     "innkeeper_model_calls_total",
-    "Calls of the chat model, each with its retries (ok unavailable invalid).",
-    ["result"],
+    "Calls of a chat model, each with its retries (ok unavailable invalid).",
+    ["task", "model", "result"],
+)
+MODEL_CALL_SECONDS = Histogram(
+    "innkeeper_model_call_seconds",
+    "Duration of calls that the chat model answered (ok invalid), with their retries and the wait for a free place.",
+    ["task", "model"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120),
+)
+MODEL_PROMPT_TOKENS = Counter(
+    "innkeeper_model_prompt_tokens_total", "Tokens of prompts, as the model server counts them.", ["task", "model"]
+)
+MODEL_CACHED_PROMPT_TOKENS = Counter(
+    "innkeeper_model_cached_prompt_tokens_total",
+    "Of them, those that the model server had in its prefix cache; 0 if it doesn't say.",
+    ["task", "model"],
+)
+MODEL_COMPLETION_TOKENS = Counter(
+    "innkeeper_model_completion_tokens_total", "Tokens of completions, as the model server counts them.", ["task", "model"]
+)
+MODEL_FALLBACKS = Counter(
+    "innkeeper_model_fallbacks_total", "Times that a model was not available and the next one of its route was asked.", ["task"]
 )
 QUERY_REWRITES = Counter(
     "innkeeper_query_rewrites_total",
@@ -102,17 +124,30 @@ _QUIET = {
 
 
 @contextmanager
-def model_call_counted() -> Iterator[None]:
-    """Counts a call of the chat model by how it ends. One that its caller gives up is not counted."""
+def model_call_counted(task: str, model: str) -> Iterator[None]:
+    """Counts and times a call of a chat model by how it ends. One that its caller gives up is not counted."""
+    start = time.perf_counter()
     try:
         yield
     except ModelUnavailable:
-        MODEL_CALLS.labels("unavailable").inc()
+        MODEL_CALLS.labels(task, model, "unavailable").inc()
         raise
     except ModelOutputInvalid:
-        MODEL_CALLS.labels("invalid").inc()
+        _model_answered(task, model, "invalid", start)
         raise
-    MODEL_CALLS.labels("ok").inc()
+    _model_answered(task, model, "ok", start)
+
+
+def count_model_tokens(task: str, model: str, *, prompt: int, cached: int, completion: int) -> None:
+    """Counts the tokens of a call. The share of cached ones is the prefix cache's hit rate."""
+    MODEL_PROMPT_TOKENS.labels(task, model).inc(prompt)
+    MODEL_CACHED_PROMPT_TOKENS.labels(task, model).inc(cached)
+    MODEL_COMPLETION_TOKENS.labels(task, model).inc(completion)
+
+
+def _model_answered(task: str, model: str, result: str, start: float) -> None:
+    MODEL_CALLS.labels(task, model, result).inc()
+    MODEL_CALL_SECONDS.labels(task, model).observe(time.perf_counter() - start)
 
 
 def fresh_metrics_dir(folder: Path) -> dict[str, str]:

@@ -149,11 +149,27 @@ class OutboxEntry:
         return OutboxKey(self.conversation_id, self.outbox_id)
 
 
+class Task(StrEnum):
+    """What a chat model is asked to do. Each may have models of its own."""
+
+    ANSWER = "answer"
+    """Write the draft of a reply."""
+    REWRITE = "rewrite"
+    """Put a follow-up as one question that stands alone."""
+    JUDGE = "judge"
+    """Say which sentences a passage supports."""
+
+
+IN_TIME = 0.95
+"""Of the time that a caller waits, the share that a prompt gets: so that the client, too, learns that a server was too slow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """One call of a chat model. `messages` are (role, content); `schema` asks for JSON of that shape.
 
-    `temperature` takes the place of the profile's; a judgement must not depend on chance.
+    `temperature` takes the place of the profile's; a judgement must not depend on chance. `timeout_s` is the most that the
+    caller waits, whatever is tried; None leaves it to the settings.
     """
 
     messages: tuple[tuple[str, str], ...]
@@ -161,6 +177,8 @@ class Prompt:
     stop: tuple[str, ...] = ()
     schema: Mapping[str, object] | None = None
     temperature: float | None = None
+    task: Task = Task.ANSWER
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

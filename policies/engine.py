@@ -145,6 +145,11 @@ class PolicyEngine:
         first = min(fired, key=lambda trigger: (trigger.action is not Action.HANDOFF, _URGENCY[trigger.priority]))
         return Verdict(first.action, first.id, first.queue, first.priority, first.say)
 
+    @property
+    def standing(self) -> tuple[Guideline, ...]:
+        """The soft rules that apply to every turn, in the order of their files."""
+        return tuple(g for g, _, always in self._guidelines if always)
+
     def guidelines(self, facts: Facts) -> tuple[Guideline, ...]:
         """The soft rules that apply, in the order of their files."""
         pieces = tuple(windows(normalise(facts.text)))

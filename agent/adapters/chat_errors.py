@@ -11,6 +11,7 @@ import httpx2
 import openai
 
 from agent.errors import AgentError, EgressRefused, ModelOutputInvalid, ModelUnavailable
+from agent.model_settings import DEFAULT_MODEL, setting_of
 
 VENDOR_ERRORS: tuple[type[Exception], ...] = (
     openai.OpenAIError,
@@ -29,22 +30,34 @@ MAX_RETRY_AFTER_S = 10.0
 _RETRIED_STATUS = frozenset({408, 409, 429})
 _ABOUT_THIS_PROMPT = frozenset({400, 413, 422})
 _HINTS = {
-    401: "it doesn't accept the key; check INNKEEPER_LLM_API_KEY",
-    403: "it doesn't accept the key; check INNKEEPER_LLM_API_KEY",
-    404: "it doesn't know the model or the path; check INNKEEPER_LLM_MODEL, and that INNKEEPER_LLM_BASE_URL ends in /v1",
-    429: "it is over its limits; lower INNKEEPER_WORKER_CONCURRENCY or add replicas",
+    401: "it doesn't accept the key; check {api_key}",
+    403: "it doesn't accept the key; check {api_key}",
+    404: "it doesn't know the model or the path; check {model}, and that {base_url} ends in /v1",
+    429: "it is over its limits; lower {concurrency} or add replicas",
 }
+_NAMED = ("api_key", "model", "base_url", "concurrency")
 
 
-def translate(error: Exception, base_url: str, timeout_s: float) -> AgentError:
-    """The error of ours that stands for one of `VENDOR_ERRORS`: try again later, or give this prompt up."""
+def translate(
+    error: Exception, base_url: str, timeout_s: float, name: str = DEFAULT_MODEL, *, is_hurried: bool = False
+) -> AgentError:
+    """The error of ours that stands for one of `VENDOR_ERRORS`: try again later, or give this prompt up.
+
+    Args:
+        error: of the client library.
+        base_url: where the model is.
+        timeout_s: what the call could take.
+        name: of the model, for the settings that may have to be changed.
+        is_hurried: whether that was less than the model's own limit, since the caller had no more.
+    """
     server = f"the model server at {base_url}"
     if refused := _refusal(error):
         return ModelUnavailable(f"{server} is not on the allow-list of the egress guard: {refused}")
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException | TimeoutError):
-        return ModelUnavailable(f"{server} did not answer in {timeout_s:g} s; check its load, or raise INNKEEPER_LLM_TIMEOUT_S")
+        more = "the call had no more" if is_hurried else f"or raise {setting_of(name, 'timeout_s')}"
+        return ModelUnavailable(f"{server} did not answer in {timeout_s:.3g} s; check its load, {more}")
     if isinstance(error, openai.APIStatusError):
-        return _of_status(error, server)
+        return _of_status(error, server, name)
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError | OSError):
         cause = error.__cause__ or error
         return ModelUnavailable(f"{server} can't be reached ({type(cause).__name__}); check that it runs")
@@ -89,14 +102,14 @@ def retry_after_s(error: Exception) -> float | None:
     return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
 
 
-def _of_status(error: openai.APIStatusError, server: str) -> AgentError:
+def _of_status(error: openai.APIStatusError, server: str, name: str) -> AgentError:
     status = getattr(error, "status_code", 0)
     if status in _ABOUT_THIS_PROMPT:
         return ModelOutputInvalid(f"{server} refused the request (HTTP {status}); the same request won't work later either")
     if 300 <= status < 400:
-        hint = "it redirects, and redirects are not followed; give INNKEEPER_LLM_BASE_URL the final address"
+        hint = f"it redirects, and redirects are not followed; give {setting_of(name, 'base_url')} the final address"
     else:
-        hint = _HINTS.get(status, "see the server's own log")
+        hint = _HINTS.get(status, "see the server's own log").format(**{field: setting_of(name, field) for field in _NAMED})
     return ModelUnavailable(f"{server} answered HTTP {status}: {hint}")
 
 

@@ -1,14 +1,13 @@
 """The chat model behind any OpenAI-compatible server: vLLM, llama.cpp, others.
 
 Its single job is to turn one `Prompt` into one `Completion`, or into an error of ours. It adds what a network needs
-(one deadline for the call, few retries, a circuit breaker, a limit on calls at a time) and hides what a customer
-must not see (the model's thoughts). It knows no prompts and makes no decisions.
+(few retries, and what `chat_calls` bounds a call by) and hides what a customer must not see (the model's thoughts). It
+knows no prompts and makes no decisions.
 """
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -16,16 +15,17 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
-from pydantic import SecretStr
 
+from agent.adapters.chat_calls import Calls, Limit, ModelServer
 from agent.adapters.chat_errors import MAX_RETRY_AFTER_S, VENDOR_ERRORS, is_worth_a_retry, retry_after_s, translate, was_dropped
 from agent.adapters.chat_wire import Answer, Piece, ThoughtFilter, check_json, read_answer, read_piece, without_thoughts
 from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable, SettingsInvalid
 from agent.model_profiles import ModelProfile, estimate_tokens
-from agent.telemetry import model_call_counted
-from agent.types import Completion, Prompt, Usage
+from agent.model_settings import setting_of
+from agent.telemetry import count_model_tokens
+from agent.types import Completion, Prompt, Task, Usage
+
+__all__ = ["ModelServer", "OpenAIChatModel"]
 
 _T = TypeVar("_T")
 MAX_PROMPT_CHARS = 400_000
@@ -34,31 +34,6 @@ _READY_TIMEOUT_S = 3.0
 _HEADERS = frozenset({"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"})
 _RAW_HEADER = "x-stainless-raw-response"
 """The client library finds in it again that a caller asked for the raw response."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelServer:
-    """Where the model is, and how patient to be with it.
-
-    Attributes:
-        base_url: ends in `/v1` for all servers known to work.
-        model: the name to ask for, if not the profile's.
-        timeout_s: limit for one call with all its retries and the wait for a free place.
-        concurrency: calls at a time; the rest wait.
-        failures_to_open: failed calls in a row after which the breaker opens.
-        open_s: how long it then fails at once; the first failure after that opens it again.
-        backoff_s: waits before the retries, up to half as long again by chance; a dropped connection is tried
-            again at once.
-    """
-
-    base_url: str
-    api_key: SecretStr | None = None
-    model: str | None = None
-    timeout_s: float = 60.0
-    concurrency: int = 4
-    failures_to_open: int = 5
-    open_s: float = 15.0
-    backoff_s: tuple[float, ...] = (0.25, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +49,13 @@ class OpenAIChatModel:
     def __init__(self, profile: ModelProfile, server: ModelServer) -> None:
         parts = urlsplit(server.base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise SettingsInvalid(f"INNKEEPER_LLM_BASE_URL={server.base_url}: not an address; say http://host:port/v1")
+            setting = setting_of(server.name, "base_url")
+            raise SettingsInvalid(f"{setting}={server.base_url}: not an address; say http://host:port/v1")
         self._profile = profile
         self._server = server
         self._model = server.model or profile.model
         self._usage = Usage()
-        self._places = asyncio.Semaphore(server.concurrency)
-        self._breakers = AsyncCircuitBreakerFactory(
-            default_threshold=server.failures_to_open,
-            default_ttl=server.open_s,
-            # A bad request or a caller that gives up says nothing against the server.
-            exclude=[ModelOutputInvalid, asyncio.CancelledError, GeneratorExit],
-        )
+        self._calls = Calls(server)
         key = server.api_key.get_secret_value() if server.api_key else "none"
         # Without keep-alive: llama.cpp drops one in eight kept connections, and a handshake costs nothing beside
         # a completion. Never through a proxy of the environment, never to where a redirect points.
@@ -121,9 +91,9 @@ class OpenAIChatModel:
             ModelOutputInvalid: the prompt doesn't fit, the server refused it, or the answer is not what was asked for.
         """
         request = self._request(prompt)
-        async with self._call() as deadline:
-            answer = await self._retrying(lambda: self._ask(request), deadline)
-            self._count(answer.usage)
+        async with self._calls.one(prompt) as limit:
+            answer = await self._retrying(lambda: self._ask(request), limit)
+            self._count(prompt.task, answer.usage, answer.cached_tokens)
             text = without_thoughts(answer.text)
             if "response_format" in request:
                 check_json(text, answer.finish_reason)
@@ -138,18 +108,18 @@ class OpenAIChatModel:
         """
         request = self._request(prompt) | {"stream": True, "stream_options": {"include_usage": True}}
         thoughts = ThoughtFilter()
-        usage = Usage(llm_calls=1)
-        async with self._call() as deadline:
-            opened = await self._retrying(lambda: self._open(request), deadline)
+        usage, cached_tokens = Usage(llm_calls=1), 0
+        async with self._calls.one(prompt) as limit:
+            opened = await self._retrying(lambda: self._open(request), limit)
             try:
-                async for piece in self._pieces(opened, deadline):
-                    usage = piece.usage or usage
+                async for piece in self._pieces(opened, limit):
+                    usage, cached_tokens = (piece.usage, piece.cached_tokens) if piece.usage else (usage, cached_tokens)
                     if shown := thoughts.feed(piece.text):
                         yield shown
                 if shown := thoughts.end():
                     yield shown
             finally:
-                self._count(usage)
+                self._count(prompt.task, usage, cached_tokens)
                 await opened.stream.close()
 
     async def is_ready(self) -> bool:
@@ -212,45 +182,15 @@ class OpenAIChatModel:
                 "nothing was sent. Use fewer or shorter passages, or a profile with a larger context"
             )
 
-    @asynccontextmanager
-    async def _call(self) -> AsyncIterator[float]:
-        """One call's place, deadline (loop time) and breaker; it is counted by how it ends."""
-        with model_call_counted():
-            async with self._place() as deadline:
-                yield deadline
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[float]:
-        deadline = asyncio.get_running_loop().time() + self._server.timeout_s
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise ModelUnavailable(
-                f"all {self._server.concurrency} places at the model server were taken for {self._server.timeout_s:g} s; "
-                "try again later, or raise INNKEEPER_WORKER_CONCURRENCY if the server has room"
-            ) from error
-        try:
-            async with await self._breakers.get_breaker("model"):
-                yield deadline
-        except OpenedState as state:
-            state.__traceback__ = None  # the library raises one object again and again; it would grow
-            raise ModelUnavailable(
-                f"the model server at {self._server.base_url} failed {self._server.failures_to_open} times in a row; "
-                f"not asked again for {self._server.open_s:g} s"
-            ) from None
-        finally:
-            self._places.release()
-
-    async def _retrying(self, attempt: Callable[[], Awaitable[_T]], deadline: float) -> _T:
+    async def _retrying(self, attempt: Callable[[], Awaitable[_T]], limit: Limit) -> _T:
         for attempt_n, wait_s in enumerate((*self._server.backoff_s, None)):
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(limit.deadline):
                     return await attempt()
             except VENDOR_ERRORS as error:
-                pause_s = None if wait_s is None else self._pause_s(error, wait_s, deadline, is_first=attempt_n == 0)
+                pause_s = None if wait_s is None else self._pause_s(error, wait_s, limit.deadline, is_first=attempt_n == 0)
                 if pause_s is None:
-                    raise self._translated(error) from None
+                    raise self._translated(error, limit) from None
             await asyncio.sleep(pause_s)
         raise AssertionError("the last attempt returns or raises")
 
@@ -266,8 +206,8 @@ class OpenAIChatModel:
         pause_s = max(asked_s or 0.0, wait_s * random.uniform(1.0, 1.5))
         return pause_s if asyncio.get_running_loop().time() + pause_s < deadline else None
 
-    def _translated(self, error: Exception) -> AgentError:
-        return translate(error, self._server.base_url, self._server.timeout_s)
+    def _translated(self, error: Exception, limit: Limit) -> AgentError:
+        return translate(error, self._server.base_url, limit.seconds, self._server.name, is_hurried=limit.is_hurried)
 
     async def _ask(self, request: dict[str, Any]) -> Answer:
         response = await self._client.chat.completions.with_raw_response.create(**request)
@@ -286,24 +226,26 @@ class OpenAIChatModel:
             await stream.close()
             raise
 
-    async def _pieces(self, opened: _Opened, deadline: float) -> AsyncIterator[Piece]:
+    async def _pieces(self, opened: _Opened, limit: Limit) -> AsyncIterator[Piece]:
         yield opened.first
         finished = opened.first.finish_reason is not None
         while True:
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(limit.deadline):
                     piece = read_piece(await anext(opened.events))
             except StopAsyncIteration:
                 break
             except VENDOR_ERRORS as error:
-                raise self._translated(error) from None
+                raise self._translated(error, limit) from None
             finished = finished or piece.finish_reason is not None
             yield piece
         if not finished:
             raise ModelUnavailable(f"the model server at {self._server.base_url} broke off in the middle of its answer")
 
-    def _count(self, usage: Usage) -> None:
+    def _count(self, task: Task, usage: Usage, cached_tokens: int) -> None:
         self._usage += usage
+        prompt, completion = usage.prompt_tokens, usage.completion_tokens
+        count_model_tokens(task, self._server.name, prompt=prompt, cached=cached_tokens, completion=completion)
 
 
 def _header_filter(key: str) -> Callable[[httpx2.Request], Awaitable[None]]:

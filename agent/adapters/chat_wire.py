@@ -29,9 +29,14 @@ class _Choice(_Wire):
     finish_reason: str | None = None
 
 
+class _PromptDetails(_Wire):
+    cached_tokens: int | None = None
+
+
 class _Used(_Wire):
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    prompt_tokens_details: _PromptDetails | None = None
 
 
 class _Body(_Wire):
@@ -51,11 +56,17 @@ class _Chunk(_Wire):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A completion as the server gave it, thoughts in the text and all."""
+    """A completion as the server gave it, thoughts in the text and all.
+
+    Attributes:
+        cached_tokens: of the prompt, those that were in the server's prefix cache; 0 if it doesn't say. llama.cpp does, vLLM
+            with `--enable-prompt-tokens-details`.
+    """
 
     text: str
     usage: Usage
     finish_reason: str
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ class Piece:
     text: str
     finish_reason: str | None
     usage: Usage | None
+    cached_tokens: int = 0
 
 
 def read_answer(body: bytes) -> Answer:
@@ -80,7 +92,8 @@ def read_answer(body: bytes) -> Answer:
     choice = parsed.choices[0]
     _check_finish(choice.finish_reason)
     reason = "length" if choice.finish_reason == "length" else "stop"
-    return Answer(choice.message.content or "", _usage(parsed.usage) or Usage(llm_calls=1), reason)
+    usage = _usage(parsed.usage) or Usage(llm_calls=1)
+    return Answer(choice.message.content or "", usage, reason, _cached(parsed.usage))
 
 
 def read_piece(chunk: object) -> Piece:
@@ -95,7 +108,7 @@ def read_piece(chunk: object) -> Piece:
         raise _not_a_completion(error) from None
     choice = parsed.choices[0] if parsed.choices else _DeltaChoice()
     _check_finish(choice.finish_reason)
-    return Piece(choice.delta.content or "", choice.finish_reason, _usage(parsed.usage))
+    return Piece(choice.delta.content or "", choice.finish_reason, _usage(parsed.usage), _cached(parsed.usage))
 
 
 def check_json(text: str, finish_reason: str) -> None:
@@ -152,6 +165,12 @@ def _tag_begun(text: str) -> int:
 
 def _usage(used: _Used | None) -> Usage | None:
     return Usage(1, max(0, used.prompt_tokens), max(0, used.completion_tokens)) if used else None
+
+
+def _cached(used: _Used | None) -> int:
+    """Never more than the prompt has: a share of it is reported."""
+    details = used.prompt_tokens_details if used else None
+    return max(0, min(details.cached_tokens or 0, used.prompt_tokens)) if used and details else 0
 
 
 def _check_finish(reason: str | None) -> None:

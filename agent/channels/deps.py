@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI
 
 from agent.channels.widget.deps import WidgetDeps
-from agent.ports import Answerer, Approvals, Conversations, TicketHints, TurnQueue
+from agent.ports import Answerer, Approvals, Conversations, ModelsSeen, TicketHints, TurnQueue
 from agent.settings import Settings
 
 Check = Callable[[], Awaitable[bool]]
@@ -22,6 +22,7 @@ class ApiDeps:
 
     Attributes:
         checks: readiness by name: `redis`, `knowledge`, `model`.
+        models: which models the last check of `model` found; None before.
         widget: what the chat widget needs; its routes are there only with it.
         clock: seconds since 1970, for the replay window.
     """
@@ -34,5 +35,6 @@ class ApiDeps:
     hints: TicketHints
     checks: Mapping[str, Check] = field(default_factory=dict)
     lifespan: Lifespan | None = None
+    models: Callable[[], ModelsSeen | None] = lambda: None
     widget: WidgetDeps | None = None
     clock: Callable[[], float] = time.time

@@ -10,7 +10,9 @@ from fastapi.responses import JSONResponse
 
 from agent.channels.deps import ApiDeps, Check
 from agent.errors import AgentError
+from agent.ports import ModelsSeen
 from agent.telemetry import METRICS_CONTENT_TYPE, metrics_page
+from agent.types import Task
 from knowledge.errors import KnowledgeError
 
 CHECK_TIMEOUT_S = 2.0
@@ -67,8 +69,13 @@ class Readiness:
             return False
 
 
-def report(states: Mapping[str, bool]) -> tuple[int, dict[str, object]]:
-    """Status code and body of `/readyz`."""
+def report(states: Mapping[str, bool], seen: ModelsSeen | None = None) -> tuple[int, dict[str, object]]:
+    """Status code and body of `/readyz`.
+
+    Args:
+        states: for each dependency, whether it can be used; `model` if every task has a model that answers.
+        seen: which models that were, if it is known.
+    """
     down = [name for name, is_up in states.items() if not is_up]
     blocking = [name for name in down if name not in OPTIONAL]
     body: dict[str, object] = {
@@ -76,14 +83,23 @@ def report(states: Mapping[str, bool]) -> tuple[int, dict[str, object]]:
         "degraded": bool(down),
         **{name: "up" if is_up else "down" for name, is_up in states.items()},
     }
+    if seen is not None:
+        body["models"] = {name: "up" if is_up else "down" for name, is_up in seen.models.items()}
     if blocking:
         body["message"] = f"Down: {', '.join(down)}. Not ready: no work is taken until this is back."
     elif down:
-        body["message"] = (
+        body["message"] = _without_models(seen)
+    return (503 if blocking else 200), body
+
+
+def _without_models(seen: ModelsSeen | None) -> str:
+    if seen is None or not seen.tasks.get(Task.ANSWER, False):
+        return (
             "The model server is down. Messages are still accepted; tickets wait for it, "
             "or are handed to a person as the policy says, until it is back."
         )
-    return (503 if blocking else 200), body
+    lacking = ", ".join(task for task, is_up in seen.tasks.items() if not is_up)
+    return f"No model is up for: {lacking}. Tickets are answered without that: more of them are quoted or go to a person."
 
 
 def health_router(deps: ApiDeps) -> APIRouter:
@@ -97,7 +113,8 @@ def health_router(deps: ApiDeps) -> APIRouter:
 
     @router.get("/readyz", summary="What works and what doesn't")
     async def readyz() -> JSONResponse:
-        status, body = report(await readiness.states())
+        states = await readiness.states()
+        status, body = report(states, deps.models())
         return JSONResponse(body, status)
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Metrics)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from agent.cli import show
@@ -29,7 +30,7 @@ async def examine(settings: Settings) -> dict[str, Any]:
         "reranker": _reranker,
         "verifiers": _verifiers,
         "redis": probes.redis,
-        "model": probes.model,
+        **_models(settings),
         "helpdesks": _helpdesks,
     }
     findings = [await _finding(name, check, settings) for name, check in checks.items()]
@@ -53,6 +54,13 @@ def show_findings(report: dict[str, Any]) -> None:
     for line in egress["refused"]:
         by = f", {line['by']}" if line.get("by") else ""
         show.out.print(f"Refused: {line['at']} {line['event']} {line['target']} (pid {line['pid']}{by})", markup=False)
+
+
+def _models(settings: Settings) -> dict[str, Check]:
+    """One check for each; where there is no other, the default one goes by `model` alone."""
+    names = probes.model_names(settings)
+    alone = len(names) == 1
+    return {"model" if alone else f"model {name}": partial(probes.model, name=name) for name in names}
 
 
 async def _finding(name: str, check: Check, settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import structlog
@@ -23,7 +24,7 @@ from agent.grounding.span import contradiction, find_span, other_limits
 from agent.model_profiles import ModelProfile, estimate_tokens
 from agent.ports import ChatModel
 from agent.telemetry import JUDGED_CLAIMS
-from agent.types import Completion, Prompt, Usage
+from agent.types import IN_TIME, Completion, Prompt, Task, Usage
 
 log = structlog.get_logger()
 
@@ -99,6 +100,7 @@ class JudgeVerifier:
             return Review(none)
         room = min(JUDGE_TOKENS, PROMPT_TOKENS - spent.prompt_tokens, self._profile.context_tokens - _OUTPUT_TOKENS)
         asked, prompt = judge_prompt(self._profile, [claims[n] for n in unsure], room)
+        prompt = replace(prompt, timeout_s=IN_TIME * self._timeout_s)
         chosen = unsure[:asked]
         if not chosen:
             return Review(none)
@@ -150,6 +152,7 @@ def judge_prompt(profile: ModelProfile, claims: Sequence[OpenClaim], room: int) 
         max_tokens=min(profile.max_output_tokens, _OUTPUT_TOKENS),
         schema=VERDICT_SCHEMA,
         temperature=0.0,
+        task=Task.JUDGE,
     )
 
 

@@ -1,8 +1,8 @@
 """The draft prompt, and what comes back. Pure.
 
-Three things hold for each prompt: it stays within its share of `PROMPT_TOKENS`, the part that all turns share comes
-first (a prefix cache keeps it), and the customer's text and the passages are fenced: nothing in them can end the fence
-or look like a control token of a chat template.
+Three things hold for each prompt: it stays within its share of `PROMPT_TOKENS`; what a prefix cache can keep comes first,
+the part that all turns share and then what was said, which only grows from turn to turn; and the customer's text and the
+passages are fenced: nothing in them can end the fence or look like a control token of a chat template.
 """
 
 import json
@@ -84,19 +84,27 @@ def draft_prompt(
     guidelines: Sequence[str],
     passages: Sequence[Passage],
     conversation: Sequence[Message],
+    standing: Sequence[str] = (),
 ) -> Prompt:
     """Build the prompt for the customer's last message.
 
     Args:
         profile: decides the style, and how many passages the model can take.
         company: the company's name.
-        guidelines: soft rules that apply to this turn.
+        guidelines: soft rules that apply to this turn, not to all.
         passages: best first; those that don't fit are left out from the end, and the last kept may be cut.
         conversation: oldest first; internal notes are left out.
+        standing: soft rules that apply to every turn: the part that all turns share.
     """
     shown = [m for m in conversation if m.visible and m.text.strip()]
     if profile.prompt_style == "chat":
-        return _chat_prompt(profile, company, guidelines, passages, shown)
+        values = {
+            "company": fence(_one_line(company)),
+            "standing": _listed(standing),
+            "conversation": transcript(shown, _CONVERSATION_TOKENS, _MESSAGE_TOKENS),
+            "guidelines": _listed(guidelines),
+        }
+        return _chat_prompt(profile, values, passages)
     return _small_prompt(profile, passages, shown)
 
 
@@ -115,17 +123,13 @@ def fence(text: str) -> str:
     return _TAG.sub(lambda found: "‹" if found[0] == "<" else "(", text)
 
 
-def _chat_prompt(
-    profile: ModelProfile, company: str, guidelines: Sequence[str], passages: Sequence[Passage], shown: Sequence[Message]
-) -> Prompt:
+def _chat_prompt(profile: ModelProfile, values: Mapping[str, str], passages: Sequence[Passage]) -> Prompt:
     system, _, user = read_template("draft_chat.md").partition("\n---\n")
-    system = fill(system, {"company": fence(_one_line(company))})
-    rules = _cut("\n".join(f"- {_one_line(g)}" for g in guidelines), _GUIDELINE_TOKENS) or "- none"
-    values = {"guidelines": fence(rules), "conversation": transcript(shown, _CONVERSATION_TOKENS, _MESSAGE_TOKENS)}
-    rest = estimate_tokens(system + fill(user, values | {"passages": ""}))
-    values["passages"] = _numbered(passages[: profile.max_passages], _budget(profile) - rest)
+    system = fill(system, values)
+    rest = estimate_tokens(system + fill(user, {**values, "passages": ""}))
+    shown = _numbered(passages[: profile.max_passages], _budget(profile) - rest)
     return Prompt(
-        messages=(("system", system), ("user", fill(user, values))),
+        messages=(("system", system), ("user", fill(user, {**values, "passages": shown}))),
         max_tokens=min(profile.max_output_tokens, 700),
         schema=DRAFT_SCHEMA,
     )
@@ -146,6 +150,10 @@ def _small_prompt(profile: ModelProfile, passages: Sequence[Passage], shown: Seq
         return Prompt((("user", text),), max_tokens=min(profile.max_output_tokens, 120), stop=("\n",))
     roles = ["system", *("user" if i % 2 == 0 else "assistant" for i in range(len(turns) - 1))]
     return Prompt(tuple(zip(roles, turns, strict=True)), max_tokens=min(profile.max_output_tokens, 120), stop=("\n\n",))
+
+
+def _listed(rules: Sequence[str]) -> str:
+    return fence(_cut("\n".join(f"- {_one_line(rule)}" for rule in rules), _GUIDELINE_TOKENS) or "- none")
 
 
 def _numbered(passages: Sequence[Passage], budget: int) -> str:

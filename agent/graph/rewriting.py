@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from agent.graph.prompting import fill, read_template, transcript
 from agent.grounding.names import unknown_names
 from agent.model_profiles import ModelProfile
-from agent.types import Message, Prompt
+from agent.types import Message, Prompt, Task
 from knowledge.terms import content_terms, words
 
 MAX_WORDS = 60
@@ -48,6 +48,7 @@ def rewrite_prompt(profile: ModelProfile, conversation: Sequence[Message]) -> Pr
         messages=(("system", system), ("user", fill(user, {"conversation": said}).strip())),
         max_tokens=min(profile.max_output_tokens, _OUTPUT_TOKENS),
         schema=QUESTION_SCHEMA,
+        task=Task.REWRITE,
     )
 
 

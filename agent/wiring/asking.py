@@ -16,7 +16,7 @@ from agent.model_profiles import ModelProfile
 from agent.ports import Answerer
 from agent.settings import Settings
 from agent.turns import think, walk
-from agent.types import Author, Message, MessageId, Outcome, RunId
+from agent.types import Author, Message, MessageId, Outcome, RunId, Task
 from agent.wiring import parts, rules, shelf
 from agent.wiring.verifiers import second_verifiers
 from knowledge.base import KnowledgeBase
@@ -31,7 +31,7 @@ class Rehearsal:
         walk: a turn; all that it knew at its end. Raises as `Answerer`.
         policies: by which it is decided.
         profile: of the model that writes.
-        model: the name that the server knows it by.
+        model: the name that the server knows it by; of several models each task with its own.
         knowledge: fingerprint of the knowledge base.
         parts: what else finds and reads passages, in words: the embedding model, the reranker.
     """
@@ -76,7 +76,7 @@ async def open_rehearsal(settings: Settings) -> AsyncIterator[Rehearsal]:
         async def go(messages: tuple[Message, ...], run_id: RunId) -> TurnState:
             return await walk(graph, context, messages, run_id, "rehearsal")
 
-        model = settings.llm_model or context.profile.model
+        model = rules.pick_routes(settings).told()
         reranker = settings.reranker_model or settings.reranker
         described = [f"embedding {settings.embedding_model or 'packaged'}", f"reranker {reranker or 'none'}"]
         if settings.verifier_model is not None:
@@ -89,7 +89,6 @@ async def open_rehearsal(settings: Settings) -> AsyncIterator[Rehearsal]:
 
 @asynccontextmanager
 async def _open(settings: Settings, *, counts_searches: bool = True) -> AsyncIterator[tuple[TurnContext, KnowledgeBase]]:
-    profile = rules.pick_profile(settings)
     policies = rules.build_policies(settings)
     knowledge = shelf.build_knowledge(settings, counts_searches=counts_searches)
     async with AsyncExitStack() as stack:
@@ -100,12 +99,15 @@ async def _open(settings: Settings, *, counts_searches: bool = True) -> AsyncIte
                 "or `innkeeper ingest --samples` for the sample help centre."
             )
         base_url = shelf.model_url(settings)
-        if base_url is None:
-            base_url = await stack.enter_async_context(_model(profile))
+        routes = rules.pick_routes(settings, base_url)
+        if base_url is None and settings.has_default_model:
+            base_url = await stack.enter_async_context(_model(rules.pick_profile(settings)))
+            routes = routes.with_default_at(base_url)
         shelf.guard_egress(settings, base_url)
-        chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
-        second = second_verifiers(settings, profile, policies, chat)
-        yield parts.build_context(chat, profile, knowledge, policies, second, second_look=settings.second_look), knowledge
+        chat = await stack.enter_async_context(parts.open_chat(routes))
+        second = second_verifiers(settings, routes.profile(Task.JUDGE), policies, chat)
+        context = parts.build_context(chat, routes.turn_profile, knowledge, policies, second, second_look=settings.second_look)
+        yield context, knowledge
 
 
 def question(text: str) -> tuple[Message, ...]:

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
+from agent.adapters.chat_router import RoutedChatModel
 from agent.adapters.language import LanguageDetector
+from agent.errors import SettingsInvalid
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
 from agent.graph.nodes.triage import embed_examples
@@ -15,8 +17,8 @@ from agent.grounding.claims import Claim
 from agent.grounding.second import SecondVerifier
 from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile
+from agent.model_routes import ModelRoutes, NamedModel
 from agent.ports import ChatModel
-from agent.settings import Settings
 from agent.telemetry import TURN_SECONDS, TURNS
 from agent.types import Author, Citation, Decision, Message, Outcome, PolicyTrace, Usage
 from knowledge.base import KnowledgeBase
@@ -33,17 +35,32 @@ STATE_TYPES: tuple[type, ...] = (
 
 
 @asynccontextmanager
-async def open_chat(settings: Settings, profile: ModelProfile, base_url: str) -> AsyncIterator[OpenAIChatModel]:
-    """The client of the model server."""
+async def open_chat(routes: ModelRoutes) -> AsyncIterator[RoutedChatModel]:
+    """The clients of all models that some task may be given to, as one.
+
+    Raises:
+        SettingsInvalid: there is no server for one of them.
+    """
+    async with AsyncExitStack() as stack:
+        models = {model.name: await stack.enter_async_context(open_model(model)) for model in routes.used}
+        yield RoutedChatModel(models, routes.routes)
+
+
+def open_model(model: NamedModel) -> OpenAIChatModel:
+    """The client of one model, to be closed. Raises `SettingsInvalid` if it has no server."""
+    if model.base_url is None:
+        raise SettingsInvalid(
+            "there is no model server: set INNKEEPER_LLM_BASE_URL (e.g. http://vllm:8000/v1), or start `innkeeper up`."
+        )
     server = ModelServer(
-        base_url=base_url,
-        api_key=settings.llm_api_key,
-        model=settings.llm_model,
-        timeout_s=settings.llm_timeout_s,
-        concurrency=settings.worker_concurrency,
+        base_url=model.base_url,
+        api_key=model.api_key,
+        model=model.model,
+        name=model.name,
+        timeout_s=model.timeout_s,
+        concurrency=model.concurrency,
     )
-    async with OpenAIChatModel(profile, server) as chat:
-        yield chat
+    return OpenAIChatModel(model.profile, server)
 
 
 def build_context(
@@ -60,7 +77,7 @@ def build_context(
 
     Args:
         chat: the model that writes.
-        profile: its profile.
+        profile: what prompts for it may be like, see `ModelRoutes.turn_profile`.
         knowledge: where passages are found.
         policies: the rules.
         second: see `agent.wiring.verifiers.second_verifiers`.

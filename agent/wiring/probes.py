@@ -4,6 +4,8 @@ from agent.adapters.redis_clients import is_ready, redis_client
 from agent.adapters.redis_nodes import announced, fewest_replicas, version
 from agent.channels.helpdesks.registry import clients
 from agent.errors import ModelUnavailable, QueueUnavailable, SettingsInvalid
+from agent.model_routes import ModelRoutes
+from agent.model_settings import DEFAULT_MODEL, setting_of
 from agent.settings import Settings
 from agent.wiring import rules, shelf
 
@@ -35,19 +37,37 @@ async def redis(settings: Settings) -> str:
         return told
 
 
-async def model(settings: Settings) -> str:
-    """Raises `ModelUnavailable`."""
-    profile = rules.pick_profile(settings)
-    url = shelf.model_url(settings)
-    if url is None:
-        return f"profile {profile.name}; no server runs: `innkeeper up` or `ask` start the packaged one"
+def model_names(settings: Settings) -> tuple[str, ...]:
+    """The models of the settings, `default` first."""
+    return (*((DEFAULT_MODEL,) if settings.has_default_model else ()), *settings.models)
+
+
+async def model(settings: Settings, name: str = DEFAULT_MODEL) -> str:
+    """One model: what it is, where, and what for. Raises `ModelUnavailable`, or `SettingsInvalid` if the models don't fit."""
+    routes = rules.pick_routes(settings, shelf.model_url(settings))
+    found = routes.models[name]
+    if found.base_url is None:
+        return f"profile {found.profile.name}; no server runs: `innkeeper up` or `ask` start the packaged one"
     from agent.wiring import parts  # takes long to import, and where no server runs it isn't needed
 
-    async with parts.open_chat(settings, profile, url) as chat:
+    async with parts.open_model(found) as chat:
         if not await chat.is_ready():
-            raise ModelUnavailable(f"the model server at {url} does not answer; check it, and INNKEEPER_LLM_BASE_URL")
-    told = "; a demonstration model" if profile.demonstration else ""
-    return f"profile {profile.name} at {url}{told}"
+            raise ModelUnavailable(
+                f"the model server at {found.base_url} does not answer; check it, and {setting_of(name, 'base_url')}"
+            )
+    told = "; a demonstration model" if found.profile.demonstration else ""
+    return f"profile {found.profile.name} at {found.base_url}{told}{_used_for(routes, name)}"
+
+
+def _used_for(routes: ModelRoutes, name: str) -> str:
+    """Nothing where there is one model, which is used for everything."""
+    if len(routes.models) == 1:
+        return ""
+    places: list[str] = []
+    for task in routes.tasks_of(name):
+        models = routes.routes[task].models
+        places.append(f"{task} ({models.index(name) + 1} of {len(models)})")
+    return f"; for {', '.join(places)}" if places else "; no task uses it (INNKEEPER_ROUTES)"
 
 
 async def helpdesks(settings: Settings) -> tuple[list[str], list[str]]:

@@ -14,12 +14,11 @@ from agent.adapters.redis_store import RedisConversations, RedisOutbox
 from agent.adapters.shadow import RedisShadowRecords
 from agent.api import create_app
 from agent.channels.deps import ApiDeps
-from agent.errors import SettingsInvalid
 from agent.graph.build import build_graph
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.turns import Turns, think
-from agent.types import ConversationId, Message, Outcome, RunId
+from agent.types import ConversationId, Message, Outcome, RunId, Task
 from agent.wiring import parts, rules, shelf
 from agent.wiring.desks import open_desks
 from agent.wiring.http import serve_app
@@ -80,27 +79,23 @@ async def work(settings: Settings) -> None:
 @asynccontextmanager
 async def assemble(settings: Settings) -> AsyncIterator[Process]:
     """Build every part, and close them in reverse."""
-    profile = rules.pick_profile(settings)
     policies = rules.build_policies(settings)
     base_url = shelf.model_url(settings)
-    if base_url is None:
-        raise SettingsInvalid(
-            "there is no model server: set INNKEEPER_LLM_BASE_URL (e.g. http://vllm:8000/v1), or start `innkeeper up`."
-        )
+    routes = rules.pick_routes(settings, base_url)
     redis_url = shelf.redis_url(settings)
     guard = shelf.guard_egress(settings, base_url, redis_url)
     knowledge = shelf.build_knowledge(settings)
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
-        chat = await stack.enter_async_context(parts.open_chat(settings, profile, base_url))
-        redis = await stack.enter_async_context(redis_client(redis_url, replicas=settings.redis_replicas))
+        chat = await stack.enter_async_context(parts.open_chat(routes))
         replicas = settings.redis_replicas
+        redis = await stack.enter_async_context(redis_client(redis_url, replicas=replicas))
         saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES, replicas=replicas))
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
-        second = await asyncio.to_thread(second_verifiers, settings, profile, policies, chat)
+        second = await asyncio.to_thread(second_verifiers, settings, routes.profile(Task.JUDGE), policies, chat)
         workers, second_look = settings.worker_concurrency, settings.second_look
         context = await asyncio.to_thread(
-            parts.build_context, chat, profile, knowledge, policies, second, workers, second_look=second_look
+            parts.build_context, chat, routes.turn_profile, knowledge, policies, second, workers, second_look=second_look
         )
         try:
             # Opens the index, which takes seconds, before the first question of /readyz or of a customer. If it can't
@@ -140,6 +135,6 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
         widget = build_widget(settings, redis, policies, turns)
-        deps = ApiDeps(settings, conversations, queue, answer, turns, hints, checks, widget=widget)
+        deps = ApiDeps(settings, conversations, queue, answer, turns, hints, checks, models=lambda: chat.seen, widget=widget)
         refresher = SourceRefresher(knowledge, shelf.sources_path(settings), guard.allow)
         yield Process(settings, turns, conversations, RedisOutbox(redis), hints, queue, deps, redis, refresher)

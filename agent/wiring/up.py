@@ -55,7 +55,7 @@ async def run_house(settings: Settings, *, demo: bool, say: Callable[[str], None
     Raises:
         ServiceFailed: something did not start; the message ends with its log.
     """
-    profile = rules.pick_profile(settings)
+    profile = rules.pick_routes(settings).turn_profile
     rules.build_policies(settings)  # a bad policy stops here, not in a child's log
     async with AsyncExitStack() as stack:
         # Held from here to the end, so that no other program gets in between, and a service that is started again
@@ -88,7 +88,6 @@ async def _start(
         "INNKEEPER_PORT": str(_port(api)),
         "INNKEEPER_HELPDESKS": json.dumps(helpdesks),
         "INNKEEPER_SITES": json.dumps(sites),
-        "INNKEEPER_LLM_PROFILE": profile.name,
         "PROMETHEUS_MULTIPROC_DIR": str(_metrics_folder(settings.data_dir)),
     }
     supervisor = await stack.enter_async_context(Supervisor(settings.data_dir))
@@ -97,11 +96,13 @@ async def _start(
         redis = embedded_redis(settings.data_dir)
         await supervisor.start(redis)
         env["INNKEEPER_REDIS_URL"] = redis.url
-    if settings.llm_base_url is None:
-        say(f"starting the model {profile.model}" + (" (a demonstration model)" if profile.demonstration else ""))
-        model = embedded_model(profile)
+    if settings.llm_base_url is None and settings.has_default_model:
+        packaged = rules.pick_profile(settings)
+        say(f"starting the model {packaged.model}" + (" (a demonstration model)" if packaged.demonstration else ""))
+        model = embedded_model(packaged)
         await supervisor.start(model)
-        env["INNKEEPER_LLM_BASE_URL"] = model.url
+        # With an address the profile would be another one if it isn't named.
+        env |= {"INNKEEPER_LLM_BASE_URL": model.url, "INNKEEPER_LLM_PROFILE": settings.llm_profile or packaged.name}
     api_url = f"http://127.0.0.1:{_port(api)}"
     say("starting the API")
     await supervisor.start(_innkeeper("api", ("serve",), env, api_url, api))

@@ -17,6 +17,11 @@ from policies.types import Verifier
 def check_verifiers(settings: Settings, profile: ModelProfile, policies: PolicyEngine) -> None:
     """Loads nothing.
 
+    Args:
+        settings: name the cross-encoder's folder.
+        profile: of the models that are asked to judge.
+        policies: say which verifiers are asked for.
+
     Raises:
         SettingsInvalid: a topic lists a verifier that the settings don't provide.
     """
@@ -37,7 +42,8 @@ def check_verifiers(settings: Settings, profile: ModelProfile, policies: PolicyE
         raise SettingsInvalid(
             f"topics.yaml asks for the verifier judge, and the model of the profile {profile.name!r} can't judge: that takes one "
             'that follows rules and answers without thoughts (prompt_style = "chat", no demonstration). '
-            "Set INNKEEPER_LLM_BASE_URL and INNKEEPER_LLM_PROFILE to such a model, or take judge out of topics.yaml"
+            "Set INNKEEPER_LLM_BASE_URL and INNKEEPER_LLM_PROFILE to such a model, route judge to one (INNKEEPER_ROUTES), "
+            "or take judge out of topics.yaml"
         )
 
 
@@ -51,6 +57,12 @@ def second_verifiers(
     settings: Settings, profile: ModelProfile, policies: PolicyEngine, chat: ChatModel
 ) -> Mapping[Verifier, SecondVerifier]:
     """Those that some topic lists, ready to be asked; nothing else is loaded. Blocking: loading takes seconds.
+
+    Args:
+        settings: name the cross-encoder's folder.
+        profile: of the models that are asked to judge.
+        policies: say which verifiers are asked for.
+        chat: the model that is asked to judge.
 
     Raises:
         SettingsInvalid: as `check_verifiers`.

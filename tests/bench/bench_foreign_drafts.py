@@ -126,14 +126,14 @@ async def draft_of(context: TurnContext, question: dict[str, Any], half: str, di
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[TurnContext]:
     """What the nodes work with, over the sample help centre and the packaged model."""
-    profile = rules.pick_profile(settings)
+    routes = rules.pick_routes(settings)
     knowledge = shelf.build_knowledge(settings)
     knowledge.sync([SAMPLES / "help_centre"])
     async with Supervisor(settings.data_dir) as supervisor:
-        service = embedded_model(profile)
+        service = embedded_model(rules.pick_profile(settings))
         await supervisor.start(service)
-        async with parts.open_chat(settings, profile, service.url) as chat:
-            yield parts.build_context(chat, profile, knowledge, rules.build_policies(settings), {})
+        async with parts.open_chat(routes.with_default_at(service.url)) as chat:
+            yield parts.build_context(chat, routes.turn_profile, knowledge, rules.build_policies(settings), {})
     knowledge.close()
 
 

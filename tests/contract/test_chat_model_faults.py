@@ -236,7 +236,7 @@ async def test_stream_that_the_reader_leaves_frees_its_place(start: Start):
 
 async def test_calls_are_counted_by_how_they_end(start: Start):
     def counts() -> list[float]:
-        return [MODEL_CALLS.labels(result)._value.get() for result in ("ok", "unavailable", "invalid")]
+        return [MODEL_CALLS.labels("answer", "default", result)._value.get() for result in ("ok", "unavailable", "invalid")]
 
     before = counts()
     _, model = await start(completion("Hi."), stream(piece("Hi", "stop"), USAGE), completion("no JSON"), status(401))

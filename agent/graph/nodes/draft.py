@@ -29,8 +29,10 @@ async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         return {"draft": None}
     await context.tell(Stage.WRITING)
     chosen = await context.in_thread(choose, context.embedder, context.profile, state)
-    guidelines = context.policies.guidelines(state["facts"])
-    prompt = draft_prompt(context.profile, context.policies.company, [g.then for g in guidelines], chosen, state["messages"])
+    guidelines, standing = context.policies.guidelines(state["facts"]), context.policies.standing
+    now = [g.then for g in guidelines if g not in standing]
+    company, always = context.policies.company, [g.then for g in standing]
+    prompt = draft_prompt(context.profile, company, now, chosen, state["messages"], always)
     rules = (*state.get("rules", ()), *(g.id for g in guidelines))
     try:
         completion = await context.chat.complete(prompt)

@@ -21,7 +21,7 @@ from agent.graph.rewriting import names_only_what_was_said, problem_of, read_que
 from agent.graph.state import TurnContext, TurnState
 from agent.ports import Embedder, Retriever, Stage
 from agent.telemetry import QUERY_REWRITES
-from agent.types import Message, Usage
+from agent.types import IN_TIME, Message, Usage
 from knowledge.types import Audience, Hit, Query
 
 log = structlog.get_logger()
@@ -152,9 +152,10 @@ async def rewrite(context: TurnContext, messages: Sequence[Message], request: st
     """
     start = time.perf_counter()
     question, usage = None, Usage(llm_calls=1)  # of a call that fails nobody knows the tokens
+    prompt = replace(rewrite_prompt(context.profile, messages), timeout_s=IN_TIME * timeout_s)
     try:
         async with asyncio.timeout(timeout_s):
-            completion = await context.chat.complete(rewrite_prompt(context.profile, messages))
+            completion = await context.chat.complete(prompt)
     except (ModelUnavailable, ModelOutputInvalid, TimeoutError) as error:
         log.warning("query_rewrite_failed", error=type(error).__name__)
         QUERY_REWRITES.labels("failed").inc()

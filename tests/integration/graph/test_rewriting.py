@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY
 
 from agent.graph.build import build_graph
 from agent.model_profiles import load_profile
+from agent.model_routes import NamedModel, plan
 from agent.settings import Settings
 from agent.turns import think
 from agent.types import Author, Decision, RunId
@@ -40,7 +41,8 @@ async def test_a_turn_asks_a_real_model_once_and_ends_well(llama: str, tmp_path:
     knowledge = shelf.build_knowledge(settings)
     knowledge.sync([folder])
     before = asked()
-    async with parts.open_chat(settings, profile, llama) as chat:
+    routes = plan([NamedModel("default", profile, llama, timeout_s=120, concurrency=2)], {})
+    async with parts.open_chat(routes) as chat:
         context = parts.build_context(chat, profile, knowledge, rules.build_policies(settings), {})
         outcome = await think(build_graph(), context, TALK, RunId("r"), "t")
     knowledge.close()

@@ -13,6 +13,8 @@ from agent.settings import Settings
 
 Check = Callable[[], Awaitable[bool]]
 """True if a dependency can be used now."""
+Refresh = Callable[[], Awaitable[None]]
+"""Brings gauges up to date. Raises errors of ours."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -23,6 +25,7 @@ class ApiDeps:
     Attributes:
         checks: readiness by name: `redis`, `knowledge`, `model`.
         widget: what the chat widget needs; its routes are there only with it.
+        backlog: brings the gauges of what waits up to date; called before metrics are shown.
         clock: seconds since 1970, for the replay window.
     """
 
@@ -35,4 +38,5 @@ class ApiDeps:
     checks: Mapping[str, Check] = field(default_factory=dict)
     lifespan: Lifespan | None = None
     widget: WidgetDeps | None = None
+    backlog: Refresh | None = None
     clock: Callable[[], float] = time.time

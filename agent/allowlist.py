@@ -57,6 +57,7 @@ def _services(settings: Settings) -> Iterator[Service]:
         "chroma": settings.chroma_url,
         "model": settings.llm_base_url,
         "reranker": settings.reranker_url,
+        "collector": settings.otlp_endpoint,
     }
     yield from (Service(purpose, url) for purpose, url in named.items() if url)
     yield from (Service(f"model {name}", model.base_url) for name, model in settings.models.items())

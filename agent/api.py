@@ -8,11 +8,12 @@ from agent.channels import problems
 from agent.channels.answers import answers_router
 from agent.channels.deps import ApiDeps
 from agent.channels.health import health_router
+from agent.channels.traced import TraceHeader
 from agent.channels.webhooks import webhook_router
 from agent.channels.widget.origins import OriginGate
 from agent.channels.widget.router import widget_router
 
-__all__ = ["ApiDeps", "create_app"]
+__all__ = ["ApiDeps", "create_app", "create_worker_app"]
 
 
 def create_app(deps: ApiDeps) -> FastAPI:
@@ -36,4 +37,13 @@ def create_app(deps: ApiDeps) -> FastAPI:
     if deps.widget is not None:
         app.include_router(widget_router(deps, deps.widget))
         app.add_middleware(OriginGate, sites=deps.settings.sites)
+    app.add_middleware(TraceHeader)
+    return app
+
+
+def create_worker_app(deps: ApiDeps) -> FastAPI:
+    """What a worker shows on its port: whether it lives, whether it can work, what it has done."""
+    app = FastAPI(title="Innkeeper worker", version=version("innkeeper"), openapi_url=None, docs_url=None, redoc_url=None)
+    problems.install(app)
+    app.include_router(health_router(deps))
     return app

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -114,6 +115,12 @@ class Settings(BaseSettings):
     )
     model_down_handoff_s: float = Field(300.0, ge=0, description="hand tickets over when the model has been down this long")
     refresh_check_s: float = Field(60.0, ge=1, description="how often a worker looks which sources of the list are due")
+    worker_port: int | None = Field(
+        None, ge=0, le=65535, description="port on which `worker` shows /healthz, /readyz and /metrics; none if not given"
+    )
+    otlp_endpoint: str | None = Field(
+        None, description="collector of your own that traces are sent to, e.g. http://collector:4318; no traces if not given"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of the structured logs on stderr")
 
     @field_validator("redis_url")
@@ -140,6 +147,14 @@ class Settings(BaseSettings):
             except json.JSONDecodeError as error:
                 raise ValueError(f"not JSON: {error}") from error
         return value
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector(cls, url: str | None) -> str | None:
+        parts = urlsplit(url) if url else None
+        if parts is not None and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
+            raise ValueError("not a collector's address; write it as http://host:4318 (OTLP over HTTP, not gRPC)")
+        return url
 
     @field_validator("sites")
     @classmethod

@@ -5,6 +5,7 @@ answered is left alone, and the commit lets one outcome through for each state o
 """
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -15,26 +16,35 @@ import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
+from agent import reasons
 from agent.errors import ConversationMissing, ModelUnavailable, QueueUnavailable, TransientError
 from agent.graph import compose
 from agent.graph.build import TurnGraph
 from agent.graph.state import TurnContext, TurnState
 from agent.loops import is_loop
 from agent.ports import Conversations, Progress, ShadowRecord, ShadowRecords, Stage, Ticket, TurnQueue
-from agent.telemetry import SHADOW_TURNS
+from agent.standing import (
+    RUN_NAMESPACE,
+    has_question,
+    other_traces,
+    run_id_of,
+    trace_of,
+    visible,
+    waited_s,
+    was_proposed,
+)
+from agent.telemetry import SHADOW_TURNS, bind_trace, current_trace, span, spent, trace_id_of
 from agent.types import (
     Author,
     Conversation,
     ConversationId,
     Decision,
     Message,
-    MessageId,
     OutboxEntry,
     Outcome,
     PolicyTrace,
     RunId,
     Usage,
-    outbox_id,
 )
 from knowledge.errors import KnowledgeError
 from policies.types import Mode
@@ -43,7 +53,6 @@ log = structlog.get_logger()
 
 MAX_READS = 4
 """A customer who keeps writing while a turn runs makes it start over this often, then it is queued again."""
-RUN_NAMESPACE = uuid.UUID("5d1c1f0e-6f0b-4f0c-9d1a-3a6f4c1f7a11")
 
 
 def utc_now() -> dt.datetime:
@@ -60,7 +69,7 @@ class Turns:
     conversations: Conversations
     queue: TurnQueue
     model_down_handoff_s: float
-    on_outcome: Callable[[Outcome], None] = lambda outcome: None
+    on_outcome: Callable[[Conversation, Outcome], None] = lambda conversation, outcome: None
     clock: Callable[[], dt.datetime] = utc_now
     shadow: ShadowRecords | None = None
     """Where decisions go in shadow mode, in place of the helpdesk. Needed if the policies' mode is that."""
@@ -84,8 +93,11 @@ class Turns:
                     await self._tell(conversation_id, Stage.IDLE)
                 return None
             run_id = run_id_of(conversation)
-            structlog.contextvars.bind_contextvars(conversation_id=conversation_id, run_id=run_id)
-            settled, entry = await self._settle(conversation, run_id, await self._think(conversation, run_id))
+            links = self._begin(conversation, run_id)
+            with span("turn", links, conversation_id=conversation_id, run_id=run_id) as turn:
+                outcome = await self._think(conversation, run_id)
+                turn.tell(decision=outcome.decision.value)
+                settled, entry = await self._settle(conversation, run_id, outcome)
             if settled:
                 if entry is None:
                     await self._tell(conversation_id, Stage.IDLE)
@@ -93,6 +105,17 @@ class Turns:
         newest = (await self.conversations.read(conversation_id)).messages[-1]
         await self.queue.add_turn(conversation_id, newest.message_id)
         return None
+
+    def _begin(self, conversation: Conversation, run_id: RunId) -> list[str]:
+        """Bind the ids of a turn, and tell how long it was waited for. The other traces that it ends."""
+        asked_by, trace_id = current_trace(), trace_of(conversation)
+        structlog.contextvars.bind_contextvars(conversation_id=conversation.conversation_id, run_id=run_id)
+        bind_trace(trace_id)
+        links = other_traces(conversation, asked_by)
+        waited = self._waited_s(conversation)
+        log.info("run_started", waited_s=round(waited, 3), **({"also_traces": links} if links else {}))
+        spent("queue", time.time() - max(0.0, waited))
+        return links
 
     async def hand_over(self, conversation_id: ConversationId) -> None:
         """Give what is unanswered to a person, without a turn: for a conversation on which turns keep failing.
@@ -102,6 +125,7 @@ class Turns:
         """
         conversation = await self.conversations.read(conversation_id)
         if has_question(conversation) and not conversation.handed_off:
+            bind_trace(trace_of(conversation))
             await self._settle(conversation, run_id_of(conversation), self._technical_handoff(conversation))
 
     async def request_person(self, ticket: Ticket, request_id: str, language: str | None) -> bool:
@@ -120,13 +144,15 @@ class Turns:
                 return False
             entry = await self.conversations.hand_off(conversation, run_id, self._asked_for(conversation, language))
             if entry is not None:
-                self.on_outcome(entry.outcome)
+                bind_trace(trace_id_of(conversation.conversation_id, entry.in_reply_to))
+                self.on_outcome(conversation, entry.outcome)
+                log.info("person_requested", outbox_id=entry.outbox_id)
                 await self.queue.add_delivery(entry.key)
                 return True
         raise QueueUnavailable(f"messages keep coming in {ticket.conversation_id}, so it could not be handed off; ask again")
 
     def _asked_for(self, conversation: Conversation, language: str | None) -> Outcome:
-        reason = "the customer pressed the button for a person"
+        reason = reasons.BUTTON
         asked = [m.text for m in conversation.messages if m.author is Author.CUSTOMER and m.visible]
         detected = self.context.detect_language(asked[-1]) if asked else language
         outcome = self._outcome(Decision.HANDOFF, "", reason, detected or language or self.context.policies.locales[0])
@@ -144,11 +170,13 @@ class Turns:
             outcome = await self._in_shadow(conversation, run_id, outcome)
         if outcome.decision is Decision.DRAFT and conversation.source in self.draftless:
             outcome = self._handed_off(conversation, outcome)
-        entry = await self.conversations.commit(conversation, run_id, outcome)
+        with span("commit", decision=outcome.decision.value) as commit:
+            entry = await self.conversations.commit(conversation, run_id, outcome)
+            commit.tell(written=entry is not None)
         if entry is None and outcome.decision is not Decision.NO_REPLY:
             log.info("run_superseded")
             return False, None
-        self.on_outcome(outcome)
+        self.on_outcome(conversation, outcome)
         log.info("run_finished", decision=outcome.decision, reason=outcome.reason, **outcome.timings_ms)
         if entry is not None:
             await self.queue.add_delivery(entry.key)
@@ -166,6 +194,7 @@ class Turns:
         conversation = await self.conversations.read(conversation_id)
         if has_question(conversation) or not was_proposed(conversation, run_id):
             return False
+        bind_trace(trace_of(conversation))
         config = RunnableConfig(configurable={"thread_id": conversation_id})
         run = await self.graph.aget_state(config)
         if run.values.get("run_id") != run_id:
@@ -178,7 +207,7 @@ class Turns:
             outcome = (await self.graph.ainvoke(resume, config, context=self.context, durability="exit"))["outcome"]
         entry = await self.conversations.release(conversation, run_id, outcome)
         if entry is not None:
-            self.on_outcome(outcome)
+            self.on_outcome(conversation, outcome)
             await self.queue.add_delivery(entry.key)
         return entry is not None
 
@@ -197,7 +226,7 @@ class Turns:
             return self._outcome(Decision.NO_REPLY, "", "nothing that the customer can see was asked")
         if is_loop(conversation, self.clock()):
             log.warning("loop_handed_over")
-            return self._handed_over(conversation, "handoff", "the same message came again and again: perhaps a machine sends it")
+            return self._handed_over(conversation, "handoff", reasons.REPEATED)
         try:
             messages, context = visible(conversation.messages), self._context_of(conversation)
             return await think(self.graph, context, messages, run_id, conversation.conversation_id)
@@ -216,7 +245,7 @@ class Turns:
 
     def _handed_off(self, conversation: Conversation, draft: Outcome) -> Outcome:
         """A proposed reply as a hand-off: the person has it before them, and the customer does not."""
-        reason = f"{draft.reason}; nobody can approve it here"
+        reason = f"{draft.reason}; {reasons.NOBODY_APPROVES}"
         summary = compose.summary(visible(conversation.messages), reason, ())
         text = self.context.policies.text("handoff", draft.language)
         return replace(
@@ -229,7 +258,7 @@ class Turns:
         )
 
     def _technical_handoff(self, conversation: Conversation) -> Outcome:
-        return self._handed_over(conversation, "technical", "the assistant could not work on it in time")
+        return self._handed_over(conversation, "technical", reasons.TECHNICAL)
 
     def _handed_over(self, conversation: Conversation, say: str, reason: str) -> Outcome:
         language = self.context.detect_language(conversation.messages[-1].text) or self.context.policies.locales[0]
@@ -242,8 +271,7 @@ class Turns:
         return Outcome(decision, text, reason, language, PolicyTrace(stamp.version, stamp.sha256))
 
     def _waited_s(self, conversation: Conversation) -> float:
-        oldest = next(m for m in conversation.messages[conversation.answered :] if m.author is Author.CUSTOMER)
-        return (self.clock() - dt.datetime.fromisoformat(oldest.sent_at)).total_seconds()
+        return waited_s(conversation, self.clock()) or 0.0
 
 
 async def think(
@@ -277,25 +305,3 @@ async def walk(
     state: TurnState = await graph.ainvoke(given, config, context=context, durability=durability)  # type: ignore[assignment]
     state["outcome"] = replace(state["outcome"], timings_ms=dict(state["timings_ms"]))
     return state
-
-
-def run_id_of(conversation: Conversation) -> RunId:
-    """The same for every try at the same state of a conversation, so that a try done twice counts once."""
-    return RunId(str(uuid.uuid5(RUN_NAMESPACE, f"{conversation.conversation_id}:{conversation.length}")))
-
-
-def has_question(conversation: Conversation) -> bool:
-    """True if the customer wrote something that no outcome has seen."""
-    return any(m.author is Author.CUSTOMER for m in conversation.messages[conversation.answered :])
-
-
-def was_proposed(conversation: Conversation, run_id: RunId) -> bool:
-    """True if that run's outcome is a draft, which the customer can't see, and not an answer that was sent."""
-    return any(m.message_id == MessageId(outbox_id(run_id)) and not m.visible for m in conversation.messages)
-
-
-def visible(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """What the customer can see, up to their last message: internal notes never reach the graph."""
-    shown = [m for m in messages if m.visible]
-    last = max(i for i, m in enumerate(shown) if m.author is Author.CUSTOMER)
-    return tuple(shown[: last + 1])

@@ -12,11 +12,22 @@ from typing import Annotated
 
 import structlog
 from docket import ConcurrencyLimit, ExponentialRetry, Perpetual, Retry
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from agent.errors import AgentError, ConversationMissing, HelpdeskRefused, QueueUnavailable, ReplyWithheld, TransientError
 from agent.ports import Conversations, Outbox, ReplySender, TicketHints, TurnQueue
-from agent.telemetry import DELIVERIES, OUTBOX_PENDING, TURN_FAILURES, UNANSWERED
+from agent.telemetry import (
+    DELIVERIES,
+    DELIVERY_SECONDS,
+    OUTBOX_PENDING,
+    TURN_FAILURES,
+    UNANSWERED,
+    bind_trace,
+    exemplar,
+    span,
+    trace_id_of,
+    traced,
+)
 from agent.types import Author, ConversationId, OutboxEntry, OutboxId, OutboxKey
 
 GIVE_UP_AFTER = timedelta(hours=24)
@@ -92,7 +103,10 @@ def turn_task(handlers: Handlers, options: WorkerOptions) -> Callable[..., Await
     forever = ExponentialRetry.forever(timedelta(seconds=1), MAX_BACKOFF)
 
     async def turn(conversation_id: Annotated[str, ConcurrencyLimit(1)], message_id: str, retry: Retry = forever) -> None:
-        with bound_contextvars(conversation_id=conversation_id, message_id=message_id):
+        with (
+            bound_contextvars(conversation_id=conversation_id, message_id=message_id),
+            traced(trace_id_of(conversation_id, message_id)),
+        ):
             try:
                 async with asyncio.timeout(options.turn_limit_s):
                     await handlers.turn(ConversationId(conversation_id))
@@ -146,10 +160,15 @@ async def deliver_once(sender: ReplySender, outbox: Outbox, key: OutboxKey, atte
         entry = await outbox.get(key)
         if entry is None:
             return True
-        await sender.send(entry)
-        await outbox.settle(key, delivered=True)
+        bind_trace(trace_id_of(entry.conversation_id, entry.in_reply_to))
+        bind_contextvars(conversation_id=entry.conversation_id, run_id=entry.run_id)
+        with span("delivery", conversation_id=entry.conversation_id, run_id=entry.run_id, attempt=attempt):
+            await sender.send(entry)
+            await outbox.settle(key, delivered=True)
         DELIVERIES.labels("out", "delivered").inc()
-        log.info("delivered", conversation_id=entry.conversation_id, run_id=entry.run_id, attempt=attempt)
+        waited = datetime.now(UTC) - datetime.fromisoformat(entry.created_at)
+        DELIVERY_SECONDS.observe(max(0.0, waited.total_seconds()), exemplar())
+        log.info("delivered", attempt=attempt)
         return True
     except HelpdeskRefused as error:
         result, detail = "refused", str(error)

@@ -75,6 +75,21 @@ class DocketQueue:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._stack.aclose()
 
+    async def sizes(self) -> dict[str, int]:
+        """Jobs that wait, are scheduled or run, by queue; the perpetual ones count among the deliveries.
+
+        Raises:
+            QueueUnavailable: Redis can't be reached.
+        """
+        found = {}
+        for name, docket in (("turns", self.turns), ("deliveries", self.deliveries)):
+            try:
+                async with asyncio.timeout(ADD_TIMEOUT_S), docket.redis() as redis:
+                    found[name] = await redis.xlen(docket.stream_key) + await redis.zcard(docket.queue_key)
+            except FAILURES as error:
+                raise QueueUnavailable(f"Redis failed while the jobs were counted: {error or type(error).__name__}") from error
+        return found
+
     async def add_turn(self, conversation_id: ConversationId, message_id: str) -> None:
         """Ask for a turn once the burst that this message may open has passed.
 

@@ -2,9 +2,11 @@
 
 import hmac
 import ipaddress
+import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
+import structlog
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -13,9 +15,11 @@ from agent.channels.intake import MAX_TEXT, clean_text, parse_json, read_body
 from agent.channels.problems import describe
 from agent.errors import ContentTypeUnsupported, PayloadInvalid, Unauthorized
 from agent.surface import AnswerBody, answer_body
+from agent.telemetry import bind_trace, received, span, trace_id_of
 from agent.types import Author, Message, MessageId
 
 MAX_TURNS = 50
+_log = structlog.get_logger(__name__)
 
 
 def _said(text: str) -> str:
@@ -73,7 +77,13 @@ def answers_router(deps: ApiDeps) -> APIRouter:
             asked = AnswerRequest.model_validate(parse_json(body))
         except ValidationError as error:
             raise PayloadInvalid(describe(error)) from error
-        outcome = await deps.answer(asked.messages(datetime.fromtimestamp(deps.clock(), tz=UTC)), asked.language)
+        trace_id = trace_id_of("answers", uuid.uuid4().hex)
+        bind_trace(trace_id)
+        received(trace_id)
+        with span("answer") as asking:
+            outcome = await deps.answer(asked.messages(datetime.fromtimestamp(deps.clock(), tz=UTC)), asked.language)
+            asking.tell(decision=outcome.decision.value)
+        _log.info("question_answered", decision=outcome.decision.value, **outcome.timings_ms)
         return answer_body(outcome)
 
     return router

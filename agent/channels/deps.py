@@ -13,6 +13,8 @@ from agent.settings import Settings
 
 Check = Callable[[], Awaitable[bool]]
 """True if a dependency can be used now."""
+Refresh = Callable[[], Awaitable[None]]
+"""Brings gauges up to date. Raises errors of ours."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -24,6 +26,7 @@ class ApiDeps:
         checks: readiness by name: `redis`, `knowledge`, `model`.
         models: which models the last check of `model` found; None before.
         widget: what the chat widget needs; its routes are there only with it.
+        backlog: brings the gauges of what waits up to date; called before metrics are shown.
         clock: seconds since 1970, for the replay window.
     """
 
@@ -37,4 +40,5 @@ class ApiDeps:
     lifespan: Lifespan | None = None
     models: Callable[[], ModelsSeen | None] = lambda: None
     widget: WidgetDeps | None = None
+    backlog: Refresh | None = None
     clock: Callable[[], float] = time.time

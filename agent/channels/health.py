@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Mapping
 
 import structlog
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from agent.channels.deps import ApiDeps, Check
+from agent.channels.deps import ApiDeps, Check, Refresh
 from agent.errors import AgentError
 from agent.ports import ModelsSeen
-from agent.telemetry import METRICS_CONTENT_TYPE, metrics_page
+from agent.telemetry import METRICS_CONTENT_TYPE, READY, metrics_in
 from agent.types import Task
 from knowledge.errors import KnowledgeError
 
@@ -69,6 +69,32 @@ class Readiness:
             return False
 
 
+class Gauges:
+    """What is asked for when metrics are read, so that every process shows what is so now, whoever did the work."""
+
+    def __init__(self, readiness: Readiness, backlog: Refresh | None, timeout_s: float = CHECK_TIMEOUT_S) -> None:
+        self._readiness = readiness
+        self._backlog = backlog
+        self._timeout_s = timeout_s
+
+    async def refresh(self) -> None:
+        """Never raises, and takes two seconds at most. What can't be asked keeps its last value."""
+        await asyncio.gather(self._refresh_ready(), self._refresh_backlog())
+
+    async def _refresh_ready(self) -> None:
+        for name, is_up in (await self._readiness.states()).items():
+            READY.labels(name).set(is_up)
+
+    async def _refresh_backlog(self) -> None:
+        if self._backlog is None:
+            return
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._backlog()
+        except (AgentError, OSError, TimeoutError) as error:
+            _log.warning("backlog_unknown", kind=type(error).__name__)
+
+
 def report(states: Mapping[str, bool], seen: ModelsSeen | None = None) -> tuple[int, dict[str, object]]:
     """Status code and body of `/readyz`.
 
@@ -106,6 +132,7 @@ def health_router(deps: ApiDeps) -> APIRouter:
     """The three routes."""
     router = APIRouter(tags=["health"])
     readiness = Readiness(deps.checks)
+    gauges = Gauges(readiness, deps.backlog)
 
     @router.get("/healthz", summary="The process is alive")
     async def healthz() -> dict[str, str]:
@@ -118,7 +145,9 @@ def health_router(deps: ApiDeps) -> APIRouter:
         return JSONResponse(body, status)
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Metrics)
-    async def metrics() -> Response:
-        return Metrics(metrics_page(), headers={"content-type": METRICS_CONTENT_TYPE})
+    async def metrics(request: Request) -> Response:
+        await gauges.refresh()
+        page, content_type = metrics_in(request.headers.get("accept", ""))
+        return Metrics(page, headers={"content-type": content_type})
 
     return router

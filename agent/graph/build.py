@@ -22,6 +22,7 @@ from agent.graph.nodes.triage import triage
 from agent.graph.nodes.verify import verify
 from agent.graph.routes import after_decide, after_gate, after_retrieve
 from agent.graph.state import TurnContext, TurnState
+from agent.telemetry import span
 
 
 class Node(Protocol):
@@ -68,7 +69,8 @@ def _timed(name: str, node: Node) -> Node:
 
     async def timed(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         start = time.perf_counter()
-        update = await node(state, runtime)
+        with span(name):
+            update = await node(state, runtime)
         apart = update.get("timings_ms", {})
         spent = (time.perf_counter() - start) * 1000 - sum(apart.values())
         update["timings_ms"] = {name: round(spent, 2), **apart}

@@ -1,6 +1,7 @@
 """What a turn knows as it walks through the graph, and what the nodes may use."""
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -74,5 +75,6 @@ class TurnContext:
             await self.on_stage(stage)
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
-        """Run blocking work off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.pool, work, *args)
+        """Run blocking work off the event loop; what it logs bears the ids that are bound here."""
+        run = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self.pool, run, work, *args)

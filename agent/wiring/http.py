@@ -5,7 +5,7 @@ import contextlib
 import resource
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 
 import uvicorn
 from fastapi import FastAPI
@@ -42,8 +42,16 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one.
+class _Beside(uvicorn.Server):
+    """Leaves signals to whom the process belongs to."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def listen(host: str, port: int, settings: str = "INNKEEPER_HOST and INNKEEPER_PORT") -> socket.socket:
+    """A listening socket; port 0 takes a free one. `settings` say where.
 
     Raises:
         ServiceFailed: the port is taken, or the address is not this machine's.
@@ -51,9 +59,24 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG)
     except OSError as error:
-        raise ServiceFailed(
-            f"can't listen on {host}:{port}: {error.strerror}. Stop what uses it, or set INNKEEPER_HOST and INNKEEPER_PORT."
-        ) from error
+        raise ServiceFailed(f"can't listen on {host}:{port}: {error.strerror}. Stop what uses it, or set {settings}.") from error
+
+
+@contextlib.asynccontextmanager
+async def served_beside(app: FastAPI, host: str, port: int, settings: str) -> AsyncIterator[None]:
+    """Serve while something else is the process's work. Signals stay its business.
+
+    Raises:
+        ServiceFailed: the port is taken, or the address is not this machine's.
+    """
+    with listen(host, port, settings) as listening:
+        server = _Beside(_config(app))
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="health")
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await serving
 
 
 async def serve_app(app: FastAPI, host: str, port: int, fd: int | None = None, on_stop: Callable[[], None] | None = None) -> None:
@@ -71,15 +94,18 @@ async def serve_app(app: FastAPI, host: str, port: int, fd: int | None = None, o
     """
     _allow_more_files()
     listening = listen(host, port) if fd is None else socket.socket(fileno=fd)
-    config = uvicorn.Config(
+    with listening:
+        await _Server(_config(app), on_stop).serve(sockets=[listening])
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         loop="asyncio",  # uvloop opens sockets where the egress guard can't see them
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    with listening:
-        await _Server(config, on_stop).serve(sockets=[listening])
 
 
 def _allow_more_files() -> None:

@@ -1,12 +1,14 @@
 """The parts that every process needs, built from the settings."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.adapters.chat_router import RoutedChatModel
 from agent.adapters.language import LanguageDetector
+from agent.adapters.traced_model import TracedChatModel
 from agent.errors import SettingsInvalid
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
@@ -19,8 +21,12 @@ from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile
 from agent.model_routes import ModelRoutes, NamedModel
 from agent.ports import ChatModel
-from agent.telemetry import TURN_SECONDS, TURNS
-from agent.types import Author, Citation, Decision, Message, Outcome, PolicyTrace, Usage
+from agent.reasons import handoff_reason
+from agent.settings import Settings
+from agent.site_settings import WIDGET_SOURCE
+from agent.standing import waited_s
+from agent.telemetry import FIRST_ANSWER_SECONDS, HANDOFFS, OUTCOMES, TURN_SECONDS, TURNS, exemplar
+from agent.types import Author, Citation, Conversation, Decision, Message, Outcome, PolicyTrace, Usage
 from knowledge.base import KnowledgeBase
 from knowledge.pair_reader import PairReader
 from knowledge.types import Audience, Hit, Passage, Trust
@@ -42,7 +48,10 @@ async def open_chat(routes: ModelRoutes) -> AsyncIterator[RoutedChatModel]:
         SettingsInvalid: there is no server for one of them.
     """
     async with AsyncExitStack() as stack:
-        models = {model.name: await stack.enter_async_context(open_model(model)) for model in routes.used}
+        models = {}
+        for model in routes.used:
+            client = await stack.enter_async_context(open_model(model))
+            models[model.name] = TracedChatModel(client, model.asked_for)
         yield RoutedChatModel(models, routes.routes)
 
 
@@ -103,16 +112,29 @@ def built_in_verifier(knowledge: KnowledgeBase, second_look: bool) -> BuiltInVer
     return BuiltInVerifier(knowledge.embedder, reader=PairReader() if second_look else None)
 
 
-def count_outcome(outcome: Outcome) -> None:
-    """Metrics of a finished turn."""
-    TURNS.labels(outcome.decision.value).inc()
-    observe_seconds(outcome.timings_ms.items())
+def outcome_counter(settings: Settings) -> Callable[[Conversation, Outcome], None]:
+    """Counts what turns end in. Conversations are told apart by the kind of system that they are held in."""
+    kinds = {name: desk.system for name, desk in settings.helpdesks.items()} | {WIDGET_SOURCE: WIDGET_SOURCE}
+
+    def count(conversation: Conversation, outcome: Outcome) -> None:
+        TURNS.labels(outcome.decision.value).inc()
+        observe_seconds(outcome.timings_ms.items())
+        if outcome.decision is Decision.NO_REPLY:
+            return
+        OUTCOMES.labels(kinds.get(conversation.source, "other"), outcome.decision.value).inc()
+        if outcome.decision is Decision.HANDOFF:
+            HANDOFFS.labels(handoff_reason(outcome.reason).value).inc()
+        waited = waited_s(conversation, datetime.now(UTC))
+        if waited is not None:
+            FIRST_ANSWER_SECONDS.labels(outcome.decision.value).observe(max(0.0, waited), exemplar())
+
+    return count
 
 
 def observe_seconds(timings_ms: Iterable[tuple[str, float]]) -> None:
     """Each node's time, and the whole."""
     total = 0.0
     for node, spent in timings_ms:
-        TURN_SECONDS.labels(node).observe(spent / 1000)
+        TURN_SECONDS.labels(node).observe(spent / 1000, exemplar())
         total += spent
-    TURN_SECONDS.labels("total").observe(total / 1000)
+    TURN_SECONDS.labels("total").observe(total / 1000, exemplar())

@@ -12,7 +12,7 @@ from agent.adapters.queue import DocketQueue, run_worker
 from agent.adapters.redis_clients import RedisClient, is_ready, redis_client
 from agent.adapters.redis_store import RedisConversations, RedisOutbox
 from agent.adapters.shadow import RedisShadowRecords
-from agent.api import create_app
+from agent.api import create_app, create_worker_app
 from agent.channels.deps import ApiDeps
 from agent.graph.build import build_graph
 from agent.settings import Settings
@@ -20,9 +20,11 @@ from agent.site_settings import WIDGET_SOURCE
 from agent.turns import Turns, think
 from agent.types import ConversationId, Message, Outcome, RunId, Task
 from agent.wiring import parts, rules, shelf
+from agent.wiring.backlog import Backlog
 from agent.wiring.desks import open_desks
-from agent.wiring.http import serve_app
+from agent.wiring.http import serve_app, served_beside
 from agent.wiring.refresh import SourceRefresher
+from agent.wiring.tracing import open_tracing
 from agent.wiring.verifiers import second_verifiers
 from agent.wiring.widget import build_progress, build_widget
 from knowledge.errors import KnowledgeError, RerankerUnavailable
@@ -49,7 +51,7 @@ async def serve(settings: Settings, fd: int | None = None) -> None:
     Raises:
         InnkeeperError: a part can't be built; see the message.
     """
-    async with assemble(settings) as process:
+    async with assemble(settings, "serve") as process:
         widget = process.deps.widget
         on_stop = widget.streams.close if widget else None
         await serve_app(create_app(process.deps), settings.host, settings.port, fd, on_stop)
@@ -57,7 +59,7 @@ async def serve(settings: Settings, fd: int | None = None) -> None:
 
 async def work(settings: Settings) -> None:
     """Run turns and deliveries until SIGTERM or Ctrl-C, then drain."""
-    async with assemble(settings) as process:
+    async with assemble(settings, "worker") as process, _health(settings, process.deps):
         options = WorkerOptions(
             concurrency=settings.worker_concurrency,
             redelivery_s=settings.redelivery_s,
@@ -77,8 +79,19 @@ async def work(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def assemble(settings: Settings) -> AsyncIterator[Process]:
-    """Build every part, and close them in reverse."""
+async def _health(settings: Settings, deps: ApiDeps) -> AsyncIterator[None]:
+    """What a worker shows on its port, if it has one, until it has drained."""
+    if settings.worker_port is None:
+        yield
+        return
+    names = "INNKEEPER_HOST and INNKEEPER_WORKER_PORT"
+    async with served_beside(create_worker_app(deps), settings.host, settings.worker_port, names):
+        yield
+
+
+@asynccontextmanager
+async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
+    """Build every part, and close them in reverse. `process`: `serve` or `worker`."""
     policies = rules.build_policies(settings)
     base_url = shelf.model_url(settings)
     routes = rules.pick_routes(settings, base_url)
@@ -87,6 +100,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
     knowledge = shelf.build_knowledge(settings)
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
+        await stack.enter_async_context(open_tracing(settings, process))
         chat = await stack.enter_async_context(parts.open_chat(routes))
         replicas = settings.redis_replicas
         redis = await stack.enter_async_context(redis_client(redis_url, replicas=replicas))
@@ -112,7 +126,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
             conversations=conversations,
             queue=queue,
             model_down_handoff_s=settings.model_down_handoff_s,
-            on_outcome=parts.count_outcome,
+            on_outcome=parts.outcome_counter(settings),
             shadow=RedisShadowRecords(redis),
             progress=build_progress(redis),
             draftless=(WIDGET_SOURCE,),
@@ -135,6 +149,13 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
         widget = build_widget(settings, redis, policies, turns)
-        deps = ApiDeps(settings, conversations, queue, answer, turns, hints, checks, models=lambda: chat.seen, widget=widget)
+        outbox = RedisOutbox(redis)
+        backlog = Backlog(conversations, outbox, queue)
+        deps = ApiDeps(
+            *(settings, conversations, queue, answer, turns, hints, checks),
+            models=lambda: chat.seen,
+            widget=widget,
+            backlog=backlog,
+        )
         refresher = SourceRefresher(knowledge, shelf.sources_path(settings), guard.allow)
-        yield Process(settings, turns, conversations, RedisOutbox(redis), hints, queue, deps, redis, refresher)
+        yield Process(settings, turns, conversations, outbox, hints, queue, deps, redis, refresher)

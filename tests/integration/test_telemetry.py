@@ -11,13 +11,14 @@ import pytest
 import structlog
 
 from agent import telemetry
+from agent.telemetry.logs import QUIET
 
 
 @pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in telemetry._QUIET}
+    levels = {name: logging.getLogger(name).level for name in QUIET}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)

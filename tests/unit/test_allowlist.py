@@ -18,6 +18,7 @@ def test_every_configured_service_is_listed_with_its_purpose() -> None:
         llm_base_url="http://vllm:8000/v1",
         reranker_url="http://rerank:8000/v1",
         reranker_model="rerank",
+        otlp_endpoint="http://collector:4318",
         helpdesks={"acme": DESK},
     )
     assert reached(services(settings)) == {
@@ -25,6 +26,7 @@ def test_every_configured_service_is_listed_with_its_purpose() -> None:
         Destination("chroma", 8000): ("chroma",),
         Destination("vllm", 8000): ("model",),
         Destination("rerank", 8000): ("reranker",),
+        Destination("collector", 4318): ("collector",),
         Destination("desk.internal", 443): ("helpdesk acme",),
     }
 

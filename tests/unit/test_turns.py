@@ -108,7 +108,7 @@ class House:
             self.conversations,
             self.queue,
             300,
-            self.outcomes.append,
+            lambda conversation, outcome: self.outcomes.append(outcome),
             lambda: SENT + dt.timedelta(seconds=later_s),
             self.shadow,
             self,

@@ -7,6 +7,7 @@ import structlog
 from agent.channels.helpdesks.types import DeskMessage, DeskTicket, Helpdesk, Owner, Wrote
 from agent.errors import ConversationMissing, HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from agent.ports import Conversations, Ticket, TicketHints
+from agent.telemetry import current_trace, received, span, trace_id_of, traced
 from agent.types import Author, ConversationId, Message, MessageId
 
 MAX_MESSAGES = 100
@@ -50,7 +51,8 @@ class TicketSync:
             return True
         stamp = await self._hints.stamp(conversation_id)
         try:
-            ticket = await helpdesk.read(ticket_id)
+            with span("read_ticket", conversation_id=conversation_id):
+                ticket = await helpdesk.read(ticket_id)
         except HelpdeskRefused as error:
             is_known = await self._without_ticket(conversation_id, error)
             await self._hints.done(conversation_id, stamp)
@@ -87,13 +89,23 @@ class TicketSync:
         place = Ticket(conversation_id, source, ticket.ticket_id, subject)
         kept = [message for message in ticket.messages if is_said(message)][-MAX_MESSAGES:]
         for message in kept:
-            await self._conversations.append(place, conversation_message(message))
+            if await self._conversations.append(place, conversation_message(message)) and message.wrote is Wrote.CUSTOMER:
+                _found(conversation_id, message)
         if kept and ticket.owner is not Owner.UNSAID:
             await self._conversations.set_owner(conversation_id, person=ticket.owner is Owner.PERSON)
         note = giving_back(ticket)
         if kept and note and await self._conversations.give_back(conversation_id, MessageId(note.message_id)):
             _log.info("given_back", conversation_id=conversation_id)
         return bool(kept)
+
+
+def _found(conversation_id: ConversationId, message: DeskMessage) -> None:
+    """Begin the trace of a customer's message, and say which hint it came by."""
+    hint, trace_id = current_trace(), trace_id_of(conversation_id, message.message_id)
+    links = [hint] if hint else []
+    with traced(trace_id):
+        _log.info("message_found", conversation_id=conversation_id, message_id=message.message_id, also_traces=links)
+    received(trace_id, links, conversation_id=conversation_id)
 
 
 def giving_back(ticket: DeskTicket) -> DeskMessage | None:

@@ -2,38 +2,51 @@
 
 from langgraph.runtime import Runtime
 
+from agent import reasons
 from agent.graph import compose
 from agent.graph.asking_back import options
 from agent.graph.options import listed
 from agent.graph.parts import missing
 from agent.graph.routes import asks_back
 from agent.graph.state import TurnContext, TurnState
+from agent.telemetry import UNANSWERED_TOPICS
 from agent.types import Decision, Outcome, PolicyTrace, Usage
+from policies.engine import PolicyEngine
 from policies.types import Action, Dial, Send, TopicVerdict, Unsure
 
 
 async def decide(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Make the outcome."""
-    return {"outcome": outcome_of(state, runtime.context)}
+    outcome = outcome_of(state, runtime.context)
+    if outcome.reason == reasons.NOT_ANSWERED:
+        UNANSWERED_TOPICS.labels(nearest_topic(state, runtime.context.policies)).inc()
+    return {"outcome": outcome}
 
 
 def outcome_of(state: TurnState, context: TurnContext) -> Outcome:
     """The outcome of a finished state."""
     verdict = state["verdict"]
     if verdict.action is Action.HANDOFF:
-        return _handoff(state, context, verdict.say or "handoff", f"rule {verdict.rule}", queue=verdict.queue)
+        return _handoff(state, context, verdict.say or "handoff", reasons.by_rule(verdict.rule), queue=verdict.queue)
     if verdict.action is Action.REFUSE:
-        return _say(state, context, Decision.REFUSE, verdict.say or "refuse", f"rule {verdict.rule}")
+        return _say(state, context, Decision.REFUSE, verdict.say or "refuse", reasons.by_rule(verdict.rule))
     if state.get("claims"):
         return _answer(state, context, context.policies.topic(state["facts"], cited_articles(state)))
     if asks_back(state):
         return _clarify(state, context)
-    return _handoff(state, context, "dont_know", "the knowledge base does not answer this")
+    return _handoff(state, context, "dont_know", reasons.NOT_ANSWERED)
 
 
 def cited_articles(state: TurnState) -> tuple[str, ...]:
     """Ids of the articles that the answer would cite, each once."""
     return tuple(dict.fromkeys(state["hits"][claim.hit].passage.doc_id for claim in state.get("claims", ())))
+
+
+def nearest_topic(state: TurnState, policies: PolicyEngine) -> str:
+    """The topic that claims the message, or else the article that is nearest to it; `otherwise` for none."""
+    nearest = [hit.passage.doc_id for hit in state.get("hits", ())[:1]]
+    topics = policies.topic(state["facts"], nearest).topics
+    return topics[0] if topics else "otherwise"
 
 
 def confidence(state: TurnState) -> float:
@@ -50,7 +63,7 @@ def is_sure(state: TurnState, dial: Dial) -> bool:
 def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outcome:
     sure = is_sure(state, topic.dial)
     if topic.dial.kind is Send.PERSON or (not sure and topic.unsure is Unsure.PERSON and topic.dial.kind is Send.AUTO):
-        reason = "questions like this go to a person" if topic.dial.kind is Send.PERSON else "not sure enough to answer"
+        reason = reasons.FOR_PEOPLE if topic.dial.kind is Send.PERSON else reasons.NOT_SURE
         return _handoff(state, context, "handoff", reason, topic=topic)
     drafted = topic.dial.kind is Send.DRAFT or (not sure and topic.unsure is Unsure.DRAFT)
     reason = "supported by the cited passages" if sure else "the closest that was found: true, and perhaps not the answer"

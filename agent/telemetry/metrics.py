@@ -1,24 +1,17 @@
-"""Structured logs on stderr and Prometheus metrics, all in one place. Nothing here is sent anywhere: it is read.
-
-Logs name the event first, then facts: ids, counts, durations; never a customer's words. Bind ids once with
-`structlog.contextvars.bound_contextvars(delivery_id=…, conversation_id=…, run_id=…)`.
+"""Prometheus metrics, all in one place. Nothing here is sent anywhere: it is read, at `/metrics`.
 
 `serve` and `worker` are two processes. When `PROMETHEUS_MULTIPROC_DIR` names a folder in the environment of
 both (`innkeeper up` does that), `metrics_page()` of either shows the sum; otherwise each shows its own.
 """
 
-import logging
 import os
-import sys
 import time
-import traceback
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from agent.errors import ModelOutputInvalid, ModelUnavailable
@@ -33,6 +26,28 @@ SHADOW_TURNS = Counter(
     "innkeeper_shadow_turns_total",
     "Turns in shadow mode, by what would have been done (answer draft clarify handoff refuse).",
     ["decision"],
+)
+OUTCOMES = Counter(
+    "innkeeper_outcomes_total",
+    "Outcomes that were committed, by channel (widget generic zammad …: the system's kind, not its name) and decision.",
+    ["channel", "decision"],
+)
+FIRST_ANSWER_SECONDS = Histogram(
+    "innkeeper_first_answer_seconds",
+    "From the first message that waited for an answer, by its own time, to the outcome's commit, by decision.",
+    ["decision"],
+    buckets=(1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400),
+)
+HANDOFFS = Counter(
+    "innkeeper_handoffs_total",
+    "Hand-offs to a person, by reason (see agent.reasons).",
+    ["reason"],
+)
+# The label is a topic's id in topics.yaml, or `otherwise`.
+UNANSWERED_TOPICS = Counter(
+    "innkeeper_unanswered_topics_total",
+    "Questions that no article answered, by the topic of the nearest article.",
+    ["topic"],
 )
 TURN_FAILURES = Counter("innkeeper_turn_failures_total", "Turns that failed and are tried again (transient error).", ["kind"])
 TURN_SECONDS = Histogram(
@@ -82,6 +97,11 @@ DELIVERIES = Counter(
     "Webhooks in (accepted duplicate ignored rejected unavailable) and replies out (delivered retried withheld refused expired).",
     ["direction", "result"],
 )
+DELIVERY_SECONDS = Histogram(
+    "innkeeper_delivery_seconds",
+    "From an outcome's commit to the helpdesk's confirmation.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 43_200, 86_400),
+)
 DOCUMENTS = Counter(
     "innkeeper_documents_total",
     "Documents met by scheduled refreshes, by result (added updated unchanged removed failed).",
@@ -105,22 +125,27 @@ UNANSWERED = Gauge(
     "Conversations with a customer's message that no outcome has seen.",
     multiprocess_mode="mostrecent",
 )
-
-_QUIET = {
-    # They log task arguments, or a stack trace for what is handled: retries and reconnects have events of our own.
-    "docket": logging.ERROR,
-    "docket.dependencies": logging.CRITICAL,
-    "chromadb": logging.WARNING,
-    "sentence_transformers": logging.WARNING,
-    "transformers": logging.WARNING,
-    "mailparser_reply": logging.WARNING,  # at DEBUG it may log what it parses
-    "httpx": logging.WARNING,
-    "httpx2": logging.WARNING,
-    "httpcore": logging.WARNING,
-    "openai": logging.WARNING,
-    "asyncio": logging.WARNING,
-    "uvicorn.access": logging.WARNING,
-}
+OUTBOX_DEAD = Gauge(
+    "innkeeper_outbox_dead", "Outcomes that no helpdesk took; a person has to look at them.", multiprocess_mode="mostrecent"
+)
+OLDEST_UNANSWERED = Gauge(
+    "innkeeper_oldest_unanswered_seconds",
+    "How long the customer has waited who has waited longest, by the time of the message; 0 if nobody waits.",
+    multiprocess_mode="mostrecent",
+)
+QUEUE_JOBS = Gauge(
+    "innkeeper_queue_jobs",
+    "Jobs that wait, are scheduled or run (turns deliveries). The perpetual ones (sweep, refresh, polls) are among deliveries.",
+    ["queue"],
+    multiprocess_mode="mostrecent",
+)
+READY = Gauge(
+    "innkeeper_ready",
+    "Whether a dependency can be used now, as at /readyz (redis knowledge model): 1 or 0.",
+    ["dependency"],
+    multiprocess_mode="mostrecent",
+)
+SPANS = Counter("innkeeper_spans_total", "Spans for the collector (sent lost).", ["result"])
 
 
 @contextmanager
@@ -163,61 +188,24 @@ def fresh_metrics_dir(folder: Path) -> dict[str, str]:
 
 def metrics_page() -> bytes:
     """The metrics in Prometheus' text format."""
+    return generate_latest(_registry())
+
+
+def metrics_in(accept: str) -> tuple[bytes, str]:
+    """The metrics and their content type: OpenMetrics if the Accept header asks for it, else Prometheus' text format.
+
+    Exemplars, which lead from a histogram's bucket to a trace, are a thing of OpenMetrics; in a shared folder
+    (`PROMETHEUS_MULTIPROC_DIR`) the library keeps none.
+    """
+    if "application/openmetrics-text" not in accept:
+        return metrics_page(), METRICS_CONTENT_TYPE
+    encode, content_type = choose_encoder(accept)
+    return encode(_registry()), content_type
+
+
+def _registry() -> CollectorRegistry:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(REGISTRY)
+        return REGISTRY
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
-
-
-def configure_logging(level: str = "INFO") -> None:
-    """One JSON line per event on stderr, from structlog and from the standard library's loggers alike."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _exception_without_message,
-    ]
-    structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _event_first,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    for name, quiet in _QUIET.items():
-        logging.getLogger(name).setLevel(max(quiet, root.level))
-
-
-def _event_first(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {"event": event.pop("event", ""), **event}
-
-
-def _exception_without_message(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep where an exception happened, drop its words: they may quote a customer."""
-    found = event.pop("exc_info", None)
-    if isinstance(found, BaseException):
-        error: BaseException | None = found
-    elif isinstance(found, tuple):
-        error = found[1]
-    else:
-        error = sys.exc_info()[1] if found else None
-    if error is not None:
-        frames = traceback.extract_tb(error.__traceback__)[-8:]
-        event["exception"] = type(error).__name__
-        event["trace"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    return event
+    return registry

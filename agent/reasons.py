@@ -1,0 +1,57 @@
+"""Why a conversation goes to a person: the sentence that people read, and the code that is counted. Pure."""
+
+from enum import StrEnum
+
+NOT_ANSWERED = "the knowledge base does not answer this"
+FOR_PEOPLE = "questions like this go to a person"
+NOT_SURE = "not sure enough to answer"
+BUTTON = "the customer pressed the button for a person"
+REPEATED = "the same message came again and again: perhaps a machine sends it"
+TECHNICAL = "the assistant could not work on it in time"
+DECLINED = "a person declined the proposed reply"
+NOBODY_APPROVES = "nobody can approve it here"
+_RULE = "rule "
+
+
+class HandoffReason(StrEnum):
+    """The label of `innkeeper_handoffs_total`."""
+
+    RULE = "rule"
+    """A hard rule of the policies says so."""
+    TOPIC = "topic"
+    """The topic's dial says so."""
+    NOT_ANSWERED = "not_answered"
+    UNSURE = "unsure"
+    CUSTOMER = "customer"
+    """The customer asked for it by the button; who asks in words meets a rule."""
+    REPEATED = "repeated"
+    TECHNICAL = "technical"
+    DECLINED = "declined"
+    NO_APPROVAL = "no_approval"
+    """A reply was proposed where nobody can approve one."""
+    OTHER = "other"
+
+
+_CODES = {
+    NOT_ANSWERED: HandoffReason.NOT_ANSWERED,
+    FOR_PEOPLE: HandoffReason.TOPIC,
+    NOT_SURE: HandoffReason.UNSURE,
+    BUTTON: HandoffReason.CUSTOMER,
+    REPEATED: HandoffReason.REPEATED,
+    TECHNICAL: HandoffReason.TECHNICAL,
+    DECLINED: HandoffReason.DECLINED,
+}
+
+
+def by_rule(rule: str | None) -> str:
+    """The sentence for a rule's verdict."""
+    return f"{_RULE}{rule}"
+
+
+def handoff_reason(sentence: str) -> HandoffReason:
+    """The code of an outcome's reason."""
+    if sentence.endswith(NOBODY_APPROVES):
+        return HandoffReason.NO_APPROVAL
+    if sentence.startswith(_RULE):
+        return HandoffReason.RULE
+    return _CODES.get(sentence, HandoffReason.OTHER)

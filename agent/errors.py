@@ -14,6 +14,7 @@ AgentError
   PermanentError                       -> hand off, don't try again
     ModelOutputInvalid, ConversationMissing, HelpdeskRefused (TicketMissing), ReplyWithheld
   EgressRefused                        -> a bug or an attack: logged and counted
+  BundleFailed (BundleInvalid)         -> the operator: an air-gap bundle can't be made, read or loaded
 """
 
 
@@ -202,3 +203,11 @@ class ReplyWithheld(PermanentError):
 
 class EgressRefused(AgentError, PermissionError):
     """A connection to an address that is not on the allow-list."""
+
+
+class BundleFailed(AgentError):
+    """An air-gap bundle can't be made or loaded."""
+
+
+class BundleInvalid(BundleFailed):
+    """An air-gap bundle is not what was signed."""

@@ -1,0 +1,125 @@
+"""Container images through skopeo, which needs no engine: registry to OCI archive and back, digests kept.
+
+Registries' own security (TLS, credentials in an auth file, signature policy) is skopeo's as the system has set it up.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.errors import BundleFailed
+
+_PRESERVE = "--preserve-digests"
+_LAST_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Skopeo:
+    """How registries are reached.
+
+    Attributes:
+        platform: `os/architecture` of the images, or `all`.
+        plain_http: for a registry without TLS.
+        authfile: with credentials; the system's own if None.
+    """
+
+    platform: str = "linux/amd64"
+    plain_http: bool = False
+    authfile: Path | None = None
+
+    def fetch(self, reference: str, archive: Path) -> tuple[str, str | None]:
+        """Copy an image from its registry into a new OCI archive.
+
+        Docker's own format isn't OCI's: an image in it is converted, and has another digest afterwards.
+
+        Returns:
+            Its digest in the archive, and that in the registry if it is another one.
+
+        Raises:
+            BundleFailed: skopeo is missing or failed.
+        """
+        source, target = f"docker://{reference}", f"oci-archive:{archive}"
+        try:
+            self._copy(source, target, "src", (_PRESERVE,))
+            return archive_digest(archive), None
+        except BundleFailed as error:
+            archive.unlink(missing_ok=True)
+            if "preserve" not in str(error).lower() and "digest" not in str(error).lower():
+                raise
+        self._copy(source, target, "src", ())
+        return archive_digest(archive), self.digest_of(reference)
+
+    def push(self, archive: Path, reference: str) -> None:
+        """Copy the image of an OCI archive into a registry, under the digest that it has.
+
+        Raises:
+            BundleFailed: skopeo is missing or failed.
+        """
+        # Whatever the archive holds goes, also an index of several platforms.
+        self._copy(f"oci-archive:{archive}", f"docker://{reference}", "dest", (_PRESERVE, "--all"))
+
+    def digest_of(self, reference: str) -> str | None:
+        """The digest that a registry has for this name; None if it doesn't know it.
+
+        Raises:
+            BundleFailed: skopeo is missing, or the registry can't be asked.
+        """
+        flags = [
+            *(["--tls-verify=false"] if self.plain_http else []),
+            *(["--authfile", str(self.authfile)] if self.authfile else []),
+        ]
+        try:
+            raw = _run("inspect", "--raw", *flags, f"docker://{reference}")
+        except BundleFailed as error:
+            if any(said in str(error).lower() for said in ("manifest unknown", "name unknown", "not found", "404")):
+                return None
+            raise
+        return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+    def _copy(self, source: str, target: str, registry_side: str, flags: tuple[str, ...]) -> None:
+        chosen: list[str] = []
+        if self.platform == "all":
+            flags = (*flags, "--all")
+        elif registry_side == "src":
+            os_name, _, architecture = self.platform.partition("/")
+            chosen = ["--override-os", os_name, "--override-arch", architecture]
+        more = [f"--{registry_side}-tls-verify=false"] if self.plain_http else []
+        if self.authfile:
+            more += ["--authfile", str(self.authfile)]
+        _run(*chosen, "copy", *dict.fromkeys(flags), *more, "--quiet", source, target)
+
+
+def archive_digest(archive: Path) -> str:
+    """The digest of the one image in an OCI archive.
+
+    Raises:
+        BundleFailed: it is no OCI archive, or holds several images.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            index = next((one for one in tar if one.name.removeprefix("./") == "index.json" and one.isreg()), None)
+            file = tar.extractfile(index) if index else None
+            content: Any = json.loads(file.read()) if file else {}
+        (descriptor,) = content["manifests"]
+        digest = str(descriptor["digest"])
+    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
+        raise BundleFailed(
+            f"{archive} is no OCI archive of one image; make one with `skopeo copy docker-daemon:NAME:TAG oci-archive:FILE`"
+        ) from error
+    return digest
+
+
+def _run(*arguments: str) -> bytes:
+    program = shutil.which("skopeo")
+    if program is None:
+        raise BundleFailed("skopeo is not installed; it is a package of every major distribution (`apt install skopeo`)")
+    done = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-_LAST_LINES:]
+        raise BundleFailed(f"skopeo {' '.join(arguments)} failed: {' '.join(said)}")
+    return done.stdout

@@ -20,6 +20,7 @@ from filelock import FileLock
 from xdist.scheduler import LoadFileScheduling
 
 from agent.privacy.environment import lock_down
+from tests.redis_groups import Group, cluster
 from tests.servers import RedisServer, valkey
 
 if TYPE_CHECKING:
@@ -68,6 +69,13 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     """The embedded server on loopback, one for the whole session. Don't kill this one."""
     with valkey(tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    """Three nodes, for all tests of this process. Don't kill them."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as group:
+        yield group
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def until(condition: Callable[[], Any], what: Callable[[], str] = lambda: "", ti
 def cluster(folder: Path, *, replicas: bool = False, binary: str | None = None) -> Iterator[Group]:
     """Three nodes with a third of the slots each, and a replica for each if asked for."""
     members = [
-        _server(
+        server(
             folder / str(number),
             binary,
             *("--cluster-enabled", "yes", "--cluster-node-timeout", str(LOST_AFTER_MS), "--cluster-port", str(free_port())),
@@ -114,12 +114,14 @@ def cluster(folder: Path, *, replicas: bool = False, binary: str | None = None) 
 @contextmanager
 def watched(folder: Path, *, replicas: int = 1, sentinels: int = 3, binary: str | None = None) -> Iterator[Group]:
     """A primary with replicas, and sentinels that make one of them the primary when it dies."""
-    primary = _server(folder / "0", binary, "--masterauth", PASSWORD)
+    primary = server(folder / "0", binary, "--masterauth", PASSWORD)
     copies = [
-        _server(folder / str(number), binary, "--masterauth", PASSWORD, "--replicaof", f"127.0.0.1 {primary.port}")
+        server(folder / str(number), binary, "--masterauth", PASSWORD, "--replicaof", f"127.0.0.1 {primary.port}")
         for number in range(1, replicas + 1)
     ]
-    watching = [_sentinel(folder / f"sentinel{number}", primary.port, sentinels, binary) for number in range(sentinels)]
+    watching = [
+        sentinel(folder / f"sentinel{number}", "127.0.0.1", primary.port, sentinels, binary=binary) for number in range(sentinels)
+    ]
     url = f"redis+sentinel://:{PASSWORD}@" + ",".join(one.address for one in watching) + f"/{SERVICE}"
     with _running(Group(url, [primary, *copies], watching)) as group:
         for one in copies:
@@ -134,7 +136,8 @@ def watched(folder: Path, *, replicas: int = 1, sentinels: int = 3, binary: str 
         yield group
 
 
-def _server(folder: Path, binary: str | None, *words: str) -> Member:
+def server(folder: Path, binary: str | None, *words: str) -> Member:
+    """One that is not started yet, in a new folder."""
     folder.mkdir(parents=True)
     port = free_port()
     command = (
@@ -146,15 +149,18 @@ def _server(folder: Path, binary: str | None, *words: str) -> Member:
     return Member(folder, command, port)
 
 
-def _sentinel(folder: Path, primary: int, of: int, binary: str | None) -> Member:
+def sentinel(
+    folder: Path, host: str, port_of_primary: int, of: int, *, binary: str | None = None, lost_after_ms: int = LOST_AFTER_MS
+) -> Member:
+    """One of so many that watch a primary; not started yet."""
     folder.mkdir(parents=True)
     port = free_port()
     config = folder / "sentinel.conf"
     config.write_text(
         f"port {port}\nbind 127.0.0.1\ndir {folder}\n"
-        f"sentinel monitor {SERVICE} 127.0.0.1 {primary} {of // 2 + 1}\n"
+        f"sentinel monitor {SERVICE} {host} {port_of_primary} {of // 2 + 1}\n"
         f"sentinel auth-pass {SERVICE} {PASSWORD}\n"
-        f"sentinel down-after-milliseconds {SERVICE} {LOST_AFTER_MS}\n"
+        f"sentinel down-after-milliseconds {SERVICE} {lost_after_ms}\n"
         f"sentinel failover-timeout {SERVICE} 10000\n"
     )
     return Member(folder, (binary or str(valkey_binary()), str(config), "--sentinel"), port, password=None)

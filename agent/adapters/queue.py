@@ -20,6 +20,7 @@ import structlog
 from docket import Docket, Worker
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from agent.adapters.following_docket import FollowingDocket
 from agent.adapters.jobs import (
     Handlers,
     Owed,
@@ -57,8 +58,8 @@ class DocketQueue:
 
     async def __aenter__(self) -> Self:
         url = await _one_node(self._url) if is_cluster(self._url) else self._url
-        self.turns = Docket(name=TURNS, url=url)
-        self.deliveries = Docket(name=DELIVERIES_QUEUE, url=url)
+        self.turns = FollowingDocket(name=TURNS, url=url)
+        self.deliveries = FollowingDocket(name=DELIVERIES_QUEUE, url=url)
         # By name from here on: adding a function would put it in the place of the worker's own.
         self.turns.register(turn)
         self.deliveries.register(deliver)

@@ -334,6 +334,6 @@ def _refusal(error: BaseException | None) -> str:
     """What the egress guard has said, if it was the guard: the library makes its refusal an error of a connection."""
     while error is not None:
         if isinstance(error, EgressRefused):
-            return str(error).partition(":  ")[0]
+            return str(error).partition(": only ")[0]
         error = error.__cause__ or error.__context__
     return ""

@@ -10,7 +10,7 @@ from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_cl
 from agent.adapters.shadow import RedisShadowRecords
 from agent.ports import Conversations, Outbox, ShadowRecords, TicketHints
 from tests.fakes import InMemoryConversations, InMemoryOutbox, InMemoryShadowRecords, InMemoryTicketHints
-from tests.redis_groups import Group, cluster
+from tests.redis_groups import Group
 from tests.servers import RedisServer, debian_redis, has_debian_redis
 
 
@@ -26,13 +26,6 @@ class Stores:
 def debian_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with debian_redis(tmp_path_factory.mktemp("debian-redis")) as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
-    """Three nodes, for all tests of this process."""
-    with cluster(tmp_path_factory.mktemp("cluster")) as group:
-        yield group
 
 
 @pytest.fixture(

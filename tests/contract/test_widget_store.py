@@ -24,7 +24,7 @@ from agent.widget_ports import (
     WidgetSessions,
 )
 from tests.fakes_widget import InMemoryWidgetConversations, InMemoryWidgetSessions
-from tests.redis_groups import Group
+from tests.redis_groups import PASSWORD, Group
 from tests.servers import RedisServer, free_port, has_debian_redis
 
 NOW = time.time()
@@ -251,9 +251,16 @@ async def test_everything_ends_thirty_days_after_the_last_thing_was_said(redis_u
 
 
 @pytest.mark.slow
-async def test_streams_are_woken_by_what_is_published_and_after_every_lost_connection(redis_url: str) -> None:
+@pytest.mark.parametrize("kind", ["redis_server", "redis_cluster"])
+async def test_streams_are_woken_by_what_is_published_and_after_every_lost_connection(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    group: RedisServer | Group = request.getfixturevalue(kind)
+    group.flush()
+    urls = [f"redis://:{PASSWORD}@{node.address}" for node in group.members] if isinstance(group, Group) else [group.url]
     woken: asyncio.Queue[str | None] = asyncio.Queue()
-    async with redis_client(redis_url) as client, asyncio.timeout(20):
+    # On a cluster, whichever node is listened to: it tells all what one of them is told.
+    async with redis_client(group.url) as client, asyncio.timeout(60):
         store = RedisWidgetConversations(client)
         listening = asyncio.create_task(RedisWakes(client).listen(woken.put_nowait))
         try:
@@ -261,10 +268,13 @@ async def test_streams_are_woken_by_what_is_published_and_after_every_lost_conne
             await store.publish(ABOUT.id, said("hello", key="k"))
             assert await woken.get() == ABOUT.id
             await store.publish(ABOUT.id, said("hello", key="k"))
-            await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            for url in urls:
+                async with redis_client(url) as node:
+                    await node.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
             assert await woken.get() is None
-            await store.publish(ABOUT.id, said("again"))
-            assert await woken.get() == ABOUT.id
+            for other in ("a" * 24, "b" * 24, "d" * 24):  # of other shards, so of other nodes
+                await store.publish(other, said("again"))
+                assert await woken.get() == other
         finally:
             listening.cancel()
             await asyncio.wait([listening])

@@ -9,7 +9,9 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
 from agent.adapters.checkpoints import open_checkpointer
+from tests.redis_groups import Group
 from tests.samples import full_outcome
+from tests.servers import RedisServer
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,23 @@ THREAD = {"configurable": {"thread_id": "desk:1"}}
 
 
 @pytest.mark.slow
-async def test_an_interrupted_graph_goes_on_with_a_new_checkpointer(redis_url: str) -> None:
-    async with open_checkpointer(redis_url, state_types=[Draft]) as checkpointer:
+@pytest.mark.parametrize("kind", ["redis_server", "redis_cluster"])
+async def test_an_interrupted_graph_goes_on_with_a_new_checkpointer(kind: str, request: pytest.FixtureRequest) -> None:
+    server: RedisServer | Group = request.getfixturevalue(kind)
+    server.flush()
+    async with open_checkpointer(server.url, state_types=[Draft]) as checkpointer:
         waiting = await approval(checkpointer).ainvoke({}, THREAD)
         assert waiting["__interrupt__"][0].value == "send it?"
-    async with open_checkpointer(redis_url, state_types=[Draft]) as checkpointer:
+    async with open_checkpointer(server.url, state_types=[Draft]) as checkpointer:
         done = await approval(checkpointer).ainvoke(Command(resume="yes"), THREAD)
-    assert done["answer"] == "half back"
+        assert done["answer"] == "half back"
+        history = [state.next async for state in approval(checkpointer).aget_state_history(THREAD)]
+        assert (history[0], history[1]) == ((), ("approve",))
+        other = {"configurable": {"thread_id": "desk:2"}}
+        await approval(checkpointer).ainvoke({}, other)
+        await checkpointer.adelete_thread("desk:1")
+        assert await checkpointer.aget_tuple(THREAD) is None
+        assert await checkpointer.aget_tuple(other) is not None
 
 
 @pytest.mark.slow

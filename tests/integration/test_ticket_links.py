@@ -9,7 +9,8 @@ from agent.adapters.redis_store import redis_client
 from agent.errors import QueueUnavailable
 from agent.ports import Link
 from agent.types import ConversationId
-from tests.servers import free_port
+from tests.redis_groups import Group
+from tests.servers import RedisServer, free_port
 
 LINK = Link(ConversationId("widget:abc"), ConversationId("desk:81"), 3)
 
@@ -22,10 +23,12 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-async def made(redis_url: str) -> AsyncIterator[tuple[RedisTicketLinks, Clock]]:
+@pytest.fixture(params=["redis_server", "redis_cluster"])
+async def made(request: pytest.FixtureRequest) -> AsyncIterator[tuple[RedisTicketLinks, Clock]]:
+    server: RedisServer | Group = request.getfixturevalue(request.param)
+    server.flush()
     clock = Clock()
-    async with redis_client(redis_url) as client:
+    async with redis_client(server.url) as client:
         yield RedisTicketLinks(client, clock), clock
 
 

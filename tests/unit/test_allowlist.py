@@ -38,3 +38,17 @@ def test_a_place_with_two_purposes_is_one_place() -> None:
 
 def test_a_socket_in_the_file_system_is_no_place() -> None:
     assert reached([Service("redis", "unix:///run/redis.sock")]) == {}
+
+
+def test_every_host_that_redis_may_be_at_is_listed_and_no_other() -> None:
+    settings = Settings(
+        redis_url="redis+sentinel://:secret@s1,s2:26380/inn/0?sentinel_password=x", redis_nodes="r1:6379, [fd00::2]:6380"
+    )
+    assert reached(services(settings)) == {
+        Destination("s1", 26379): ("redis",),
+        Destination("s2", 26380): ("redis",),
+        Destination("r1", 6379): ("redis",),
+        Destination("fd00::2", 6380): ("redis",),
+    }
+    cluster = Settings(redis_url="rediss+cluster://n1:7000,n2:7001")
+    assert set(reached(services(cluster))) == {Destination("n1", 7000), Destination("n2", 7001)}

@@ -16,6 +16,7 @@ def test_every_configured_service_is_listed_with_its_purpose() -> None:
         redis_url="redis://:secret@redis:6379/0",
         chroma_url="http://chroma:8000",
         llm_base_url="http://vllm:8000/v1",
+        models={"small": {"base_url": "http://vllm-small:8000/v1"}},
         reranker_url="http://rerank:8000/v1",
         reranker_model="rerank",
         helpdesks={"acme": DESK},
@@ -24,6 +25,7 @@ def test_every_configured_service_is_listed_with_its_purpose() -> None:
         Destination("redis", 6379): ("redis",),
         Destination("chroma", 8000): ("chroma",),
         Destination("vllm", 8000): ("model",),
+        Destination("vllm-small", 8000): ("model small",),
         Destination("rerank", 8000): ("reranker",),
         Destination("desk.internal", 443): ("helpdesk acme",),
     }

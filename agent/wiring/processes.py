@@ -87,7 +87,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Process]:
     knowledge = shelf.build_knowledge(settings)
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
-        chat = await stack.enter_async_context(parts.open_chat(routes))
+        chat = await stack.enter_async_context(parts.open_chat(routes, parts.needed_tasks(routes, policies)))
         redis = await stack.enter_async_context(redis_client(redis_url))
         saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES))
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))

@@ -84,7 +84,9 @@ def world(tmp_path: Path, knowledge: Path) -> Iterator[World]:
         settings = {
             "INNKEEPER_LLM_PROFILE": "qwen3",
             "INNKEEPER_MODELS": json.dumps({"small": {"base_url": url, "profile": "qwen3"}}),
-            "INNKEEPER_ROUTES": json.dumps({"answer": {"models": ["default", "small"], "timeout_s": 60}}),
+            "INNKEEPER_ROUTES": json.dumps(
+                {"answer": {"models": ["default", "small"], "timeout_s": 60}, "rewrite": ["default", "small"]}
+            ),
             "INNKEEPER_WORKER_CONCURRENCY": "3",
             **fresh_metrics_dir(tmp_path / "metrics"),
         }

@@ -71,6 +71,13 @@ async def test_only_models_that_a_task_may_be_given_to_are_asked_whether_they_ar
         assert chat.seen.models == {"small": False}
 
 
+def test_what_models_are_asked_here_is_known(tmp_path: Path) -> None:
+    qwen, smol = (Settings(llm_base_url=NOWHERE, llm_profile=name) for name in ("qwen3", "smollm2"))
+    asks = qwen.model_copy(update={"policy_dir": judging(tmp_path)})
+    found = [parts.needed_tasks(rules.pick_routes(one), rules.build_policies(one)) for one in (smol, qwen, asks)]
+    assert found == [{Task.ANSWER}, {Task.ANSWER, Task.REWRITE}, set(Task)]
+
+
 async def test_doctor_looks_at_each_model_and_says_what_it_is_for(tmp_path: Path) -> None:
     async with FaultyServer([status(200, {"object": "list", "data": []})]) as server:
         models = {"small": {"base_url": server.base_url}, "spare": {"base_url": server.base_url}}

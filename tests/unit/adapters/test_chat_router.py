@@ -174,6 +174,13 @@ async def test_it_is_ready_while_every_task_has_a_model_and_says_which_are_there
     assert chat.seen.tasks == {Task.ANSWER: True, Task.REWRITE: False, Task.JUDGE: False}
 
 
+async def test_a_task_that_nobody_asks_for_needs_no_model() -> None:
+    models = {"large": FakeChatModel([""]), "strict": FakeChatModel([""], ready=False)}
+    routes = {Task.ANSWER: Route(("large",)), Task.REWRITE: Route(("large",)), Task.JUDGE: Route(("strict",))}
+    assert await RoutedChatModel(models, routes, {Task.ANSWER, Task.REWRITE}).is_ready()
+    assert not await RoutedChatModel(models, routes).is_ready()
+
+
 async def test_a_model_that_hangs_does_not_hide_the_others() -> None:
     chat = router({"large": Hanging([""]), "small": FakeChatModel([""])}, "large", "small")
     assert await chat.is_ready()

@@ -50,7 +50,7 @@ class ModelsSeen:
 
     Attributes:
         models: each model by name.
-        tasks: for each task, whether one of its models answered.
+        tasks: for each task that is asked for, whether one of its models answered.
     """
 
     models: Mapping[str, bool]

@@ -5,7 +5,7 @@ It writes no prompts and reads no answers.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -39,10 +39,19 @@ class RoutedChatModel:
     has a way on without a draft.
     """
 
-    def __init__(self, models: Mapping[str, ChatModel], routes: Mapping[Task, Route]) -> None:
-        """Of `routes` there is one for each task; `models` has each that they name."""
+    def __init__(
+        self, models: Mapping[str, ChatModel], routes: Mapping[Task, Route], needed: Collection[Task] = tuple(Task)
+    ) -> None:
+        """All models are there at the start, and stay.
+
+        Args:
+            models: by name; each that a route names.
+            routes: one for each task.
+            needed: the tasks that are asked for here; without a model for one of the others it is still ready.
+        """
         self._models = models
         self._routes = routes
+        self._needed = needed
         self._seen: ModelsSeen | None = None
 
     @property
@@ -97,11 +106,11 @@ class RoutedChatModel:
         raise _none_left(prompt.task, failed)
 
     async def is_ready(self) -> bool:
-        """True if every task has a model that answers now. All are asked at once. Never raises."""
+        """True if every task that is needed has a model that answers now. All are asked at once. Never raises."""
         names = list(self._models)
         answers = await asyncio.gather(*(_is_there(self._models[name]) for name in names))
         models = dict(zip(names, answers, strict=True))
-        tasks = {task: any(models[name] for name in route.models) for task, route in self._routes.items()}
+        tasks = {task: any(models[name] for name in route.models) for task, route in self._routes.items() if task in self._needed}
         self._seen = ModelsSeen(models, tasks)
         return all(tasks.values())
 

@@ -99,7 +99,8 @@ def report(states: Mapping[str, bool], seen: ModelsSeen | None = None) -> tuple[
     """Status code and body of `/readyz`.
 
     Args:
-        states: for each dependency, whether it can be used; `model` if every task has a model that answers.
+        states: for each dependency, whether it can be used; `model` if every task that is asked for has a model that
+            answers.
         seen: which models that were, if it is known.
     """
     down = [name for name, is_up in states.items() if not is_up]

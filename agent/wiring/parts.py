@@ -1,6 +1,6 @@
 """The parts that every process needs, built from the settings."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.standing import waited_s
 from agent.telemetry import FIRST_ANSWER_SECONDS, HANDOFFS, OUTCOMES, TURN_SECONDS, TURNS, exemplar
-from agent.types import Author, Citation, Conversation, Decision, Message, Outcome, PolicyTrace, Usage
+from agent.types import Author, Citation, Conversation, Decision, Message, Outcome, PolicyTrace, Task, Usage
 from knowledge.base import KnowledgeBase
 from knowledge.pair_reader import PairReader
 from knowledge.types import Audience, Hit, Passage, Trust
@@ -41,8 +41,12 @@ STATE_TYPES: tuple[type, ...] = (
 
 
 @asynccontextmanager
-async def open_chat(routes: ModelRoutes) -> AsyncIterator[RoutedChatModel]:
+async def open_chat(routes: ModelRoutes, needed: Collection[Task] = tuple(Task)) -> AsyncIterator[RoutedChatModel]:
     """The clients of all models that some task may be given to, as one.
+
+    Args:
+        routes: the models.
+        needed: see `needed_tasks`.
 
     Raises:
         SettingsInvalid: there is no server for one of them.
@@ -52,7 +56,17 @@ async def open_chat(routes: ModelRoutes) -> AsyncIterator[RoutedChatModel]:
         for model in routes.used:
             client = await stack.enter_async_context(open_model(model))
             models[model.name] = TracedChatModel(client, model.asked_for)
-        yield RoutedChatModel(models, routes.routes)
+        yield RoutedChatModel(models, routes.routes, needed)
+
+
+def needed_tasks(routes: ModelRoutes, policies: PolicyEngine) -> frozenset[Task]:
+    """What models are asked here: judging only if some topic lists that, questions only of models that are made for it."""
+    found = {Task.ANSWER}
+    if routes.turn_profile.rewrites_queries:
+        found.add(Task.REWRITE)
+    if Verifier.JUDGE in policies.verifiers:
+        found.add(Task.JUDGE)
+    return frozenset(found)
 
 
 def open_model(model: NamedModel) -> OpenAIChatModel:

@@ -6,18 +6,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+from prometheus_client import REGISTRY
 
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
+from agent.adapters.chat_router import RoutedChatModel
 from agent.errors import ModelOutputInvalid, ModelUnavailable, SettingsInvalid
 from agent.model_profiles import load_profile
+from agent.model_routes import Route
 from agent.telemetry import MODEL_CALLS
-from agent.types import Prompt, Usage
+from agent.types import Prompt, Task, Usage
 from tests.faulty_server import USAGE, FaultyServer, Reply, completion, drop, piece, slowly, stall, status, stream
 
 SECRET = "my card is 4111"
 ASK = Prompt((("user", f"hello, {SECRET}"),))
 ASK_JSON = Prompt((("user", "hello"),), schema={"type": "object"})
 Start = Callable[..., Awaitable[tuple[FaultyServer, OpenAIChatModel]]]
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 @pytest.fixture
@@ -234,19 +241,81 @@ async def test_stream_that_the_reader_leaves_frees_its_place(start: Start):
     assert (await model.complete(ASK)).text == "Again."
 
 
-async def test_calls_are_counted_by_how_they_end(start: Start):
+async def test_calls_are_counted_and_timed_by_how_they_end(start: Start):
     def counts() -> list[float]:
-        return [MODEL_CALLS.labels("answer", "default", result)._value.get() for result in ("ok", "unavailable", "invalid")]
+        results = [MODEL_CALLS.labels("judge", "small", result)._value.get() for result in ("ok", "unavailable", "invalid")]
+        return [*results, value("innkeeper_model_call_seconds_count", task="judge", model="small")]
 
     before = counts()
-    _, model = await start(completion("Hi."), stream(piece("Hi", "stop"), USAGE), completion("no JSON"), status(401))
-    await model.complete(ASK)
-    assert "".join([p async for p in model.stream(ASK)]) == "Hi"
+    script = (completion("Hi."), stream(piece("Hi", "stop"), USAGE), completion("no JSON"), status(401))
+    _, model = await start(*script, name="small")
+    judge = Prompt(ASK.messages, task=Task.JUDGE)
+    await model.complete(judge)
+    assert "".join([p async for p in model.stream(judge)]) == "Hi"
     with pytest.raises(ModelOutputInvalid):
-        await model.complete(ASK_JSON)
+        await model.complete(Prompt(ASK_JSON.messages, schema=ASK_JSON.schema, task=Task.JUDGE))
     with pytest.raises(ModelUnavailable):
+        await model.complete(judge)
+    assert [now - then for now, then in zip(counts(), before, strict=True)] == [2, 1, 1, 3]
+
+
+def counted(usage: object) -> Reply:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}
+    return status(200, {"choices": [choice], "usage": usage})
+
+
+@pytest.mark.parametrize(
+    ("details", "cached"),
+    [({"cached_tokens": 64}, 64), ({"cached_tokens": None}, 0), ({}, 0), (None, 0), ({"cached_tokens": 9_999}, 80)],
+)
+async def test_tokens_are_counted_and_those_of_the_prefix_cache_among_them(start: Start, details: object, cached: int):
+    names = ("prompt_tokens_total", "cached_prompt_tokens_total", "completion_tokens_total")
+
+    def tokens() -> list[float]:
+        return [value(f"innkeeper_model_{name}", task="rewrite", model="cached") for name in names]
+
+    before = tokens()
+    usage = {"prompt_tokens": 80, "completion_tokens": 3, "prompt_tokens_details": details}
+    _, model = await start(counted(usage), stream(piece("Hi", "stop"), USAGE | {"usage": usage}), name="cached")
+    prompt = Prompt(ASK.messages, task=Task.REWRITE)
+    await model.complete(prompt)
+    assert [p async for p in model.stream(prompt)] == ["Hi"]
+    assert [now - then for now, then in zip(tokens(), before, strict=True)] == [160, 2 * cached, 6]
+
+
+async def test_a_prompt_may_have_less_time_than_the_server(start: Start):
+    _, model = await start(stall)
+    with pytest.raises(ModelUnavailable, match=r"in 0\.2 s; check its load, the call had no more"):
+        await model.complete(Prompt(ASK.messages, timeout_s=0.2))
+
+
+async def test_what_is_too_slow_for_one_task_is_still_asked_for_another(start: Start):
+    server, model = await start(stall, completion("Hi."), failures_to_open=1, open_s=600)
+    hurried = Prompt(ASK.messages, task=Task.JUDGE, timeout_s=0.2)
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable):
+            await model.complete(hurried)
+    assert len(server.requests) == 1
+    assert (await model.complete(ASK)).text == "Hi."
+
+
+async def test_a_model_that_hangs_is_passed_over_at_once_when_it_is_known(start: Start):
+    hanging, large = await start(stall, name="large", failures_to_open=2, open_s=600)
+    answering, small = await start(completion("Hi."), name="small")
+    chat = RoutedChatModel({"large": large, "small": small}, dict.fromkeys(Task, Route(("large", "small"), timeout_s=1.0)))
+    for _ in range(5):
+        assert (await chat.complete(ASK)).text == "Hi."
+    assert (len(hanging.requests), len(answering.requests)) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("code", "setting"),
+    [(401, "api_key"), (404, "model"), (404, "base_url"), (302, "base_url"), (429, "concurrency")],
+)
+async def test_what_is_wrong_with_a_named_model_is_told_of_that_one(start: Start, code: int, setting: str):
+    _, model = await start(status(code), name="small")
+    with pytest.raises(ModelUnavailable, match=rf"INNKEEPER_MODELS\.small\.{setting}"):
         await model.complete(ASK)
-    assert [now - then for now, then in zip(counts(), before, strict=True)] == [2, 1, 1]
 
 
 def test_unusable_address_is_a_setting():

@@ -3,7 +3,8 @@ import pytest
 
 from agent.channels.answers import _is_loopback
 from agent.errors import ModelUnavailable, QueueUnavailable
-from agent.types import Author
+from agent.ports import ModelsSeen
+from agent.types import Author, Task
 from tests.integration.channels.test_webhook_in import code
 from tests.integration.channels.world import World
 
@@ -130,6 +131,13 @@ async def test_model_down_is_degraded(world: World):
     degraded = await world.client.get(f"{world.base}/readyz")
     assert (degraded.status_code, degraded.json()["degraded"], degraded.json()["model"]) == (200, True, "down")
     assert "model server is down" in degraded.json()["message"]
+
+
+async def test_which_models_are_down_is_told_by_name(world: World):
+    assert "models" not in (await world.client.get(f"{world.base}/readyz")).json()
+    world.seen.append(ModelsSeen({"large": False, "small": True}, dict.fromkeys(Task, True)))
+    ready = (await world.client.get(f"{world.base}/readyz")).json()
+    assert (ready["status"], ready["model"], ready["models"]) == ("ready", "up", {"large": "down", "small": "up"})
 
 
 async def test_redis_down_is_not_ready(world: World):

@@ -16,6 +16,7 @@ import uvicorn
 from agent.api import ApiDeps, create_app
 from agent.channels.standard_webhooks import Signer
 from agent.errors import QueueUnavailable
+from agent.ports import ModelsSeen
 from agent.settings import HelpdeskSettings, Settings
 from agent.types import ConversationId, Decision, Message, Outcome, PolicyTrace, RunId
 from tests.fakes import InMemoryConversations, InMemoryQueue, InMemoryTicketHints
@@ -84,6 +85,7 @@ class World:
     approvals: RecordedApprovals
     answer: FixedAnswer
     checks: dict[str, bool] = field(default_factory=dict)
+    seen: list[ModelsSeen] = field(default_factory=list)
 
     async def deliver(self, body: bytes, source: str = "acme", secret: str = SECRET, age_s: float = 0) -> httpx.Response:
         headers = Signer(secret, lambda: time.time() - age_s).headers("msg_1", body)
@@ -115,6 +117,7 @@ def message_event(**changes: Any) -> bytes:
 async def started_world(conversations: InMemoryConversations, at: int = 0, **settings: Any) -> AsyncIterator[World]:
     queue, approvals, answer = InMemoryQueue(), RecordedApprovals(), FixedAnswer()
     up = {"redis": True, "knowledge": True, "model": True}
+    seen: list[ModelsSeen] = []
 
     def check(name: str) -> Callable[[], Coroutine[Any, Any, bool]]:
         async def is_up() -> bool:
@@ -131,9 +134,10 @@ async def started_world(conversations: InMemoryConversations, at: int = 0, **set
         approvals=approvals,
         hints=InMemoryTicketHints(),
         checks={name: check(name) for name in up},
+        models=lambda: seen[-1] if seen else None,
     )
     async with served(create_app(deps), at) as base, httpx.AsyncClient(trust_env=False, timeout=20) as client:
-        yield World(base, client, conversations, queue, approvals, answer, up)
+        yield World(base, client, conversations, queue, approvals, answer, up, seen)
 
 
 @contextmanager

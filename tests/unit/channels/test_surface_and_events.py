@@ -8,6 +8,7 @@ from agent.channels import demo_desk, desk_markup, desk_store
 from agent.channels.health import Readiness, report
 from agent.channels.outbound import event, webhook_id
 from agent.errors import HelpdeskRefused, QueueUnavailable
+from agent.ports import ModelsSeen
 from agent.surface import answer_body
 from agent.types import (
     Citation,
@@ -19,6 +20,7 @@ from agent.types import (
     Outcome,
     PolicyTrace,
     RunId,
+    Task,
     Usage,
 )
 from knowledge.types import DocumentId, PassageId
@@ -119,6 +121,17 @@ def test_readiness_report(down, status, word):
     assert (code, body["status"], body["degraded"]) == (status, word, bool(down))
     assert all(body[name] == ("down" if name in down else "up") for name in states)
     assert not down or any(name in str(body["message"]) for name in down)
+
+
+def test_what_goes_on_without_a_model_for_a_task_is_told():
+    states = {"redis": True, "knowledge": True, "model": False}
+    seen = ModelsSeen({"large": True, "strict": False}, {Task.ANSWER: True, Task.REWRITE: True, Task.JUDGE: False})
+    code, body = report(states, seen)
+    assert (code, body["status"], body["model"]) == (200, "degraded", "down")
+    assert body["models"] == {"large": "up", "strict": "down"}
+    assert str(body["message"]).startswith("No model is up for: judge. Tickets are answered without that")
+    _, body = report(states, ModelsSeen({"large": False}, dict.fromkeys(Task, False)))
+    assert "The model server is down" in str(body["message"])
 
 
 async def test_a_check_that_fails_or_hangs_is_down_and_is_asked_once_per_period():

@@ -1,6 +1,5 @@
 """What a model server's prefix cache can keep: prompts begin with what they share."""
 
-import os
 from collections.abc import Sequence
 
 import pytest
@@ -41,7 +40,8 @@ def text_of(prompt: Prompt) -> str:
 
 
 def shared(one: Prompt, two: Prompt) -> str:
-    return os.path.commonprefix([text_of(one), text_of(two)])
+    first, second = text_of(one), text_of(two)
+    return first[: next((n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)]
 
 
 def claim(text: str, where: Passage) -> OpenClaim:

@@ -16,7 +16,7 @@ from agent.channels.widget.by_webhook import FromWebhook
 from agent.channels.widget.people import WidgetPeople
 from agent.errors import PayloadInvalid
 from agent.ports import Ticket
-from agent.telemetry import bind_trace, received, trace_id_of
+from agent.telemetry import begin_message, received
 from agent.types import Author, ConversationId, Message, MessageId, RunId
 
 MAX_SUBJECT = 500
@@ -176,8 +176,7 @@ class GenericIntake:
             is_shown = await self._chats.take(source, event.ticket_id, message)
             return Status.IGNORED if is_shown is None else Status.ACCEPTED if is_shown else Status.DUPLICATE
         conversation_id = _conversation_id(source, event.ticket_id)
-        trace_id = trace_id_of(conversation_id, message.message_id)
-        bind_trace(trace_id)
+        trace_id = begin_message(conversation_id, message.message_id)
         subject = clean_text(event.subject or "")[:MAX_SUBJECT] or None
         is_new = await self._conversations.append(Ticket(conversation_id, source, event.ticket_id, subject), message)
         if message.author is Author.CUSTOMER and message.visible:

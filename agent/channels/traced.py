@@ -3,7 +3,7 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent.telemetry import bind_trace, current_trace
+from agent.telemetry import current_trace, end_message
 
 HEADER = "x-innkeeper-trace"
 
@@ -25,8 +25,8 @@ class TraceHeader:
                 MutableHeaders(scope=message)[HEADER] = trace_id
             await send(message)
 
-        bind_trace(None)
+        end_message()
         try:
             await self._app(scope, receive, told)
         finally:
-            bind_trace(None)
+            end_message()

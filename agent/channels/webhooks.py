@@ -13,7 +13,7 @@ from agent.channels.intake import read_body
 from agent.channels.standard_webhooks import Verifier
 from agent.errors import PayloadInvalid, RequestRejected, SourceUnknown, TransientError
 from agent.helpdesk_settings import HelpdeskSettings
-from agent.telemetry import DELIVERIES
+from agent.telemetry import DELIVERIES, bind_trace, trace_id_of
 
 MAX_TOKEN = 500
 _UNKNOWN = "no helpdesk of that name is configured; add it to INNKEEPER_HELPDESKS"
@@ -99,7 +99,9 @@ class Webhooks:
             raise PayloadInvalid("the ticket's id is not one")
         if len(hint.delivery) > MAX_DELIVERY:
             raise PayloadInvalid(f"the delivery's id is not one: it has more than {MAX_DELIVERY} characters")
-        with structlog.contextvars.bound_contextvars(delivery_id=hint.delivery, source=source):
+        conversation_id = f"{source}:{hint.ticket_id}"
+        bind_trace(trace_id_of(conversation_id, hint.delivery))
+        with structlog.contextvars.bound_contextvars(delivery_id=hint.delivery, source=source, conversation_id=conversation_id):
             is_new = await take(self._deps.hints, self._deps.queue, source, hint, delivery)
             status = Status.ACCEPTED if is_new else Status.DUPLICATE
             _log.info("webhook_taken", status=status.value)

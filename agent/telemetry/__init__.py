@@ -43,7 +43,18 @@ from agent.telemetry.metrics import (
     metrics_page,
     model_call_counted,
 )
-from agent.telemetry.traces import bind_trace, current_trace, exemplar, received, span, spent, trace_id_of, traced
+from agent.telemetry.traces import (
+    begin_message,
+    bind_trace,
+    current_trace,
+    end_message,
+    exemplar,
+    received,
+    span,
+    spent,
+    trace_id_of,
+    traced,
+)
 
 __all__ = [
     "DELIVERIES",
@@ -77,10 +88,12 @@ __all__ = [
     "UNANSWERED",
     "UNANSWERED_TOPICS",
     "WIDGET_STREAMS",
+    "begin_message",
     "bind_trace",
     "configure_logging",
     "count_model_tokens",
     "current_trace",
+    "end_message",
     "exemplar",
     "fresh_metrics_dir",
     "metrics_in",

@@ -79,6 +79,18 @@ def bind_trace(trace_id: str | None) -> None:
         structlog.contextvars.bind_contextvars(**{TRACE: trace_id})
 
 
+def begin_message(conversation_id: str, message_id: str) -> str:
+    """Bind what a request turns out to be about, for the rest of it. The trace's id."""
+    trace_id = trace_id_of(conversation_id, message_id)
+    structlog.contextvars.bind_contextvars(**{TRACE: trace_id, "conversation_id": conversation_id, "message_id": message_id})
+    return trace_id
+
+
+def end_message() -> None:
+    """Undo `begin_message`."""
+    structlog.contextvars.unbind_contextvars(TRACE, "conversation_id", "message_id")
+
+
 @contextmanager
 def traced(trace_id: str) -> Iterator[None]:
     """Bind it for a while."""

@@ -21,7 +21,7 @@ from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile
 from agent.model_routes import ModelRoutes, NamedModel
 from agent.ports import ChatModel
-from agent.reasons import handoff_reason
+from agent.reasons import HandoffReason, handoff_reason
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.standing import waited_s
@@ -129,6 +129,13 @@ def built_in_verifier(knowledge: KnowledgeBase, second_look: bool) -> BuiltInVer
 def outcome_counter(settings: Settings) -> Callable[[Conversation, Outcome], None]:
     """Counts what turns end in. Conversations are told apart by the kind of system that they are held in."""
     kinds = {name: desk.system for name, desk in settings.helpdesks.items()} | {WIDGET_SOURCE: WIDGET_SOURCE}
+    # From the start, since a rate doesn't see a counter's first step.
+    for kind in set(kinds.values()):
+        for decision in Decision:
+            if decision is not Decision.NO_REPLY:
+                OUTCOMES.labels(kind, decision.value)
+    for reason in HandoffReason:
+        HANDOFFS.labels(reason.value)
 
     def count(conversation: Conversation, outcome: Outcome) -> None:
         TURNS.labels(outcome.decision.value).inc()

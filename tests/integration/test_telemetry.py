@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from agent import telemetry
 from agent.telemetry.logs import QUIET
@@ -98,3 +99,27 @@ def test_processes_share_one_page(tmp_path: Path) -> None:
     for code in (count, count, show):
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert 'innkeeper_turns_total{decision="answer"} 2.0' in done.stdout
+
+
+def test_openmetrics_holds_the_trace_of_what_was_observed() -> None:
+    with telemetry.traced("ab" * 16):
+        telemetry.DELIVERY_SECONDS.observe(0.2, telemetry.exemplar())
+    page, content_type = telemetry.metrics_in("application/openmetrics-text; version=1.0.0")
+    families = text_string_to_metric_families(page.decode())
+    told = [s.exemplar.labels for f in families for s in f.samples if f.name == "innkeeper_delivery_seconds" and s.exemplar]
+    assert {"trace_id": "ab" * 16} in told
+    assert content_type.startswith("application/openmetrics-text")
+    plain, content_type = telemetry.metrics_in("text/html")
+    assert b"trace_id" not in plain
+    assert content_type.startswith("text/plain")
+
+
+def test_processes_that_share_a_page_show_it_as_openmetrics_too(tmp_path: Path) -> None:
+    code = (
+        "from agent import telemetry; telemetry.DELIVERY_SECONDS.observe(1, {'trace_id': 'ab' * 16});"
+        "print(telemetry.metrics_in('application/openmetrics-text')[0].decode())"
+    )
+    environment = telemetry.fresh_metrics_dir(tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "innkeeper_delivery_seconds_count 1.0" in done.stdout
+    assert done.stdout.rstrip().endswith("# EOF")

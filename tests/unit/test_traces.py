@@ -61,6 +61,7 @@ async def test_tasks_side_by_side_do_not_share_it() -> None:
 
 
 def test_a_span_without_a_collector_lets_errors_through() -> None:
-    with pytest.raises(ValueError, match="as it was"), traced("ab" * 16), span("turn") as turn:
+    with traced("ab" * 16), span("turn") as turn:
         turn.tell(decision="answer")
+    with pytest.raises(ValueError, match="as it was"), traced("ab" * 16), span("turn"):
         raise ValueError("as it was")

@@ -4,7 +4,7 @@ import hashlib
 
 from agent.channels.helpdesks.types import Delivery, Hint
 from agent.ports import TicketHints, TurnQueue
-from agent.telemetry import bind_trace, received, trace_id_of
+from agent.telemetry import received, trace_id_of, traced
 from agent.types import ConversationId
 
 MAX_TICKET_ID = 200
@@ -24,10 +24,10 @@ async def take(hints: TicketHints, queue: TurnQueue, source: str, hint: Hint, de
     """
     conversation_id = ConversationId(f"{source}:{hint.ticket_id}")
     trace_id = trace_id_of(conversation_id, hint.delivery)
-    bind_trace(trace_id)
     digest = hashlib.sha256(delivery.body if delivery else hint.delivery.encode()).hexdigest()
-    is_new = await hints.add(conversation_id, f"{source}:{hint.delivery}", digest)
-    if is_new:
-        received(trace_id, conversation_id=conversation_id, hint=True)
-        await queue.add_turn(conversation_id, hint.delivery)
+    with traced(trace_id):
+        is_new = await hints.add(conversation_id, f"{source}:{hint.delivery}", digest)
+        if is_new:
+            received(trace_id, conversation_id=conversation_id, hint=True)
+            await queue.add_turn(conversation_id, hint.delivery)
     return is_new

@@ -27,7 +27,7 @@ from agent.channels.widget.states import state_of
 from agent.errors import ConversationClosed, MessageMissing
 from agent.ports import Stage, Ticket
 from agent.site_settings import WIDGET_SOURCE
-from agent.telemetry import bind_trace, received, trace_id_of
+from agent.telemetry import begin_message, received
 from agent.types import Author, Message, MessageId, OutboxId, RunId, outbox_id
 from agent.widget_ports import Event, Publication, Session, WidgetConversation
 
@@ -148,11 +148,10 @@ class _Desk:
         message_id = MessageId(f"msg_{uuid.uuid5(MESSAGES, f'{conversation.id}:{key}').hex}")
         message = Message(message_id, Author.CUSTOMER, text, _iso(self.widget.clock()))
         ticket = Ticket(conversation_id_of(conversation.id), WIDGET_SOURCE, conversation.id)
-        trace_id = trace_id_of(ticket.conversation_id, message_id)
-        bind_trace(trace_id)
+        trace_id = begin_message(ticket.conversation_id, message_id)
         if await self.deps.conversations.append(ticket, message):
             received(trace_id, conversation_id=ticket.conversation_id)
-            log.info("message_taken", conversation_id=ticket.conversation_id, message_id=message_id)
+            log.info("message_taken")
         else:
             stored = (await self.deps.conversations.read(ticket.conversation_id)).messages
             message = next(one for one in stored if one.message_id == message_id)

@@ -5,10 +5,12 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
+from langgraph.runtime import Runtime
+from prometheus_client import REGISTRY
 
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
-from agent.graph.nodes.decide import outcome_of
+from agent.graph.nodes.decide import decide, nearest_topic, outcome_of
 from agent.graph.nodes.gate import verdict_of
 from agent.graph.parts import Part
 from agent.graph.state import TurnContext, TurnState
@@ -47,8 +49,12 @@ def policies(tmp_path: Path, topics: str) -> PolicyEngine:
 def decided(
     engine: PolicyEngine, probability: float, *, support: float = 1.0, evidence: Evidence | None = None, **known: object
 ) -> Outcome:
+    return outcome_of(state_of(probability, support, evidence, **known), context_of(engine))
+
+
+def context_of(engine: PolicyEngine) -> TurnContext:
     embedder = HashedWordsEmbedder()
-    context = TurnContext(
+    return TurnContext(
         chat=FakeChatModel([]),
         profile=load_profile("qwen3"),
         retriever=Nothing(),
@@ -57,6 +63,9 @@ def decided(
         policies=engine,
         detect_language=lambda text: "en",
     )
+
+
+def state_of(probability: float, support: float = 1.0, evidence: Evidence | None = None, **known: object) -> TurnState:
     state: TurnState = {
         "messages": (message("1", text="How much is a dog?"),),
         "facts": Facts("How much is a dog?", "en", first_message=False),
@@ -65,7 +74,7 @@ def decided(
         "evidence": evidence or Evidence(probability, (0,), sure=probability >= 0.86),
         "claims": (Claim(FACT, 0, FACT, support),),
     }
-    return outcome_of({**state, **known}, context)  # type: ignore[typeddict-item]
+    return {**state, **known}  # type: ignore[typeddict-item,return-value]
 
 
 def test_an_answer_as_sure_as_its_dial_asks_for_is_told_plainly(tmp_path: Path) -> None:
@@ -146,3 +155,36 @@ def test_a_vague_request_is_asked_about_with_the_articles_that_may_be_meant(tmp_
     assert third.decision is Decision.HANDOFF
     assert third.summary is not None
     assert "something about animals" in third.summary
+
+
+def test_a_question_that_nothing_answers_counts_for_the_topic_of_the_nearest_article(tmp_path: Path) -> None:
+    topics = """
+otherwise: {dial: draft}
+topics:
+  - {id: pets, about: Animals, articles: [pet-*], dial: draft}
+"""
+    engine = policies(tmp_path, topics)
+    facts = Facts("How much is a dog?", "en", first_message=False)
+    near, far = hit("pet-fees", FACT, "Pet fees"), hit("parking", "There is a garage.", "Parking")
+    assert nearest_topic({"facts": facts, "hits": (near, far)}, engine) == "pets"
+    assert nearest_topic({"facts": facts, "hits": (far, near)}, engine) == "otherwise"
+    assert nearest_topic({"facts": facts}, engine) == "otherwise"
+
+
+async def test_only_what_nothing_answers_counts(tmp_path: Path) -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("innkeeper_unanswered_topics_total", {"topic": "otherwise"}) or 0.0
+
+    engine = policies(tmp_path, f"otherwise: {{{AT_1}}}")
+    before = counted()
+    await decide_once(engine, claims=(), asked_back=2)
+    assert counted() == before + 1
+    await decide_once(engine)
+    assert counted() == before + 1
+
+
+async def decide_once(engine: PolicyEngine, **known: object) -> Outcome:
+    """The node itself, which counts."""
+    context = context_of(engine)
+    runtime: Runtime[TurnContext] = Runtime(context=context)
+    return (await decide(state_of(0.995, **known), runtime))["outcome"]

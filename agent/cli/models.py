@@ -128,7 +128,9 @@ def _show(name: str, shell: bool, path: str | None, speculative: bool, json: boo
         return
     words = command(profile, model_path=path, speculative=speculative)
     if json:
-        show.as_json(_facts(profile) | {"command": words, "env": environment(profile), "sources": profile.sources})
+        show.as_json(
+            _facts(profile) | {"command": words, "env": environment(profile, model_path=path), "sources": profile.sources}
+        )
         return
     for label, told in _told(profile):
         show.out.print(f"{label:12} {told}", markup=False, soft_wrap=True)
@@ -151,7 +153,10 @@ def _told(profile: ServingProfile) -> list[tuple[str, str]]:
         ("size", f"{size.parameters_b:g} billion parameters{active}; {size.weights_gb:g} GB in {profile.quantisation}"),
         ("cache", f"{size.kv_bytes_per_token:,} bytes a token{state}"),
         ("serves", f"{profile.context_tokens:,} tokens of context, {profile.sequences} sequences at a time"),
-        ("GPU", f"{profile.gpu.value} or newer; an older one unpacks the weights and is slower"),
+        (
+            "GPU",
+            f"{profile.gpu.value} or newer" + ("; an older one unpacks the weights" if profile.quantisation == "fp8" else ""),
+        ),
         ("licence", f"{licence.name}, {licence.url}" + (f". {licence.note}" if licence.note else "")),
         ("checked", profile.checked),
     ]

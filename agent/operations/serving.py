@@ -98,9 +98,9 @@ class ServingProfile(_Data):
         checkpoint: the repository that the weights come from; never asked at run time.
         profile: the agent's profile (`INNKEEPER_LLM_PROFILE`), for a chat model.
         quantisation: number format of the weights.
-        gpu: oldest generation that it should run on.
+        gpu: oldest generation that computes in that format; vLLM unpacks FP8 weights on an older one, at a loss of speed.
         speculative: value for `--speculative-config`, which is left out unless asked for; why stands in the file.
-        args: of `vllm serve`, after the folder of the weights and before nothing: they are complete with those of `Every`.
+        args: of `vllm serve`, after the folder of the weights and the arguments of `Every`.
         env: beside that of `Every`.
         sources: where the figures and arguments come from, by what they say.
         checked: `served` if a test serves this architecture with these arguments (tiny, random weights), `parser` if
@@ -229,18 +229,21 @@ def command(profile: ServingProfile, *, model_path: str | None = None, speculati
     if speculative and profile.speculative is None:
         raise ServingInvalid(f"{profile.name} has no speculative decoding to switch on: its checkpoint brings none, or none pays")
     guess = (f"--speculative-config={profile.speculative}",) if speculative else ()
-    return ("vllm", "serve", model_path or profile.model_path, *every_server().args, *profile.args, *guess)
+    folder = model_path or profile.model_path
+    own = (argument.replace(profile.model_path, folder) for argument in profile.args)
+    return ("vllm", "serve", folder, *every_server().args, *own, *guess)
 
 
-def environment(profile: ServingProfile) -> dict[str, str]:
+def environment(profile: ServingProfile, *, model_path: str | None = None) -> dict[str, str]:
     """What the server's environment must hold."""
-    return every_server().env | profile.env
+    folder = model_path or profile.model_path
+    return every_server().env | {name: value.replace(profile.model_path, folder) for name, value in profile.env.items()}
 
 
 def shell_lines(profile: ServingProfile, *, model_path: str | None = None, speculative: bool = False) -> str:
     """The same as a command to paste into a shell, an argument a line."""
     words = [shlex.quote(word) for word in command(profile, model_path=model_path, speculative=speculative)]
-    before = [f"{name}={shlex.quote(value)}" for name, value in sorted(environment(profile).items())]
+    before = [f"{name}={shlex.quote(value)}" for name, value in sorted(environment(profile, model_path=model_path).items())]
     return " \\\n  ".join([*before, " ".join(words[:3]), *words[3:]])
 
 

@@ -91,6 +91,12 @@ def test_a_shell_reads_the_same_command():
     assert offline == "1"
 
 
+def test_what_lies_beside_the_weights_moves_with_them():
+    assert environment(load_serving("gpt-oss-20b"))["TIKTOKEN_ENCODINGS_BASE"] == "/models/gpt-oss-20b/tiktoken"
+    assert environment(load_serving("gpt-oss-20b"), model_path="/w")["TIKTOKEN_ENCODINGS_BASE"] == "/w/tiktoken"
+    assert "--lora-modules=innkeeper-tone=/w/adapters/tone" in command(load_serving("qwen3-8b-lora"), model_path="/w")
+
+
 def rendered(name: str, **values: object) -> str:
     """A profile's chat template as vLLM renders it: with Hugging Face's settings of Jinja."""
     source = load_serving(name).argument("--chat-template")

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# What the tests need from the system: a real Redis, a real browser, a real helpdesk, a real mailbox. Installed only where it is missing and we may.
+# What the tests need from the system: a real Redis, a real browser, a real helpdesk, a real mailbox, a real image registry. Installed only where it is missing and we may.
 set -euo pipefail
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 command -v ip >/dev/null || missing+=(iproute2)
 { command -v dovecot || [ -x /usr/sbin/dovecot ]; } >/dev/null || missing+=(dovecot-imapd)
+# Container images without an engine, and a registry to push them to: 17 MB.
+command -v skopeo >/dev/null || missing+=(skopeo)
+command -v docker-registry >/dev/null || missing+=(docker-registry)
 # A helpdesk to test against. It wants something that sends mail, and gets the smallest.
 [ -x /usr/share/request-tracker5/libexec/rt-server ] ||
     missing+=(request-tracker5 rt5-standalone rt5-db-sqlite msmtp-mta dbconfig-no-thanks)
@@ -16,7 +19,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq
     # Only the programs: a service that starts by itself would hold ports that the tests use.
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-    for one in redis-server dovecot; do
+    for one in redis-server dovecot docker-registry; do
         command -v service >/dev/null && service "$one" stop >/dev/null 2>&1 || true
     done
 else

@@ -149,7 +149,7 @@ def verify_command(bundle: Bundle, key: PublicKey, json: Json = False) -> None:
         if not json and verdict.manifest:
             found = verdict.manifest
             show.out.print(f"good: {len(found.files)} files, {_size(found.bytes)}, Innkeeper {found.innkeeper}", markup=False)
-            show.out.print(f"signed by {found.signed_by} on {found.created}", markup=False)
+            show.out.print(f"signed by {found.signed_by} on {found.created}", markup=False, soft_wrap=True)
 
     _reported(run)
 

@@ -26,6 +26,7 @@ from agent.operations.bundle.manifest import (
     Manifest,
     PolicyEntry,
 )
+from agent.operations.bundle.models import Given
 from agent.operations.bundle.references import Reference, images_of_values, merge, parse_reference
 from agent.operations.bundle.signing import fingerprint
 from agent.operations.bundle.skopeo import Skopeo, archive_digest
@@ -62,7 +63,7 @@ class Request:
     images: tuple[Reference, ...] = ()
     archives: Mapping[str, Path] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
-    models: tuple[models.Given, ...] = ()
+    models: tuple[Given, ...] = ()
     wheels: Path | None = None
     source: Path | None = None
     extras: tuple[str, ...] = ()
@@ -199,20 +200,18 @@ def _image(request: Request, one: Reference, folder: Path, say: Say, on_bytes: O
     archive.parent.mkdir(exist_ok=True)
     say(f"image {one}")
     given = request.archives.get(one.name)
-    source_digest = None
     if given is not None:
         digest = archive_digest(given)
         copy(given, archive, on_bytes)
         if one.digest and one.digest != digest:
             raise BundleFailed(f"{given} holds {digest}, and {one} is wanted")
     else:
-        digest, source_digest = request.skopeo.fetch(one.pull, archive)
+        digest = request.skopeo.fetch(one.pull, archive)
     return ImageEntry(
         reference=str(one),
         repository=one.repository,
         tag=one.tag or "sha256-" + digest.removeprefix("sha256:")[:16],
         digest=digest,
-        source_digest=source_digest,
         archive=place,
         values=one.values,
     )

@@ -44,7 +44,6 @@ class ImageEntry(_Data):
         repository: without registry, tag and digest; where a private registry keeps it.
         tag: what it is pushed under.
         digest: of the manifest, or of the index of several platforms, in the archive.
-        source_digest: of the place where it came from, if that had another form (Docker's own) and was converted.
         archive: path of the OCI archive in the bundle.
         values: paths in the chart's values that name this image, with dots.
     """
@@ -53,7 +52,6 @@ class ImageEntry(_Data):
     repository: Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$")]
     tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
     digest: Digest
-    source_digest: Digest | None = None
     archive: str
     values: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+|\[\d+\])*$")], ...] = ()
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.exceptions import InvalidSpdxLicenseException
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
@@ -121,13 +122,11 @@ def _hash(sha256: str) -> list[HashType]:
 
 
 def _licence(said: str, is_expression: bool) -> License:
+    """A name that is an SPDX id counts as one; other free words never count as an expression."""
     factory = LicenseFactory()
-    return factory.make_from_string(said) if is_expression else _named(factory, said)
-
-
-def _named(factory: LicenseFactory, said: str) -> License:
-    """A name that is an SPDX id counts as one; free words never count as an expression."""
+    if is_expression:
+        return factory.make_from_string(said)
     try:
         return factory.make_with_id(said)
-    except ValueError:
+    except InvalidSpdxLicenseException:
         return factory.make_with_name(said)

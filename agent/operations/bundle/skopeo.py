@@ -32,27 +32,17 @@ class Skopeo:
     plain_http: bool = False
     authfile: Path | None = None
 
-    def fetch(self, reference: str, archive: Path) -> tuple[str, str | None]:
-        """Copy an image from its registry into a new OCI archive.
-
-        Docker's own format isn't OCI's: an image in it is converted, and has another digest afterwards.
+    def fetch(self, reference: str, archive: Path) -> str:
+        """Copy an image from its registry into a new OCI archive, as it is: what has Docker's own format keeps it.
 
         Returns:
-            Its digest in the archive, and that in the registry if it is another one.
+            Its digest; of one platform, that of its own manifest, whatever the index of all has.
 
         Raises:
             BundleFailed: skopeo is missing or failed.
         """
-        source, target = f"docker://{reference}", f"oci-archive:{archive}"
-        try:
-            self._copy(source, target, "src", (_PRESERVE,))
-            return archive_digest(archive), None
-        except BundleFailed as error:
-            archive.unlink(missing_ok=True)
-            if "preserve" not in str(error).lower() and "digest" not in str(error).lower():
-                raise
-        self._copy(source, target, "src", ())
-        return archive_digest(archive), self.digest_of(reference)
+        self._copy(f"docker://{reference}", f"oci-archive:{archive}", "src", (_PRESERVE,))
+        return archive_digest(archive)
 
     def push(self, archive: Path, reference: str) -> None:
         """Copy the image of an OCI archive into a registry, under the digest that it has.

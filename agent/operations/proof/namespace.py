@@ -29,7 +29,8 @@ _NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 ALLOW = (
-    "Run it as root, or let users make user namespaces (sysctl user.max_user_namespaces above 0, on Debian "
+    "Run it as root, or let users make user namespaces (sysctl user.max_user_namespaces and "
+    "user.max_net_namespaces above 0, on Debian "
     "kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0), or give a container "
     "--cap-add SYS_ADMIN --cap-add NET_ADMIN --device /dev/net/tun and a seccomp profile that lets unshare and mount through."
 )

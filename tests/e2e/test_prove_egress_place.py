@@ -49,6 +49,7 @@ knocks = [[one.protocol, one.port, one.times] for one in loopback.stop()]
 reached = [[kind, host, port, times] for (kind, host, port), times in loopback.reached.items()]
 owners.stop()
 told = {"as_user": place.as_user, "seen": seen, "knocks": knocks, "reached": reached, "looked_up": watch.looked_up}
+told["is_blind"] = watch.is_blind
 print(json.dumps(told | {"has_way_out": namespace.has_way_out(), "housekeeping": watch.housekeeping}))
 """
 TRY = """
@@ -157,6 +158,14 @@ def test_what_stays_at_home_is_told_apart() -> None:
 def test_the_kernels_own_words_are_no_attempt() -> None:
     told = looked_on("time.sleep(3)")
     assert told["seen"] == []
+    assert not told["is_blind"]
+
+
+def test_looking_on_that_broke_off_is_no_proof() -> None:
+    told = looked_on(
+        "watch._names = None\ntry:\n    socket.create_connection(('evil.example', 443), 5)\nexcept OSError:\n    pass"
+    )
+    assert told["is_blind"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")

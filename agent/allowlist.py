@@ -1,7 +1,7 @@
 """What this installation may reach beyond its own machine, and what for.
 
 The one list: the guard of every process, `innkeeper prove-egress` and the tests of the chart's network policies take it
-from here. The sources of the knowledge base add what they read from (`reaches`), as they are listed.
+from here. The sources of the knowledge base add what they read from, as they are listed (`source_services`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from agent.privacy.egress import Destination, destination
 from agent.redis_urls import each_host, node_urls
 from agent.settings import Settings
+from knowledge.sources.kinds import BaseSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class Service:
 def services(settings: Settings) -> tuple[Service, ...]:
     """Every service of the settings, in the order in which they are read."""
     return tuple(_services(settings))
+
+
+def source_services(sources: Iterable[BaseSource]) -> tuple[Service, ...]:
+    """The places that the listed sources are read from, each for its source."""
+    return tuple(Service(f"source {source.name}", url) for source in sources for url in source.reaches)
 
 
 def reached(found: Iterable[Service]) -> dict[Destination, tuple[str, ...]]:

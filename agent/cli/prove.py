@@ -10,6 +10,7 @@ from agent.cli import show
 from agent.cli.evaluate import check_place, put
 from agent.operations.proof.document import WRITERS, ends, to_json, verdict
 from agent.operations.proof.facts import gather
+from agent.operations.proof.namespace import step_aside
 from agent.operations.proof.record import Proof
 from agent.operations.proof.work import Plan, prove
 from agent.settings import Settings
@@ -24,13 +25,16 @@ def run_proof(settings: Settings, report: Path | None, tickets: int, as_json: bo
     if report is not None and report.suffix not in WRITERS:
         raise typer.BadParameter(f"name a file that ends in {', '.join(WRITERS)}", param_hint="--report")
     check_place(report)
+    if (code := step_aside()) is not None:
+        raise typer.Exit(code)
     inside = settings.model_copy(update={"llm_base_url": None, "llm_profile": _embedded(settings)})
     policies, profile = rules.build_policies(inside), rules.pick_profile(inside)
     listing = shelf.sources_path(settings)
     facts = gather(settings, profile, policies.stamp, load_sources(listing) if listing.exists() else ())
     folder = tempfile.TemporaryDirectory(prefix="innkeeper-proof-", ignore_cleanup_errors=True)
-    with folder as made, show.progress("proving that nothing leaves") as step:
-        proof = prove(Plan(Path(made), tickets, _samples(), _local(inside)), facts, step)
+    with folder as made:
+        plan = Plan(Path(made), tickets, _samples(), _local(inside))
+        proof = prove(plan, facts, lambda: show.progress("proving that nothing leaves"))
     if report is not None:
         put(report, WRITERS[report.suffix](proof))
     show.as_json(to_json(proof)) if as_json else _show(proof, report)

@@ -1,8 +1,9 @@
 """One list of what may be reached: every service of the settings is on it, and nothing else."""
 
-from agent.allowlist import Service, reached, services
+from agent.allowlist import Service, reached, services, source_services
 from agent.privacy.egress import Destination
 from agent.settings import Settings
+from knowledge.sources.kinds import FolderSource, WebsiteSource
 
 DESK = {"secrets": ["whsec_" + "a" * 43 + "="], "reply_url": "https://desk.internal/innkeeper"}
 
@@ -54,3 +55,12 @@ def test_every_host_that_redis_may_be_at_is_listed_and_no_other() -> None:
     }
     cluster = Settings(redis_url="rediss+cluster://n1:7000,n2:7001")
     assert set(reached(services(cluster))) == {Destination("n1", 7000), Destination("n2", 7001)}
+
+
+def test_what_the_sources_are_read_from_is_listed_for_each_source() -> None:
+    folder = FolderSource(name="docs", path="docs")
+    site = WebsiteSource(name="wiki", url="https://wiki.internal/help", allowed_hosts=("media.internal",))
+    assert reached(source_services([folder, site])) == {
+        Destination("wiki.internal", 443): ("source wiki",),
+        Destination("media.internal", 443): ("source wiki",),
+    }

@@ -180,10 +180,10 @@ class Ask(_Plain):
             code, told = await product.run("ask", text, "--json")
             ended[str(json.loads(told)["decision"]) if code == 0 else NOTHING] += 1
             step()
-        return Tickets(self.name, len(questions), ended)
+        return Tickets(self.name, len(questions), dict(ended))
 
 
-async def ends(tickets: Mapping[str, object], outcome: Callable[[str], str | None], step: Step) -> Counter[str]:
+async def ends(tickets: Mapping[str, object], outcome: Callable[[str], str | None], step: Step) -> dict[str, int]:
     """How each ticket ended, asked for until it has, or until nothing has happened for too long."""
     waiting, ended, last = set(tickets), Counter[str](), time.monotonic()
     while waiting and time.monotonic() - last < PATIENCE_S:
@@ -196,10 +196,10 @@ async def ends(tickets: Mapping[str, object], outcome: Callable[[str], str | Non
         await asyncio.sleep(0.1)
     if waiting:
         ended[NOTHING] += len(waiting)
-    return ended
+    return dict(ended)
 
 
-async def _all(one: Callable[[str], Any], questions: Sequence[str], step: Step) -> Counter[str]:
+async def _all(one: Callable[[str], Any], questions: Sequence[str], step: Step) -> dict[str, int]:
     """Several at a time. One that fails has ended in nothing: the report says so, and the run goes on."""
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -213,7 +213,7 @@ async def _all(one: Callable[[str], Any], questions: Sequence[str], step: Step) 
             finally:
                 step()
 
-    return Counter(await asyncio.gather(*(asked(text) for text in questions)))
+    return dict(Counter(await asyncio.gather(*(asked(text) for text in questions))))
 
 
 def _client(product: Product) -> httpx.AsyncClient:

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import distributions, version
 
-from agent.allowlist import Service, reached, services
+from agent.allowlist import reached, services, source_services
 from agent.model_profiles import ModelProfile
 from agent.operations.proof.record import Facts
 from agent.settings import Settings
@@ -21,8 +21,7 @@ def gather(settings: Settings, profile: ModelProfile, stamp: PolicyStamp, source
         stamp: of the policy pack that the run uses.
         sources: those of the operator's list.
     """
-    listed = [Service(f"source {source.name}", url) for source in sources for url in source.reaches]
-    configured = {str(place): purposes for place, purposes in reached([*services(settings), *listed]).items()}
+    listed = reached([*services(settings), *source_services(sources)])
     weights = profile.weights
     return Facts(
         version=version("innkeeper"),
@@ -35,5 +34,5 @@ def gather(settings: Settings, profile: ModelProfile, stamp: PolicyStamp, source
         model_file=f"{weights.file} of {weights.package}" if weights else "served, not run here",
         model_sha256=weights.sha256 if weights else None,
         packages=dict(sorted({one.metadata["Name"]: one.version for one in distributions()}.items(), key=lambda p: p[0].lower())),
-        configured=configured,
+        configured={str(place): purposes for place, purposes in listed.items()},
     )

@@ -64,12 +64,15 @@ class Loopback:
         self._by: dict[object, Process | None] = {}
         self.reached: Counter[tuple[Kind, str, int]] = Counter()
         """How often each address beside the loopback's own was reached for, by kind, address and port."""
+        self.is_blind = False
+        """True if looking on ended before it was told to."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, name="loopback", daemon=True)
         self._thread.start()
 
     def stop(self) -> tuple[Knock, ...]:
         """End, and give the ports at which nothing ever listened."""
+        self.is_blind = not self._thread.is_alive()
         self._stopping.set()
         self._thread.join()
         self._socket.close()

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import ipaddress
 import os
+import signal
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,9 +28,11 @@ MASKED = ("/run/nscd", "/var/run/nscd", "/run/systemd/resolve", "/run/dbus", "/r
 """Sockets behind which a service of the host would look up a name for us, on the host's network."""
 _NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
+_PR_SET_PDEATHSIG = 1
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 ALLOW = (
-    "Run it as root, or let users make user namespaces (sysctl user.max_user_namespaces above 0, on Debian "
+    "Run it as root, or let users make user namespaces (sysctl user.max_user_namespaces and "
+    "user.max_net_namespaces above 0, on Debian "
     "kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0), or give a container "
     "--cap-add SYS_ADMIN --cap-add NET_ADMIN --device /dev/net/tun and a seccomp profile that lets unshare and mount through."
 )
@@ -48,6 +51,24 @@ class Place:
     as_user: bool
 
 
+def step_aside() -> int | None:
+    """Go on in a copy of this process that has one thread: only such a one may make a user namespace, and nothing stays outside.
+
+    Returns:
+        None in the copy; in the process itself its exit code, once it has ended.
+    """
+    copy = os.fork()
+    if copy == 0:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        return None
+    while True:
+        try:
+            code = os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
+            return code if code >= 0 else 128 - code
+        except KeyboardInterrupt:  # it was told as well, and ends
+            continue
+
+
 def enter(folder: Path, stand_ins: Sequence[str] = ()) -> Place:
     """Leave the network of the host for good, with all that this process will start.
 
@@ -58,6 +79,8 @@ def enter(folder: Path, stand_ins: Sequence[str] = ()) -> Place:
     Raises:
         ProofImpossible: this machine doesn't let us; the message says what to allow.
     """
+    if (threads := len(os.listdir("/proc/self/task"))) > 1:
+        raise ProofImpossible(f"this process has {threads} threads, of which all but one would stay outside of the namespace")
     as_user = _unshare()
     try:
         tun = _open_tun()
@@ -101,7 +124,7 @@ def _open_tun() -> int:
 
 def _connect(stand_ins: Sequence[str]) -> None:
     links.set_up("lo")
-    has_v6 = Path("/proc/net/if_inet6").exists()
+    has_v6 = _has_v6()
     if has_v6:
         links.make_no_addresses(DEVICE)
     links.set_up(DEVICE)
@@ -112,6 +135,14 @@ def _connect(stand_ins: Sequence[str]) -> None:
         links.add_route(DEVICE, ipaddress.ip_network("::/0"))
     for address in stand_ins:
         links.add_address("lo", ipaddress.ip_interface(f"{address}/32"))
+
+
+def _has_v6() -> bool:
+    """False where the kernel has none, or it is switched off: then no packet of it can be sent either."""
+    try:
+        return Path(f"/proc/sys/net/ipv6/conf/{DEVICE}/disable_ipv6").read_text(encoding="ascii").strip() == "0"
+    except OSError:
+        return False
 
 
 def _mask_names(folder: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,6 @@ class Product:
 
     folder: Path
     settings: Mapping[str, str]
-    commands: list[str] = field(default_factory=list)
 
     @property
     def data_dir(self) -> Path:
@@ -84,7 +83,6 @@ class Product:
         Raises:
             ServiceFailed: it took too long.
         """
-        self.commands.append(" ".join(arguments))
         process = await asyncio.create_subprocess_exec(
             *INNKEEPER,
             *arguments,

@@ -5,6 +5,7 @@ import select
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from agent.operations.proof import names, packets
@@ -35,6 +36,8 @@ class Watch:
         self._attempts: list[Attempt] = []
         self.housekeeping = 0
         self.dropped = 0
+        self.is_blind = False
+        """True if looking on ended before it was told to: then nothing is proven."""
         self.looked_up: Counter[str] = Counter()
         self._stop_read, self._stop_write = os.pipe()
         self._thread = threading.Thread(target=self._read, name="watch", daemon=True)
@@ -42,6 +45,7 @@ class Watch:
 
     def stop(self) -> tuple[Attempt, ...]:
         """Read what is still there, end, and give all that was seen."""
+        self.is_blind = not self._thread.is_alive()
         os.close(self._stop_write)
         self._thread.join()
         os.close(self._stop_read)
@@ -67,9 +71,13 @@ class Watch:
         asked = names.question(packet.payload) if packet.kind is Kind.UDP and packet.target[1] == names.PORT else None
         self._note(packet, asked)
         if asked is not None:
-            os.write(self._tun, packets.reply(packet, self._names.answer(asked)))
+            self._send(packets.reply(packet, self._names.answer(asked)))
         elif packet.kind is Kind.TCP:
-            os.write(self._tun, packets.reset(packet))
+            self._send(packets.reset(packet))
+
+    def _send(self, raw: bytes) -> None:
+        with suppress(OSError):  # who gets no answer gives up later
+            os.write(self._tun, raw)
 
     def _note(self, packet: Packet, asked: names.Question | None) -> None:
         host, port = packet.target

@@ -6,11 +6,14 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from agent.allowlist import Service, reached, services
 from agent.errors import ProofImpossible, ServiceFailed
@@ -32,6 +35,7 @@ SETTLE_S = 1.0
 STEPS = 10
 """Of the progress that isn't tickets or hours: the single commands and the start."""
 Progress = Callable[[int, int, str], None]
+Bar = Callable[[], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +76,19 @@ def own_channels(inbox: Inbox) -> tuple[Channel, ...]:
     return (SignedWebhook(inbox), Widget(), Answers(), Ask())
 
 
-def prove(plan: Plan, facts: Facts, progress: Progress, more: Sequence[Channel] = (), instead: Sequence[str] = ()) -> Proof:
-    """Run everything in a namespace that this process does not leave any more.
+def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), instead: Sequence[str] = ()) -> Proof:
+    """Run everything in a namespace that this process, which must have one thread, does not leave any more.
 
     Args:
         plan: what to run.
         facts: what is written down of this installation.
-        progress: told how far it is.
+        bar: opened once the namespace is entered, since it may start a thread; told how far it is.
         more: channels beside `own_channels`.
         instead: systems whose stand-in without tickets is left out, because a channel of `more` has a better one.
 
     Raises:
         ProofImpossible: no such namespace can be made here.
-        ServiceFailed: the product did not start.
+        ServiceFailed: a stand-in can't be served.
     """
     began, clock = datetime.now(UTC), time.monotonic()
     upstream = Upstream(Inbox("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()))
@@ -96,16 +100,24 @@ def prove(plan: Plan, facts: Facts, progress: Progress, more: Sequence[Channel] 
         raise ProofImpossible("this namespace has a network device of its own beside the loopback; nothing would be proven")
     owners = Owners()
     owners.start()
-    loopback, watch = Loopback(owners), Watch(place.tun, hosts, owners)
+    try:
+        loopback = Loopback(owners)
+    except OSError as error:
+        raise ProofImpossible(
+            f"the loopback can't be looked on: {error.strerror}. A container needs --cap-add NET_RAW."
+        ) from error
+    watch = Watch(place.tun, hosts, owners)
     with ExitStack() as stack:
-        served = {host: address for host, address in hosts.items() if host in {DESK, SITE, *stand_ins}}
-        stack.enter_context(upstream.serving(served))
+        progress = stack.enter_context(bar())
+        stack.enter_context(upstream.serving({host: hosts[host] for host in (DESK, SITE, *stand_ins)}))
         run, configured = asyncio.run(_work(plan, upstream, channels, hosts, stand_ins, progress))
     time.sleep(SETTLE_S)
     attempts, knocks = watch.stop(), loopback.stop()
     owners.stop()
     refused = [_refusal(line, owners) for line in run.product.refusals()]
     permitted, strayed = _permitted(configured, hosts, loopback, watch)
+    if watch.is_blind or loopback.is_blind:
+        run.failures.append("looking on broke off before the end, so this proves nothing; what stopped it stands on stderr")
     if watch.dropped:
         run.failures.append(f"{watch.dropped} more packets left than could be looked at one by one")
     return Proof(
@@ -160,7 +172,11 @@ async def _work(
             progress(min(done, total), total, name)
 
         run = _Run(product, upstream, step)
-        await _use(plan, run, channels)
+        try:
+            await _use(plan, run, channels)
+        except (ServiceFailed, httpx.HTTPError) as error:
+            # What was seen until then is worth a document all the more.
+            run.failures.append(f"the run broke off: {error or type(error).__name__}")
         return run, Settings.model_validate({"helpdesks": helpdesks, "sites": sites})
 
 
@@ -174,7 +190,7 @@ async def _use(plan: Plan, run: _Run, channels: Sequence[Channel]) -> None:
         for channel, questions in _shares(plan, channels):
             if not questions:
                 continue
-            found = await channel.ask(run.product, questions, lambda name=channel.name: run.step(name))  # type: ignore[misc]
+            found = await channel.ask(run.product, questions, partial(run.step, channel.name))
             run.tickets.append(found)
             if lost := found.ended.get(NOTHING, 0):
                 run.failures.append(f"{lost} of {found.sent} tickets by {found.channel} had no end")

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EgressRefused, SettingsInvalid
-from agent.privacy.egress import Destination, EgressGuard, destination
+from agent.privacy.egress import REFUSED_MARK, Destination, EgressGuard, destination
 
 CHILD = """
 import json, socket, sys
@@ -90,6 +91,65 @@ def test_refusal_is_told_and_an_unwritable_log_does_not_hide_it(tmp_path: Path) 
     with pytest.raises(EgressRefused):
         guard.check("socket.getaddrinfo", ("outside.example", 443, 0, 0, 0))
     assert told == ["outside.example"]
+
+
+def refuse(guard: EgressGuard) -> None:
+    with pytest.raises(EgressRefused):
+        guard.check("socket.getaddrinfo", ("outside.example", 443, 0, 0, 0))
+
+
+def test_what_was_refused_before_there_was_a_place_for_it_is_noted_then(tmp_path: Path) -> None:
+    guard = EgressGuard()
+    refuse(guard)
+    guard.log_path = tmp_path / "egress.jsonl"
+    guard.note()
+    guard.note()
+    (line,) = guard.log_path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["target"] == "outside.example"
+
+
+def test_a_file_that_cannot_be_written_leaves_the_lines_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refuse(EgressGuard(log_path=tmp_path))  # a folder
+    refuse(EgressGuard(tells_stderr=True))
+    told = capsys.readouterr().err.splitlines()
+    assert [json.loads(line.removeprefix(REFUSED_MARK))["target"] for line in told] == ["outside.example"] * 2
+
+
+def test_nothing_refused_makes_no_file(tmp_path: Path) -> None:
+    guard = EgressGuard(log_path=tmp_path / "egress.jsonl")
+    guard.note()
+    assert not (tmp_path / "egress.jsonl").exists()
+
+
+LIBRARY = """
+import socket, urllib.request
+def tell():
+    urllib.request.urlopen("http://outside.example/collect", timeout=5)
+"""
+CALLED_THROUGH = """
+import sys, threading
+from pathlib import Path
+from agent.privacy.egress import install
+install().log_path = Path(sys.argv[1])
+import friendly_metrics
+def attempt():
+    try:
+        friendly_metrics.tell()
+    except OSError:
+        pass
+thread = threading.Thread(target=attempt)
+thread.start()
+thread.join()
+"""
+
+
+def test_a_refusal_names_the_library_that_called(tmp_path: Path) -> None:
+    (tmp_path / "friendly_metrics.py").write_text(LIBRARY, encoding="utf-8")
+    log = tmp_path / "egress.jsonl"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    subprocess.run([sys.executable, "-c", CALLED_THROUGH, str(log)], env=env, check=True)
+    (line,) = map(json.loads, log.read_text(encoding="utf-8").splitlines())
+    assert line["by"] == "__main__ (<string>) > friendly_metrics"
 
 
 def test_local_sockets_and_other_events_pass() -> None:

@@ -111,6 +111,8 @@ def environment(container: Mapping[str, Any]) -> dict[str, str]:
             found[entry["name"]] = SECRETS[secret["name"], secret["key"]]
         elif field := source.get("fieldRef"):
             found[entry["name"]] = {"status.podIP": "10.0.0.7"}[field["fieldPath"]]
+        elif resource := source.get("resourceFieldRef"):
+            found[entry["name"]] = {"limits.cpu": "2"}[resource["resource"]]
         else:
             found[entry["name"]] = re.sub(r"\$\((\w+)\)", lambda name: found.get(name[1], name[0]), entry["value"])
     return found

@@ -108,7 +108,7 @@ ANSWER = (200, {"decision": "answer", "answer": "From 15:00."})
 
 
 @contextmanager
-def served(pages: dict[str, tuple[int, dict[str, object]]]) -> Iterator[tuple[str, list[str]]]:
+def served(pages: dict[str, tuple[int, dict[str, object]]], port: int = 0) -> Iterator[tuple[str, list[str]]]:
     """A server with these answers by path, and the keys that it was shown."""
     keys: list[str] = []
 
@@ -129,7 +129,7 @@ def served(pages: dict[str, tuple[int, dict[str, object]]]) -> Iterator[tuple[st
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -183,3 +183,19 @@ def test_the_readiness_probe_of_the_store_needs_an_answer(render: Render, tmp_pa
         env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDIS_PASSWORD": PASSWORD}
         assert subprocess.run(command, env=env, timeout=60, check=False).returncode == code
     assert shutil.which("grep")
+
+
+def test_a_run_waits_for_the_store_to_answer(render: Render):
+    (wait,) = render("full").pod("ingest").spec["initContainers"]
+    assert wait["command"][-1] == "http://innkeeper-chroma:8000/api/v2/heartbeat"
+    env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    port = free_port()
+    run = subprocess.Popen([*wait["command"][:-1], f"http://127.0.0.1:{port}/beat"], env=env)
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.wait(3)
+        with served({"/beat": (200, {})}, port):
+            assert run.wait(120) == 0
+    finally:
+        run.kill()
+        run.wait()

@@ -183,6 +183,13 @@ def test_a_policy_folder_in_values_is_the_folder_that_the_pods_read(render: Rend
     assert environment(release.pod("worker").main)["INNKEEPER_POLICY_DIR"] == "/etc/innkeeper/policies"
 
 
+def test_no_more_threads_than_a_pod_may_run(release: Release):
+    for pod in release.pods:
+        if pod.component in OURS:
+            (threads,) = [entry for entry in pod.main["env"] if entry["name"] == "OMP_NUM_THREADS"]
+            assert threads["valueFrom"] == {"resourceFieldRef": {"resource": "limits.cpu"}}
+
+
 def test_one_ingest_at_a_time(render: Render):
     release = render("full")
     claim = release.get("PersistentVolumeClaim", "innkeeper-ingest")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -41,7 +42,8 @@ def oldest_of(values: str) -> str:
 @pytest.mark.parametrize("version", [OLDEST, WITH_IMAGE_VOLUMES, NEWEST])
 def test_every_object_is_one_that_this_kubernetes_takes(version: str, render: Render, tools: Path, tmp_path: Path):
     chosen = [values for values in SETS if version in (oldest_of(values), NEWEST)]
-    objects = [one for values in chosen for one in render(values, "", version).objects if one["kind"] not in CUSTOM]
+    found = (one for values in chosen for one in render(values, "", version).objects if one["kind"] not in CUSTOM)
+    objects = list({json.dumps(one, sort_keys=True): one for one in found}.values())
     assert len(objects) > 20
     assert validated(tools, version, objects, tmp_path) == []
 
@@ -142,7 +144,23 @@ def test_every_dashboard_and_every_alert_is_in_the_release(render: Render):
     }
     assert all(one["metadata"]["labels"]["grafana_dashboard"] == "1" for one in shown)
     alerts = [yaml.safe_load(path.read_text("utf-8")) for path in sorted((CHART / "alerts").glob("*.yaml"))]
-    assert [one["spec"] for one in release.kind("PrometheusRule")] == alerts
+    rules = {one["metadata"]["name"]: one["spec"] for one in release.kind("PrometheusRule")}
+    assert rules.pop("innkeeper-ingest")["groups"]
+    assert list(rules.values()) == alerts
+
+
+def test_a_run_that_fails_is_told_of(render: Render):
+    group = render("full").get("PrometheusRule", "innkeeper-ingest")["spec"]["groups"][0]
+    for rule in group["rules"]:
+        assert rule["annotations"].keys() == {"summary", "description", "action"}
+        assert 'namespace="hotel"' in rule["expr"]
+    stale, fails = group["rules"]
+    assert f'cronjob="{render("full").kind("CronJob")[0]["metadata"]["name"]}"' in stale["expr"]
+    wanted = re.search(r'job_name=~"([^"]+)"', fails["expr"])
+    assert wanted is not None
+    assert re.fullmatch(wanted[1], render("full").kind("Job")[0]["metadata"]["name"])
+    assert "{{ $labels.job_name }}" in fails["annotations"]["summary"]
+    assert render("external").kind("PrometheusRule") == []
 
 
 def test_a_package_of_the_chart_holds_the_profiles_themselves(helm: Helm, tmp_path: Path):

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.rendered import Release
+from tests.deploy.conftest import Helm
+from tests.deploy.rendered import CHART, Release, read_release
 
 Render = Callable[..., Release]
 CLAIM = {"claim": {"name": "models"}}
+SETTINGS = {"log_level": "DEBUG", "second_look": False, "max_body_bytes": 2_000_000, "llm_timeout_s": 2.5}
 DIGEST = "sha256:" + "7" * 64
 
 
@@ -121,10 +123,24 @@ def test_values_that_dont_go_together_are_refused_with_what_to_do(message: str, 
 
 
 def test_settings_reach_every_pod_of_ours(render: Render):
-    release = render("minimal", json.dumps({"settings": {"log_level": "DEBUG", "second_look": False}}))
+    release = render("minimal", json.dumps({"settings": SETTINGS}))
     for component in ("api", "worker"):
         env = {entry["name"]: entry.get("value") for entry in release.pod(component).main["env"]}
-        assert (env["INNKEEPER_LOG_LEVEL"], env["INNKEEPER_SECOND_LOOK"]) == ("DEBUG", "false")
+        assert env["INNKEEPER_LOG_LEVEL"] == "DEBUG"
+        assert env["INNKEEPER_SECOND_LOOK"] == "false"
+        # Helm reads numbers as floats, and would write this one as 2e+06.
+        assert env["INNKEEPER_MAX_BODY_BYTES"] == "2000000"
+        assert env["INNKEEPER_LLM_TIMEOUT_S"] == "2.5"
+
+
+def test_names_fit_however_long_a_release_is_called(helm: Helm):
+    more = {"models": {"a" * 20: {"profile": "qwen3-4b-instruct-2507", "weights": CLAIM}}}
+    values = ("-f", str(CHART / "ci" / "full-values.yaml"), "-f", "-")
+    done = helm("template", "r" * 53, str(CHART), *values, stdin=json.dumps(more))
+    assert done.returncode == 0, done.stderr
+    for one in read_release("full", done.stdout).objects:
+        # Source: Kubernetes, names of a Service (63) and of a CronJob (52).
+        assert len(one["metadata"]["name"]) <= (52 if one["kind"] == "CronJob" else 63)
 
 
 def test_no_variable_is_set_twice(release: Release):

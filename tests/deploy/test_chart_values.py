@@ -1,0 +1,155 @@
+"""Values: what is unknown, misspelt or doesn't go together is refused, and said clearly; images are what the values say."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.conftest import Helm
+from tests.deploy.rendered import CHART, Release, read_release
+
+Render = Callable[..., Release]
+CLAIM = {"claim": {"name": "models"}}
+SETTINGS = {"log_level": "DEBUG", "second_look": False, "max_body_bytes": 2_000_000, "llm_timeout_s": 2.5}
+DIGEST = "sha256:" + "7" * 64
+
+
+def test_a_digest_wins_over_a_tag(render: Render):
+    both = {"image": {"registry": "registry.internal", "tag": "0.1.0", "digest": DIGEST}}
+    release = render("minimal", json.dumps(both))
+    assert release.pod("api").main["image"] == f"registry.internal/innkeeper@{DIGEST}"
+    assert render("minimal").pod("api").main["image"] == "innkeeper:0.1.0"
+
+
+def test_one_registry_goes_before_every_image(render: Render):
+    release = render("airgap")
+    images = {container["image"] for pod in release.pods for container in pod.containers}
+    images |= {volume["image"]["reference"] for pod in release.pods for volume in pod.spec["volumes"] if "image" in volume}
+    assert len(images) == 6
+    assert all(image.startswith("registry.hotel.internal:5000/") and "@sha256:" in image for image in images)
+    assert all(pod.spec["imagePullSecrets"] == [{"name": "registry"}] for pod in release.pods)
+
+
+def test_no_image_is_pulled_as_whatever_is_latest(release: Release):
+    for pod in release.pods:
+        for container in pod.containers:
+            name = container["image"].rpartition("/")[2]
+            assert "@" in name or (":" in name and not name.endswith(":latest")), container["image"]
+
+
+@pytest.mark.parametrize("name", ["image", "redis.image", "chroma.image", "vllm.image"])
+def test_behind_a_gap_an_image_without_a_digest_is_refused(name: str, template: Callable[..., Any]):
+    more: dict[str, Any] = {"digest": ""}
+    for key in reversed(name.split(".")):
+        more = {key: more}
+    done = template("airgap", json.dumps(more))
+    assert done.returncode != 0
+    assert f"{name}: global.airgap is on, and an image is named by its digest then" in done.stderr
+
+
+def test_behind_a_gap_there_must_be_a_registry(template: Callable[..., Any]):
+    done = template("airgap", json.dumps({"global": {"imageRegistry": ""}}))
+    assert done.returncode != 0
+    assert "global.airgap needs global.imageRegistry" in done.stderr
+
+
+UNFIT = {
+    "a misspelt key": ({"worker": {"replica": 3}}, ["/worker", "additional properties 'replica' not allowed"]),
+    "an unknown key at the top": ({"postgres": {}}, ["additional properties 'postgres' not allowed"]),
+    "a word for a number": ({"api": {"replicas": "two"}}, ["/api/replicas", "want integer"]),
+    "latest": ({"redis": {"image": {"tag": "latest"}}}, ["/redis/image/tag"]),
+    "half a digest": ({"image": {"digest": "sha256:12"}}, ["/image/digest", "does not match pattern"]),
+    "a password in a URL": (
+        {"redis": {"external": {"url": "redis://:hunter2@redis.internal:6379/0"}}},
+        ["/redis/external/url", "does not match pattern"],
+    ),
+    "a setting by its whole name": ({"settings": {"INNKEEPER_LOG_LEVEL": "DEBUG"}}, ["/settings", "INNKEEPER_LOG_LEVEL"]),
+    "a name that no server can have": ({"models": {"Qwen": {}}}, ["/models", "'Qwen' not allowed"]),
+    "a policy that no pack has": ({"policies": {"files": {"rules.txt": ""}}}, ["/policies/files", "'rules.txt' not allowed"]),
+    "an address without a prefix": (
+        {"network": {"external": [{"host": "a", "ports": [443], "to": [{"ipBlock": {"cidr": "10.0.0.1"}}], "from": ["api"]}]}},
+        ["/network/external/0/to/0/ipBlock/cidr"],
+    ),
+    "an entry for nobody": (
+        {"network": {"external": [{"host": "a", "ports": [443], "to": [{"ipBlock": {"cidr": "10.0.0.1/32"}}], "from": []}]}},
+        ["/network/external/0/from"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(UNFIT))
+def test_values_that_cant_be_are_refused_by_name(name: str, template: Callable[..., Any]):
+    values, words = UNFIT[name]
+    done = template("minimal", yaml.safe_dump(values))
+    assert done.returncode != 0
+    assert "values don't meet the specifications of the schema" in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+APART = {
+    "settings.llm_api_key: comes from llm.apiKey": {"settings": {"llm_api_key": "abc"}},
+    "settings.redis_url: comes from redis": {"settings": {"redis_url": "redis://elsewhere"}},
+    "settings.data_dir: the chart sets it itself": {"settings": {"data_dir": "/elsewhere"}},
+    "models.default: give it another name": {"models": {"default": {"profile": "qwen3-8b-fp8", "weights": CLAIM}}},
+    "redis.auth.existingSecret: name a secret": {"redis": {"auth": {"existingSecret": ""}}},
+    "redis.external.url: needed": {"redis": {"enabled": False}},
+    "chroma.external.url: needed": {"chroma": {"enabled": False}},
+    "network.ingressFrom: name the peers": {"ingress": {"enabled": True, "hosts": ["help.internal"]}},
+    "network.metricsFrom: name the peers": {"monitoring": {"podMonitor": {"enabled": True}}},
+    "ingress.hosts: name at least one host": {"ingress": {"enabled": True}},
+    "keda.prometheus: the address": {"keda": {"enabled": True}},
+    "reranker.external.url needs reranker.external.model": {"reranker": {"external": {"url": "http://vllm.models.svc:8000/v1"}}},
+    "keda.enabled and worker.autoscaling.enabled are both on": {
+        "keda": {"enabled": True, "prometheus": "http://p:9090"},
+        "worker": {"autoscaling": {"enabled": True}},
+    },
+    "policies: files and existingConfigMap are both given": {
+        "policies": {"files": {"policy.yaml": "a: 1"}, "existingConfigMap": "mine"}
+    },
+    "ingest: sources and existingConfigMap are both given": {
+        "ingest": {"sources": [{"name": "a", "kind": "folder"}], "existingConfigMap": "mine"}
+    },
+}
+
+
+@pytest.mark.parametrize("message", sorted(APART))
+def test_values_that_dont_go_together_are_refused_with_what_to_do(message: str, template: Callable[..., Any]):
+    done = template("minimal", yaml.safe_dump(APART[message]))
+    assert done.returncode != 0
+    assert message in done.stderr
+
+
+def test_settings_reach_every_pod_of_ours(render: Render):
+    release = render("minimal", json.dumps({"settings": SETTINGS}))
+    for component in ("api", "worker"):
+        env = {entry["name"]: entry.get("value") for entry in release.pod(component).main["env"]}
+        assert env["INNKEEPER_LOG_LEVEL"] == "DEBUG"
+        assert env["INNKEEPER_SECOND_LOOK"] == "false"
+        # Helm reads numbers as floats, and would write this one as 2e+06.
+        assert env["INNKEEPER_MAX_BODY_BYTES"] == "2000000"
+        assert env["INNKEEPER_LLM_TIMEOUT_S"] == "2.5"
+
+
+def test_names_fit_however_long_a_release_is_called(helm: Helm):
+    more = {"models": {"a" * 20: {"profile": "qwen3-4b-instruct-2507", "weights": CLAIM}}}
+    values = ("-f", str(CHART / "ci" / "full-values.yaml"), "-f", "-")
+    done = helm("template", "r" * 53, str(CHART), *values, stdin=json.dumps(more))
+    assert done.returncode == 0, done.stderr
+    for one in read_release("full", done.stdout).objects:
+        # Source: Kubernetes, names of a Service (63) and of a CronJob (52).
+        assert len(one["metadata"]["name"]) <= (52 if one["kind"] == "CronJob" else 63)
+
+
+def test_no_variable_is_set_twice(release: Release):
+    for pod in release.pods:
+        for container in pod.containers:
+            names = [entry["name"] for entry in container.get("env", ())]
+            assert len(names) == len(set(names)), pod.owner
+
+
+def test_anything_else_can_be_rendered_along(render: Render):
+    extra = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine"}, "data": {"a": "1"}}
+    assert render("minimal", json.dumps({"extraObjects": [extra]})).get("ConfigMap", "mine")["data"] == {"a": "1"}

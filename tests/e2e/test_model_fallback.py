@@ -1,9 +1,8 @@
 """The model that answers is killed among tickets: the next one of its route answers, and when it is back it is used again."""
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -39,24 +38,17 @@ class Model(FaultyServer):
 
 
 class Killable:
-    """A model server in a thread of its own, which is killed with all of its connections and comes back on its port."""
+    """A model server that is killed with all of its connections and comes back on its port."""
 
     def __init__(self) -> None:
         self.model = Model([])
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._running = ExitStack()
 
     def start(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.model.__aenter__(), self._loop).result(60)
+        self._running.enter_context(in_thread(self.model))
 
     def kill(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.model.__aexit__(None, None, None), self._loop).result(60)
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(60)
-        self._loop.close()
+        self._running.close()
 
 
 @dataclass
@@ -92,8 +84,10 @@ def world(tmp_path: Path, knowledge: Path) -> Iterator[World]:
         }
         with product(tmp_path, knowledge, large.model.base_url, **settings) as house:
             house.start("serve", "worker")
-            yield World(house, large, small, count())
-    large.close()
+            try:
+                yield World(house, large, small, count())
+            finally:
+                large.kill()
 
 
 def test_the_next_model_answers_while_the_first_is_gone_and_nothing_is_lost(world: World) -> None:

@@ -133,7 +133,14 @@ def _show(request: Request, card: Card, figures: CardFigures, turn: Turn, rows: 
     show.out.print(f"{cards}, reckoned as {card.value}: {figures.source}", soft_wrap=True)
     per_thousand = "1,000 tickets:\nGPU seconds"
     table = Table(
-        Column("model", no_wrap=True), "runs as", "context", "KV tokens", "at once", per_thousand, box=None, pad_edge=False
+        Column("model", no_wrap=True),
+        Column("runs as", no_wrap=True),
+        "context",
+        "KV tokens",
+        "at once",
+        per_thousand,
+        box=None,
+        pad_edge=False,
     )
     if request.per_gpu_hour is not None:
         table.add_column("their price")

@@ -15,6 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from agent.errors import ModelOutputInvalid, ModelUnavailable
+from agent.telemetry.traces import exemplar
 
 METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -172,7 +173,7 @@ def count_model_tokens(task: str, model: str, *, prompt: int, cached: int, compl
 
 def _model_answered(task: str, model: str, result: str, start: float) -> None:
     MODEL_CALLS.labels(task, model, result).inc()
-    MODEL_CALL_SECONDS.labels(task, model).observe(time.perf_counter() - start)
+    MODEL_CALL_SECONDS.labels(task, model).observe(time.perf_counter() - start, exemplar())
 
 
 def fresh_metrics_dir(folder: Path) -> dict[str, str]:

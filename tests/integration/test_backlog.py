@@ -50,8 +50,8 @@ async def test_it_counts_what_waits(server: RedisServer) -> None:
             conversation = await conversations.read(ticket(number).conversation_id)
             entry = await conversations.commit(conversation, RunId(f"r{number}"), outcome())
             assert entry is not None
-            await queue.add_delivery(entry.outbox_id)
-        await outbox.settle(entry.outbox_id, delivered=False, detail="410 Gone")
+            await queue.add_delivery(entry.key)
+        await outbox.settle(entry.key, delivered=False, detail="410 Gone")
         await backlog()
         assert [value(name) for name in told[:3]] == [1, 1, 1]
         assert value("oldest_unanswered_seconds") >= 900

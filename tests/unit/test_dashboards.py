@@ -30,16 +30,6 @@ VLLM = {
     *(f"vllm:request_queue_time_seconds{end}" for end in ("_bucket", "_count", "_sum")),
 }
 """Names of vLLM 0.33. Source: its metrics documentation; Prometheus adds `_total` to counters."""
-BY_TASK = {"task", "model"}
-MODEL = {
-    "innkeeper_model_calls_total": BY_TASK | {"result"},
-    **{f"innkeeper_model_call_seconds{end}": BY_TASK for end in ("_bucket", "_count", "_sum")},
-    "innkeeper_model_prompt_tokens_total": BY_TASK,
-    "innkeeper_model_cached_prompt_tokens_total": BY_TASK,
-    "innkeeper_model_completion_tokens_total": BY_TASK,
-    "innkeeper_model_fallbacks_total": {"task"},
-}
-"""What the model client counts."""
 OF_PROMETHEUS = {"instance", "job", "le"}
 """Labels that every series may have."""
 NAME = re.compile(r"\b(?:innkeeper|vllm)[a-zA-Z0-9_:]*")
@@ -62,7 +52,7 @@ def known() -> dict[str, set[str]]:
             else ("",)
         )
         found |= {name + end: labels for end in ends}
-    return found | MODEL
+    return found
 
 
 def queries() -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Makes a bundle: collects, sums, lists, signs. It stands under its name only when it is whole."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -119,6 +120,8 @@ def create(request: Request, say: Say = lambda _: None, on_bytes: OnBytes = lamb
         content = (manifest.model_dump_json(indent=1) + "\n").encode()
         (folder / MANIFEST).write_bytes(content)
         (folder / SIGNATURE).write_bytes(request.key.sign(content))
+        # Onto the disk before the folder gets its name: it may be one that is pulled out next.
+        os.sync()
     return manifest
 
 

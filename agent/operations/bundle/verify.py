@@ -126,15 +126,20 @@ def _differences(bundle: Path, manifest: Manifest, on_progress: OnProgress) -> I
     for found in walk(bundle):
         seen.add(found.path)
         if not found.is_plain:
-            yield Problem(Kind.NO_PLAIN_FILE, found.path, "links, devices and pipes have no place in a bundle")
+            yield Problem(Kind.NO_PLAIN_FILE, _shown(found.path), "links, devices and pipes have no place in a bundle")
         elif found.path in listed:
             problem = _difference(bundle, listed[found.path], found.size, on_bytes)
             if problem:
                 yield problem
         elif found.path not in UNLISTED:
-            yield Problem(Kind.EXTRA, found.path, "the manifest doesn't list it")
+            yield Problem(Kind.EXTRA, _shown(found.path), "the manifest doesn't list it")
     for path in sorted(listed.keys() - seen):
         yield Problem(Kind.MISSING, path, f"it should have {listed[path].size} bytes")
+
+
+def _shown(path: str) -> str:
+    """A name that somebody else chose, without what a terminal would obey."""
+    return path if path.isprintable() else ascii(path)
 
 
 def _difference(bundle: Path, entry: FileEntry, size: int, on_bytes: Callable[[int, str], None]) -> Problem | None:

@@ -5,9 +5,8 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email import message_from_bytes
+from email import message_from_string
 from email.message import Message
-from email.policy import compat32
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def read(folder: Path) -> Iterator[Wheel]:
         try:
             with zipfile.ZipFile(path) as archive:
                 (name,) = (n for n in archive.namelist() if n.count("/") == 1 and n.endswith(".dist-info/METADATA"))
-                about = message_from_bytes(archive.read(name), policy=compat32)
+                about = message_from_string(archive.read(name).decode("utf-8"))
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise BundleFailed(f"{path} is no wheel: {error}. Fetch it again") from error
         licence, is_expression = _licence(about)

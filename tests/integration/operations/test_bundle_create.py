@@ -28,6 +28,7 @@ build-backend = "setuptools.build_meta"
 [project]
 name = "tiny-thing"
 version = "0.1"
+description = "Ein Rädchen für Prüfungen"
 license = "Apache-2.0"
 [tool.setuptools]
 py-modules = ["tiny_thing"]
@@ -97,6 +98,7 @@ def test_everything_in_it_stands_in_a_valid_bill_of_materials(request_for: Reque
     (path,) = tiny_wheels.glob("*.whl")
     assert components["tiny-thing"]["hashes"] == [{"alg": "SHA-256", "content": sha256(path.read_bytes()).hexdigest()}]
     assert components["tiny-thing"]["licenses"] == [{"license": {"id": "Apache-2.0"}}]
+    assert components["tiny-thing"]["description"] == "Ein Rädchen für Prüfungen"
     assert components["tiny-thing"]["purl"] == "pkg:pypi/tiny-thing@0.1"
     assert components["acme/inn"]["version"] == digest
     assert components["tiny"]["type"] == "machine-learning-model"

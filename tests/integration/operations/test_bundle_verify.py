@@ -98,6 +98,15 @@ def test_a_file_too_many_is_named_also_in_a_new_folder_and_as_a_link_or_pipe(mad
     ]
 
 
+def test_a_name_that_would_write_on_the_terminal_is_shown_harmless(made: Path, bundle: Path) -> None:
+    (bundle / "\x1b[2Jgood").write_text("")
+    (Path(os.fsdecode(os.fsencode(bundle) + b"/\xff"))).write_text("")
+    result = CliRunner().invoke(app, ["bundle", "verify", str(bundle), "--key", str(made / "k.pub")])
+    assert result.exit_code == 1
+    assert "\x1b" not in result.stderr
+    assert result.stderr.count("the manifest doesn't list it") == 2
+
+
 def test_every_problem_is_told_at_once(made: Path, bundle: Path) -> None:
     _cut(bundle)
     (bundle / "models/tiny/config.json").unlink()

@@ -49,7 +49,7 @@ class World:
     async def notes(self, name: str) -> list[str]:
         return await self.client.lrange(f"test:{name}", 0, -1)
 
-    async def delivered(self, count: int, timeout_s: float = 20) -> list[str]:
+    async def delivered(self, count: int, timeout_s: float = 120) -> list[str]:
         async def enough() -> bool:
             return len(await self.notes("deliveries")) >= count and not await self.outbox.pending()
 

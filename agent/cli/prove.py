@@ -1,6 +1,7 @@
 """`innkeeper prove-egress`: makes the run, shows what came out of it, writes the document."""
 
 import json
+import signal
 import tempfile
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def run_proof(settings: Settings, report: Path | None, tickets: int, as_json: bo
     check_place(report)
     if (code := step_aside()) is not None:
         raise typer.Exit(code)
+    # As Ctrl-C, so that what was started is stopped, and the folder removed.
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     inside = settings.model_copy(update={"llm_base_url": None, "llm_profile": _embedded(settings)})
     policies, profile = rules.build_policies(inside), rules.pick_profile(inside)
     listing = shelf.sources_path(settings)

@@ -150,14 +150,14 @@ def test_secrets_are_named_and_never_written_out(release: Release):
 
 
 def test_a_change_of_the_policies_starts_api_and_workers_anew(render: Render):
-    before = render("full")
-    changed = {"policies": {"files": {"policy.yaml": 'version: "2"\n'}}}
-    after = render("full", yaml.safe_dump(changed))
+    before, after = (
+        render("keda", yaml.safe_dump({"policies": {"files": {"policy.yaml": f"version: {version}\n"}}})) for version in (1, 2)
+    )
     for component in ("api", "worker"):
         assert dict(before.pod(component).annotations) != dict(after.pod(component).annotations)
         assert before.pod(component).spec == after.pod(component).spec
     assert before.pod("redis") == after.pod("redis")
-    assert before.pod("model-large") == after.pod("model-large")
+    assert before.pod("model-chat") == after.pod("model-chat")
 
 
 def test_the_other_secret_starts_them_anew_too_when_its_checksum_is_changed(render: Render):

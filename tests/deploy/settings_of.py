@@ -1,7 +1,6 @@
 """The settings that a rendered pod starts with, read by the product's own code, and what they let it reach."""
 
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -32,9 +31,6 @@ def settings_of(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def allowed(release: Release, pod: Pod, monkeypatch: pytest.MonkeyPatch, folder: Path) -> dict[Destination, tuple[str, ...]]:
     """What a pod's guard lets it reach, with what for."""
     found = reached(services(settings_of(pod, monkeypatch)))
-    for name, value in environment(pod.main).items():
-        if name.startswith(PREFIX) and name not in KNOWN:
-            found |= {destination(url): (name,) for url in re.findall(r"https?://[^\s\"]+", value)}
     if pod.component == "ingest":
         found |= {destination(url): ("source",) for url in sources_reach(release, folder)}
     return found

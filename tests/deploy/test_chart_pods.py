@@ -18,7 +18,6 @@ from tests.deploy.settings_of import KNOWN, settings_of
 
 CLOSING_S = 10
 """What comes after the last request or turn: connections, the index, the model."""
-ARRIVING = {PREFIX + name for name in ("WORKER_PORT", "OTLP_ENDPOINT", "MODELS", "ROUTES")}
 POLICIES = ROOT / "policies" / "default"
 Render = Callable[..., Release]
 
@@ -68,7 +67,7 @@ def test_every_pod_with_a_program_of_ours_or_of_a_model_is_offline(release: Rele
 def test_every_setting_that_is_set_is_one(release: Release):
     for pod in release.pods:
         names = {name for name in environment(pod.main) if name.startswith(PREFIX)}
-        assert names <= KNOWN | ARRIVING, pod.owner
+        assert names <= KNOWN, pod.owner
         assert "PROMETHEUS_MULTIPROC_DIR" not in environment(pod.main), "pods are scraped one by one"
 
 

@@ -110,7 +110,6 @@ def test_every_variable_of_compose_stands_in_the_example():
     assert asked - given == {"GPU_SHARE"}
 
 
-@pytest.mark.skipif(not CHAT.is_file(), reason="this tree has no profiles of served models")
 def test_the_model_server_has_the_arguments_of_its_profile(compose: dict[str, Any]):
     every, profile = yaml(DEPLOY / "models" / "_every_server.yaml"), yaml(CHAT)
     vllm = compose["services"]["vllm"]

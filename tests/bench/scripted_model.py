@@ -21,8 +21,10 @@ def draft(body: dict[str, Any]) -> str:
     return json.dumps({"answerable": True, "sentences": [{"text": text[:400], "passage": 1} for text in sentences[:2]]})
 
 
-def answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What is sent back."""
+def answer(path: str, body: dict[str, Any], calls: int) -> dict[str, Any]:
+    """What is sent back. `/asked` tells how many completions were asked for."""
+    if path == "/asked":
+        return {"calls": calls}
     if path.endswith("/models"):
         return {"object": "list", "data": [{"id": "innkeeper-chat", "object": "model"}]}
     prompt_tokens = sum(len(message["content"]) for message in body["messages"]) // 4
@@ -33,16 +35,19 @@ def answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 async def serve(port: int, seconds: float) -> None:
     """Until it is ended."""
+    calls = 0
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             found = re.search(r"content-length: *(\d+)", head, re.IGNORECASE)
             body = json.loads(await reader.readexactly(int(found[1]))) if found else {}
             path = head.split(" ", 2)[1]
             if path.endswith("/completions"):
+                calls += 1
                 await asyncio.sleep(seconds)
-            content = json.dumps(answer(path, body)).encode()
+            content = json.dumps(answer(path, body, calls)).encode()
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n")
             writer.write(f"content-length: {len(content)}\r\n\r\n".encode() + content)
             await writer.drain()

@@ -169,7 +169,7 @@ async def test_an_approval_that_died_half_way_is_completed_by_its_repeat(draftin
         llm_profile="smollm2",
         helpdesks={SOURCE: HelpdeskSettings(secrets=(drafting.secret,), reply_url=drafting.inbox.url)},
     )
-    async with assemble(settings) as process, redis_client(drafting.redis.url) as client:
+    async with assemble(settings, "worker") as process, redis_client(drafting.redis.url) as client:
         dying = replace(process.turns, conversations=DiesBeforeRelease(client))
         with pytest.raises(QueueUnavailable):
             await dying.approve(ConversationId(f"{SOURCE}:half"), RunId(run_id), None)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from agent.adapters.redis_shards import shard_key, tag_of
 from agent.channels.desk_markup import TAGS
 from agent.types import Author, ConversationId
 from tests.integration.channels.widget_world import FACT, QUESTION, SHOP, WidgetWorld, widget_world
@@ -20,6 +21,11 @@ ATTACK = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 async def world(redis_url: str) -> AsyncIterator[WidgetWorld]:
     async with widget_world(redis_url) as world:
         yield world
+
+
+def stored_at(cid: str) -> str:
+    """What the keys of a conversation of the widget begin with."""
+    return shard_key(tag_of(f"widget:{cid}"), f"widget:{cid}")
 
 
 def check_tree(tree: object) -> None:
@@ -97,7 +103,7 @@ async def test_a_repeat_mends_what_a_crash_left_out_in_the_words_that_were_store
     from agent.adapters.redis_store import redis_client
 
     async with redis_client(world.redis_url) as redis:  # as if the process had died before it published
-        await redis.delete(*[k async for k in redis.scan_iter(f"innkeeper:*:widget:{cid}:*") if not k.endswith(":about")])
+        await redis.delete(*[k async for k in redis.scan_iter(f"{stored_at(cid)}:*") if not k.endswith(":about")])
     assert (await browser.messages(cid))["messages"] == []
     again = await browser.say(cid, "other words", key)
     assert again.json() == first.json()
@@ -160,8 +166,7 @@ async def test_a_heartbeat_keeps_the_connection_and_looks_for_what_was_missed(re
             from agent.adapters.redis_store import redis_client
 
             async with redis_client(redis_url) as redis:  # as if the wake-up had been lost
-                [events] = [key async for key in redis.scan_iter(f"innkeeper:*:widget:{cid}:events")]
-                await redis.xadd(events, {"e": "progress", "d": '{"stage":"searching"}'})
+                await redis.xadd(f"{stored_at(cid)}:events", {"e": "progress", "d": '{"stage":"searching"}'})
             assert await stream.next() == ("progress", {"stage": "searching"})
             assert len(stream.comments) >= 2
             assert set(stream.comments) == {": hb"}

@@ -2,6 +2,7 @@
 
 AgentError
   SettingsInvalid, KnowledgeEmpty      -> the operator; refuse to start
+  InstallationIncomplete               -> the operator; set it up again
   ServiceFailed                        -> an embedded service did not start or died
   ProofImpossible                      -> this machine doesn't let us look on; the operator allows it, or proves it elsewhere
   RequestRejected                      -> 4xx to the sender, nothing is queued
@@ -28,6 +29,10 @@ class SettingsInvalid(AgentError):
 
 class KnowledgeEmpty(AgentError):
     """Nothing has been ingested."""
+
+
+class InstallationIncomplete(AgentError):
+    """A part of the installation is missing."""
 
 
 class ServiceFailed(AgentError):

@@ -131,14 +131,11 @@ def _body(request: Request, card: Card, figures: CardFigures, turn: Turn, rows: 
 def _show(request: Request, card: Card, figures: CardFigures, turn: Turn, rows: list[Row]) -> None:
     cards = f"[bold]{request.count} x {figures.memory_gb} GB[/]"
     show.out.print(f"{cards}, reckoned as {card.value}: {figures.source}", soft_wrap=True)
-    per_thousand = "1,000 tickets:\nGPU seconds"
+    per_thousand = "GPU s for\n1,000 tickets"
     table = Table(
-        Column("model", no_wrap=True),
+        Column("model", overflow="fold"),
         Column("runs as", no_wrap=True),
-        "context",
-        "KV tokens",
-        "at once",
-        per_thousand,
+        *(Column(name, no_wrap=True) for name in ("context", "KV tokens", "at once", per_thousand)),
         box=None,
         pad_edge=False,
     )

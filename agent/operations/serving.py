@@ -8,7 +8,6 @@ import difflib
 import shlex
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Annotated, Literal, TypeVar
 
@@ -18,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from agent.errors import AgentError
 from agent.model_profiles import profile_names
+from agent.operations.deployed import deployed
 
 MODELS_ROOT = "/models"
 """Where the weights are mounted: each checkpoint in a folder of its profile's name."""
@@ -262,4 +262,4 @@ def _is_profile(file_name: str) -> bool:
 
 
 def _folder() -> Traversable:
-    return files("deploy").joinpath("models")
+    return deployed().joinpath("models")

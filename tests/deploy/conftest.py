@@ -14,8 +14,7 @@ TOOLS = Path(__file__).parents[2] / ".venv-deploy" / "bin"
 Helm = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="session")
-def tools() -> Path:
+def found_tools() -> Path:
     """The folder with helm and the checkers. Missing, the tests are skipped; where CI runs, they fail."""
     if not (TOOLS / "helm").is_file():
         missing = f"{TOOLS / 'helm'} is missing: run `make deploy-tools`"
@@ -23,6 +22,12 @@ def tools() -> Path:
             pytest.fail(missing)
         pytest.skip(missing)
     return TOOLS
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """See `found_tools`."""
+    return found_tools()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import yaml
 from agent.channels.standard_webhooks import Signer
 from agent.wiring.up import new_secret
 from tests.bench.report_samples import SAMPLES
-from tests.deploy.conftest import TOOLS
+from tests.deploy.conftest import found_tools
 from tests.deploy.rendered import CHART, NAMESPACE, NEWEST, RELEASE, SECRETS, Release, read_release
 from tests.e2e.pods import Machine, RunningPod, alone, can_run, devices, status, writable
 from tests.e2e.product import ANSWERS_IN_S, ROOT, SOURCE, STARTS_IN_S, Inbox, message, until
@@ -136,10 +136,8 @@ def until_says(pod: RunningPod, status: str) -> None:
 
 
 def rendered(folder: Path) -> Release:
-    if not (TOOLS / "helm").is_file():
-        pytest.skip(f"{TOOLS / 'helm'} is missing: run `make deploy-tools`")
     (folder / "values.yaml").write_text(yaml.safe_dump(VALUES))
-    command = [str(TOOLS / "helm"), "template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--kube-version", NEWEST]
+    command = [str(found_tools() / "helm"), "template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--kube-version", NEWEST]
     done = subprocess.run([*command, "-f", str(folder / "values.yaml")], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return read_release("processes", done.stdout)

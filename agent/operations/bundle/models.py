@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from agent.errors import BundleFailed
 from agent.operations.bundle.chart import read_yaml
 from agent.operations.bundle.contents import OnBytes, copy, sha256_of, walk
 from agent.operations.bundle.manifest import SUMS, Licence, ModelEntry
+from agent.operations.deployed import deployed
 
 _LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
 
@@ -43,7 +43,7 @@ def describe(given: Given, profiles: Traversable | None = None) -> ModelEntry:
         )
     if not found:
         raise BundleFailed(f"{given.folder} is empty")
-    profile = _profile(given.name, profiles or files("deploy") / "models")
+    profile = _profile(given.name, profiles or deployed() / "models")
     known = profile.get("licence")
     if isinstance(known, Mapping):
         licence = Licence(name=str(known.get("name")), url=known.get("url"), note=known.get("note"))

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_string
 from email.message import Message
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 from pathlib import Path
 
 from agent.errors import BundleFailed
+from agent.operations.deployed import deployed
 
 _SAID = 5
 FIRST = "torch"
@@ -47,7 +48,7 @@ def collect(source: Path, extras: tuple[str, ...], folder: Path, constraints: Pa
     if not (source / "pyproject.toml").is_file():
         raise BundleFailed(f"{source} has no pyproject.toml; name the folder with Innkeeper's source, or give ready --wheels")
     wanted = str(source.absolute()) + (f"[{','.join(extras)}]" if extras else "")
-    with as_file(files("deploy") / "constraints.txt") as shipped:
+    with as_file(deployed() / "constraints.txt") as shipped:
         held = ("--constraint", str(constraints or shipped), "--wheel-dir", str(folder), "--find-links", str(folder))
         for one in filter(None, (first, wanted)):
             _pip("wheel", "--quiet", *held, one)

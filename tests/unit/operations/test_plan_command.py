@@ -1,6 +1,9 @@
 """`innkeeper models` as a person or a program uses it."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -81,3 +84,11 @@ def test_nothing_that_fits_is_a_failure():
 )
 def test_mistakes_are_named(arguments: tuple[str, ...], code: int, named: str):
     assert named in " ".join(run(*arguments, code=code).split())
+
+
+def test_numbers_are_whole_in_a_narrow_terminal():
+    environment = dict(os.environ, COLUMNS="80", NO_COLOR="1")
+    command = [sys.executable, "-m", "agent", "models", "plan", "--gpu", "24"]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120).stdout
+    assert "72,428" in told
+    assert "32,768" in told

@@ -110,13 +110,11 @@ def _list(json: bool) -> None:
     if json:
         show.as_json([_facts(profile) for profile in found])
         return
-    table = Table(
-        Column("model", no_wrap=True), "for", "profile", "weights", "context", "checked", "licence", box=None, pad_edge=False
-    )
+    fixed = (Column(head, no_wrap=True) for head in ("model", "for", "weights", "checked"))
+    table = Table(*fixed, Column("licence", overflow="fold"), box=None, pad_edge=False)
     for one in found:
         weights = f"{one.size.weights_gb:.1f} GB {one.quantisation}"
-        context = f"{one.context_tokens:,}"
-        table.add_row(one.name, one.role.value, one.profile or "–", weights, context, one.checked, one.licence.name)
+        table.add_row(one.name, one.role.value, weights, one.checked, one.licence.name)
     show.out.print(table)
     show.out.print("served: a test serves a tiny model of its kind with these arguments; parser: vLLM takes them.", style="dim")
 

@@ -4,13 +4,16 @@ import math
 from dataclasses import asdict, dataclass, replace
 
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from agent.cli import show
 from agent.operations.plan import UTILISATION, Fit, Turn, fit, with_thoughts
 from agent.operations.plan_cards import CARDS, CAREFUL, Card, CardFigures
 from agent.operations.plan_costs import DECODE_EFFICIENCY, PREFILL_EFFICIENCY, Cost, Measured, Prices, cost
 from agent.operations.serving import Role, ServingInvalid, ServingProfile, load_serving, serving_names
+
+WIDE = 100
+"""Columns of a terminal in which every figure has its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,49 +134,53 @@ def _body(request: Request, card: Card, figures: CardFigures, turn: Turn, rows: 
 def _show(request: Request, card: Card, figures: CardFigures, turn: Turn, rows: list[Row]) -> None:
     cards = f"[bold]{request.count} x {figures.memory_gb} GB[/]"
     show.out.print(f"{cards}, reckoned as {card.value}: {figures.source}", soft_wrap=True)
-    per_thousand = "GPU s for\n1,000 tickets"
-    table = Table(
-        Column("model", overflow="fold"),
-        Column("runs as", no_wrap=True),
-        *(Column(name, no_wrap=True) for name in ("context", "KV tokens", "at once", per_thousand)),
-        box=None,
-        pad_edge=False,
-    )
-    if request.per_gpu_hour is not None:
-        table.add_column("their price")
-    table.add_column("")
-    for row in rows:
-        cells = _cells(row) if row.cost else ("does not fit", "", "", "", "")
-        price = () if request.per_gpu_hour is None else (_price(row.cost.per_thousand_busy) if row.cost else "",)
-        table.add_row(row.profile.name, *cells, *price, ", ".join(_notes(row)))
-    show.out.print(table)
     fitting = [row for row in rows if row.cost]
+    if fitting:
+        _show_table(fitting, with_price=request.per_gpu_hour is not None)
+    if others := [f"{row.profile.name} ({row.profile.size.weights_gb:g} GB of weights)" for row in rows if not row.cost]:
+        show.out.print(f"\n{'Do' if len(others) > 1 else 'Does'} not fit: {', '.join(others)}")
     if fitting:
         _show_money(fitting)
         _show_shares(fitting[0].fit)
     _show_assumptions(request, turn, fitting)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    assert row.cost
-    found = row.fit
-    split = "1 GPU" if found.parallel == 1 else f"--tensor-parallel-size={found.parallel}"
-    runs = split if found.replicas == 1 else f"{found.replicas} replicas, {split}"
-    seconds = f"{row.cost.gpu_seconds_per_thousand:,.0f}"
-    return runs, f"{found.context_tokens:,}", f"{found.kv_tokens:,}", f"{found.at_once:,}", seconds
+def _show_table(fitting: list[Row], *, with_price: bool) -> None:
+    """A line for each model, in a terminal of 80 columns, too; what only some of them need said stands below."""
+    with_cache = not with_price or show.out.width >= WIDE
+    heads = ["model", "runs on", "context", *(["KV tokens"] if with_cache else []), "at once", "GPU s for\n1,000"]
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for head in (*heads, *(["price for\n1,000"] if with_price else [])):
+        table.add_column(head, no_wrap=True, justify="left" if head in {"model", "runs on"} else "right")
+    for row in fitting:
+        assert row.cost
+        found = row.fit
+        cells = [row.profile.name, f"{found.replicas} x {_gpus(found.parallel)}", f"{found.context_tokens:,}"]
+        cells += [f"{found.kv_tokens:,}"] if with_cache else []
+        cells += [f"{found.at_once:,}", f"{row.cost.gpu_seconds_per_thousand:,.0f}"]
+        cells += [_price(row.cost.per_thousand_busy)] if with_price else []
+        table.add_row(*cells)
+    show.out.print(table)
+    notes = [f"{row.profile.name}: {', '.join(noted)}." for row in fitting if (noted := _notes(row))]
+    if any(row.fit.parallel > 1 for row in fitting):
+        notes.insert(0, "R x N GPUs: R servers, each with --tensor-parallel-size=N.")
+    if notes:
+        show.out.print("\n" + "\n".join(notes), soft_wrap=True)
+
+
+def _gpus(count: int) -> str:
+    return f"{count} GPU" if count == 1 else f"{count} GPUs"
 
 
 def _notes(row: Row) -> list[str]:
     found = row.fit
-    if not row.cost:
-        return [f"{row.profile.size.weights_gb:g} GB of weights"]
     notes = []
     if found.context_tokens < row.profile.context_tokens:
         notes.append(f"needs --max-model-len={found.context_tokens}")
     if found.unpacks:
-        notes.append(f"made for {row.profile.gpu.value}: unpacks its weights")
+        notes.append(f"made for {row.profile.gpu.value}, this card unpacks its weights")
     if found.spare_gpus:
-        notes.append(f"{found.spare_gpus} GPU{'s' if found.spare_gpus > 1 else ''} to spare")
+        notes.append(f"{_gpus(found.spare_gpus)} to spare")
     return notes
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.commands import app
-from agent.operations.serving import command, load_serving, serving_names
+from agent.operations.serving import Role, command, load_serving, serving_names
 
 PRICES = ("--price-per-gpu-hour", "0.8", "--price-per-resolution", "0.99", "--price-per-million-tokens", "0.4/1.6")
 
@@ -62,7 +62,7 @@ def test_plan_counts_the_turn_that_it_is_told():
 
 
 def test_nothing_that_fits_is_a_failure():
-    assert "does not fit" in run("plan", "--gpu", "24", "--model", "qwen3.6-27b-fp8", code=1)
+    assert "Does not fit: qwen3.6-27b-fp8" in run("plan", "--gpu", "24", "--model", "qwen3.6-27b-fp8", code=1)
     assert json.loads(run("plan", "--gpu", "24", "--model", "qwen3.6-27b-fp8", "--json", code=1))["models"][0]["cost"] is None
 
 
@@ -86,9 +86,24 @@ def test_mistakes_are_named(arguments: tuple[str, ...], code: int, named: str):
     assert named in " ".join(run(*arguments, code=code).split())
 
 
-def test_numbers_are_whole_in_a_narrow_terminal():
+@pytest.mark.parametrize("command", [("list",), ("plan", "--gpu", "24", "--count", "2"), ("plan", "--gpu", "24", *PRICES)])
+def test_every_name_and_figure_is_whole_in_a_narrow_terminal(command: tuple[str, ...]):
     environment = dict(os.environ, COLUMNS="80", NO_COLOR="1")
-    command = [sys.executable, "-m", "agent", "models", "plan", "--gpu", "24"]
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120).stdout
-    assert "72,428" in told
-    assert "32,768" in told
+    words = [sys.executable, "-m", "agent", "models", *command]
+    told = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=120).stdout
+    names = [name for name in serving_names() if command == ("list",) or load_serving(name).role is Role.CHAT]
+    assert [name for name in names if name not in told] == []
+    lines = told.splitlines()
+    if command[0] == "plan":
+        (eight_b,) = (line for line in lines if line.startswith("qwen3-8b-fp8 "))
+        assert "32,768" in eight_b
+        assert "…" not in told
+    table = [line for line in lines if line.startswith(tuple(names))]
+    assert [line for line in table[:5] if len(line) > 80] == []
+
+
+def test_a_plan_says_how_a_model_is_split():
+    told = run("plan", "--gpu", "24", "--count", "3", "--model", "qwen3.6-35b-a3b-fp8")
+    assert "1 x 2 GPUs" in told
+    assert "--tensor-parallel-size=N" in told
+    assert "qwen3.6-35b-a3b-fp8: 1 GPU to spare." in told

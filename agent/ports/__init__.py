@@ -1,0 +1,41 @@
+"""The seams of the agent: what it needs from the world, said in its own words. No vendor library here."""
+
+from agent.ports.conversations import Conversations, Link, Ticket, TicketHints, TicketLinks
+from agent.ports.models import ChatModel, Embedder, ModelsSeen, PairReader, Retriever
+from agent.ports.turns import (
+    Answerer,
+    Approvals,
+    Outbox,
+    PersonRequests,
+    Progress,
+    RecordedTurn,
+    ReplySender,
+    ShadowRecord,
+    ShadowRecords,
+    Stage,
+    TurnQueue,
+)
+
+__all__ = [
+    "Answerer",
+    "Approvals",
+    "ChatModel",
+    "Conversations",
+    "Embedder",
+    "Link",
+    "ModelsSeen",
+    "Outbox",
+    "PairReader",
+    "PersonRequests",
+    "Progress",
+    "RecordedTurn",
+    "ReplySender",
+    "Retriever",
+    "ShadowRecord",
+    "ShadowRecords",
+    "Stage",
+    "Ticket",
+    "TicketHints",
+    "TicketLinks",
+    "TurnQueue",
+]

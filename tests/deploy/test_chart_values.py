@@ -27,7 +27,7 @@ def test_one_registry_goes_before_every_image(render: Render):
     release = render("airgap")
     images = {container["image"] for pod in release.pods for container in pod.containers}
     images |= {volume["image"]["reference"] for pod in release.pods for volume in pod.spec["volumes"] if "image" in volume}
-    assert len(images) == 6
+    assert len(images) == 7
     assert all(image.startswith("registry.hotel.internal:5000/") and "@sha256:" in image for image in images)
     assert all(pod.spec["imagePullSecrets"] == [{"name": "registry"}] for pod in release.pods)
 
@@ -39,7 +39,7 @@ def test_no_image_is_pulled_as_whatever_is_latest(release: Release):
             assert "@" in name or (":" in name and not name.endswith(":latest")), container["image"]
 
 
-@pytest.mark.parametrize("name", ["image", "redis.image", "chroma.image", "vllm.image"])
+@pytest.mark.parametrize("name", ["image", "redis.image", "chroma.image", "vllm.image", "router.image"])
 def test_behind_a_gap_an_image_without_a_digest_is_refused(name: str, template: Callable[..., Any]):
     more: dict[str, Any] = {"digest": ""}
     for key in reversed(name.split(".")):

@@ -14,7 +14,7 @@ from agent.settings import PREFIX, Settings
 DEPLOY = Path(__file__).parents[3] / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 RUNTIME = DOCKERFILE.rpartition("\nFROM ")[2]
-CHAT = DEPLOY / "models" / "qwen3-8b-fp8.yaml"
+SERVED = {"vllm": "qwen3-8b-fp8", "rerank": "qwen3-reranker-0.6b"}
 OURS = ("api", "worker")
 
 
@@ -76,6 +76,7 @@ def test_only_the_api_has_a_port_outside_and_only_the_worker_a_way_out(compose: 
         "chroma": ["back"],
         "valkey": ["back"],
         "vllm": ["back"],
+        "rerank": ["back"],
     }
 
 
@@ -105,16 +106,29 @@ def test_what_compose_sets_are_known_settings(compose: dict[str, Any]):
 
 def test_every_variable_of_compose_stands_in_the_example():
     asked = set(re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text(encoding="utf-8")))
-    given = set(re.findall(r"^([A-Z_]+)=", (DEPLOY / "compose.example.env").read_text(encoding="utf-8"), re.M))
-    assert given <= asked
-    assert asked - given == {"GPU_SHARE"}
+    given = set(re.findall(r"^#?([A-Z_]+)=", (DEPLOY / "compose.example.env").read_text(encoding="utf-8"), re.M))
+    assert given == asked
 
 
-def test_the_model_server_has_the_arguments_of_its_profile(compose: dict[str, Any]):
-    every, profile = yaml(DEPLOY / "models" / "_every_server.yaml"), yaml(CHAT)
-    vllm = compose["services"]["vllm"]
-    said = [
-        re.sub(r"\$\{GPU_SHARE:-(.+)\}", r"\1", word) for word in vllm["command"] if not word.startswith(("--host", "--port"))
-    ]
-    assert said == ["${MODEL_FOLDER:-/models/qwen3-8b-fp8}", *every["args"], *profile["args"]]
-    assert vllm["environment"].items() >= every["env"].items()
+@pytest.mark.parametrize("name", sorted(SERVED))
+def test_a_model_server_has_the_arguments_of_its_profile(name: str, compose: dict[str, Any]):
+    every, profile = (yaml(DEPLOY / "models" / f"{file}.yaml") for file in ("_every_server", SERVED[name]))
+    server = compose["services"][name]
+    # The one argument that two servers on one GPU can't both have as it is.
+    share, said = re.compile(r"--gpu-memory-utilization=\$\{[A-Z_]+:-([0-9.]+)\}"), server["command"]
+    (own,) = [share.fullmatch(word) for word in said if share.fullmatch(word)]
+    others = [word for word in said if not word.startswith(("--host", "--port", "--gpu-memory-utilization"))]
+    assert others[0].removesuffix("}").endswith(f"/models/{SERVED[name]}")
+    assert others[1:] == [*(word for word in every["args"] if "utilization" not in word), *profile["args"]]
+    assert own is not None
+    assert name != "vllm" or f"--gpu-memory-utilization={own[1]}" in every["args"]
+    assert server["environment"].items() >= every["env"].items()
+
+
+def test_a_reranker_is_there_only_for_who_asks_and_named_as_it_is_served(compose: dict[str, Any]):
+    assert {name for name, service in compose["services"].items() if service.get("profiles")} == {"rerank"}
+    served = next(word for word in compose["services"]["rerank"]["command"] if word.startswith("--served-model-name="))
+    for name in OURS:
+        found = compose["services"][name]["environment"]
+        assert found["INNKEEPER_RERANKER_URL"] == "${RERANKER_URL:-}"
+        assert found["INNKEEPER_RERANKER_MODEL"] == f"${{RERANKER_URL:+{served.partition('=')[2]}}}"

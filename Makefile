@@ -60,7 +60,7 @@ test: ## Check style, types and layers, then run every test
 	$(MAKE) --no-print-directory lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
-test-serving: install-dev $(SERVING)/.installed ## The client and every model's arguments against a real vLLM, without a GPU (needs npm)
+test-serving: install-dev deploy-tools $(SERVING)/.installed ## The client and every model's arguments against a real vLLM, without a GPU (needs npm)
 	CI_SERVING=1 OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/serving
 
 # torch first and with what it needs, the rest without asking what that needs: the list is complete, and shorter than vLLM's own.

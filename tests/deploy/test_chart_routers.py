@@ -88,6 +88,14 @@ def test_a_router_before_what_has_no_conversations_is_refused(template: Callable
     assert "models.rerank.router: models.rerank is for rerank, not for chat" in done.stderr
 
 
+def test_a_server_with_the_name_that_replicas_are_found_by_is_refused(template: Callable[..., Any]):
+    other = {"profile": "qwen3-4b-instruct-2507", "weights": CLAIM}
+    assert template("keda", yaml.safe_dump({"models": {"chat-pods": other}})).returncode == 0
+    done = template("keda", yaml.safe_dump({"models": ROUTED["models"] | {"chat-pods": other}}))
+    assert done.returncode != 0
+    assert "models.chat-pods: another name, please" in done.stderr
+
+
 @pytest.mark.parametrize(("length", "fits"), [(9, True), (10, False)])
 def test_names_that_are_too_long_for_replicas_are_refused(length: int, fits: bool, template: Callable[..., Any]):
     # Source: a StatefulSet's pods have its name and a hash of ten characters in a label, which may have 63.

@@ -1,19 +1,14 @@
-"""The router of the vLLM project with the chart's own arguments, in front of scripted replicas, asked by Innkeeper's client.
-
-The names of the replicas' pods are replaced by places on loopback; all else is as rendered. What runs is the Python package of
-the release that the chart's image is of.
-"""
+"""The router of the vLLM project with the chart's own arguments, in front of scripted replicas, asked by Innkeeper's client."""
 
 import asyncio
 import re
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
@@ -24,7 +19,8 @@ from agent.model_profiles import load_profile
 from agent.model_routes import Route
 from agent.model_sessions import model_session
 from agent.types import Prompt, Task
-from tests.deploy.rendered import Pod, Release, environment
+from tests.deploy.rendered import Pod, Release
+from tests.deploy.router_process import Router, router_before, until
 from tests.faulty_server import USAGE, FaultyServer, Reply, Request, completion, piece, stall, status, stream
 from tests.servers import free_port
 
@@ -62,28 +58,6 @@ class Replica(FaultyServer):
         return [request for request in self.requests if request.path == "/v1/chat/completions"]
 
 
-@dataclass(frozen=True, slots=True)
-class Router:
-    """One that runs."""
-
-    url: str
-    process: asyncio.subprocess.Process
-
-    async def says(self, path: str) -> int:
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
-            return (await client.get(self.url + path)).status_code
-
-
-def command_of(pod: Pod, tools: Path, port: int, places: list[str]) -> list[str]:
-    """The container's command with its arguments: other ports, loopback, and the replicas where they are here."""
-    given = pod.main["args"]
-    at = given.index("--worker-urls") + 1
-    assert len(given[at:]) == len(places)
-    here = {"$(LISTEN)": "127.0.0.1", "port=8000": f"port={port}", "port=29000": f"port={free_port()}"}
-    options = [re.sub("|".join(map(re.escape, here)), lambda found: here[found[0]], option) for option in given[:at]]
-    return [str(tools / pod.main["command"][0]), *options, *places]
-
-
 @pytest.fixture
 async def stack() -> AsyncIterator[AsyncExitStack]:
     async with AsyncExitStack() as opened:
@@ -94,44 +68,11 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 def start(tools: Path, render: Render, stack: AsyncExitStack, tmp_path: Path) -> Callable[..., Awaitable[Router]]:
     """Starts a router before these places, as the value set has it, and waits until it takes calls."""
 
-    async def started(*places: str, pod: Pod | None = None, before: tuple[str, ...] = ()) -> Router:
-        pod, port = pod or render("airgap").pod("router-chat"), free_port()
-        command = [*before, *command_of(pod, tools, port, list(places))]
-        env = environment(pod.main) | {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(tmp_path)}
-        process = await stack.enter_async_context(running(command, env))
-        router = Router(f"http://127.0.0.1:{port}", process)
-        await until(lambda: is_ready(router))
-        return router
+    async def started(*places: str, pod: Pod | None = None, under: tuple[str, ...] = ()) -> Router:
+        chosen = pod or render("airgap").pod("router-chat")
+        return await stack.enter_async_context(router_before(places, chosen, tools, tmp_path, under))
 
     return started
-
-
-@asynccontextmanager
-async def running(command: list[str], env: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=quiet, stderr=quiet)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await asyncio.wait_for(process.wait(), 60)
-
-
-async def is_ready(router: Router) -> bool:
-    try:
-        return await router.says("/readiness") == 200
-    except httpx.TransportError:
-        assert router.process.returncode is None, "it has ended"
-        return False
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(1200):
-        if await holds():
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("it never came to that")
 
 
 async def replica(stack: AsyncExitStack, name: str, port: int = 0) -> Replica:
@@ -306,7 +247,7 @@ async def test_it_speaks_to_its_replicas_alone(start: Start, stack: AsyncExitSta
     replicas = [await replica(stack, name) for name in "ab"]
     log = tmp_path / "connects"
     strace = ("strace", "-D", "-f", "-qq", "-e", "trace=connect,sendto,sendmsg", "-o", str(log))
-    router = await start(*map(place, replicas), before=strace)
+    router = await start(*map(place, replicas), under=strace)
     chat = await client(stack, router.url)
     assert len(set((await all_asked(chat)).values())) == 2
     tried = re.findall(r"sa_family=AF_INET6?, sin6?_port=htons\((\d+)\), .*?\"([0-9a-f.:]+)\"", log.read_text("utf-8"))

@@ -113,16 +113,13 @@ def test_every_variable_of_compose_stands_in_the_example():
 @pytest.mark.parametrize("name", sorted(SERVED))
 def test_a_model_server_has_the_arguments_of_its_profile(name: str, compose: dict[str, Any]):
     every, profile = (yaml(DEPLOY / "models" / f"{file}.yaml") for file in ("_every_server", SERVED[name]))
-    server = compose["services"][name]
-    # The one argument that two servers on one GPU can't both have as it is.
-    share, said = re.compile(r"--gpu-memory-utilization=\$\{[A-Z_]+:-([0-9.]+)\}"), server["command"]
-    (own,) = [share.fullmatch(word) for word in said if share.fullmatch(word)]
-    others = [word for word in said if not word.startswith(("--host", "--port", "--gpu-memory-utilization"))]
-    assert others[0].removesuffix("}").endswith(f"/models/{SERVED[name]}")
-    assert others[1:] == [*(word for word in every["args"] if "utilization" not in word), *profile["args"]]
-    assert own is not None
-    assert name != "vllm" or f"--gpu-memory-utilization={own[1]}" in every["args"]
+    server, share = compose["services"][name], re.compile(r"\$\{(RERANK_)?GPU_SHARE:-[0-9.]+\}")
+    # Two servers on one GPU can't both have the share of one that is alone.
+    said = [share.sub("0.92", word) for word in server["command"] if not word.startswith(("--host", "--port"))]
+    assert said[0] in (f"/models/{SERVED[name]}", f"${{MODEL_FOLDER:-/models/{SERVED[name]}}}")
+    assert said[1:] == [*every["args"], *profile["args"]]
     assert server["environment"].items() >= every["env"].items()
+    assert "--gpu-memory-utilization=${GPU_SHARE:-0.92}" in compose["services"]["vllm"]["command"]
 
 
 def test_a_reranker_is_there_only_for_who_asks_and_named_as_it_is_served(compose: dict[str, Any]):

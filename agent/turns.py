@@ -22,6 +22,7 @@ from agent.graph import compose
 from agent.graph.build import TurnGraph
 from agent.graph.state import TurnContext, TurnState
 from agent.loops import is_loop
+from agent.model_sessions import model_session
 from agent.ports import Conversations, Progress, ShadowRecord, ShadowRecords, Stage, Ticket, TurnQueue
 from agent.standing import (
     RUN_NAMESPACE,
@@ -229,7 +230,8 @@ class Turns:
             return self._handed_over(conversation, "handoff", reasons.REPEATED)
         try:
             messages, context = visible(conversation.messages), self._context_of(conversation)
-            return await think(self.graph, context, messages, run_id, conversation.conversation_id)
+            with model_session(conversation.conversation_id):
+                return await think(self.graph, context, messages, run_id, conversation.conversation_id)
         except (TransientError, KnowledgeError) as error:
             await self._tell(conversation.conversation_id, Stage.RECEIVED)  # it waits again
             if self._waited_s(conversation) < self.model_down_handoff_s:

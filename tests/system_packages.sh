@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need from the system: a real Redis, a real browser, a real helpdesk, a real mailbox, Prometheus, a real image
-# registry. Installed only where it is missing and we may.
+# registry, and what lists system calls. Installed only where it is missing and we may.
 set -euo pipefail
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
@@ -8,6 +8,7 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 command -v ip >/dev/null || missing+=(iproute2)
 { command -v dovecot || [ -x /usr/sbin/dovecot ]; } >/dev/null || missing+=(dovecot-imapd)
 command -v promtool >/dev/null || missing+=(prometheus)
+command -v strace >/dev/null || missing+=(strace)
 # Container images without an engine, and a registry to push them to: 17 MB.
 command -v skopeo >/dev/null || missing+=(skopeo)
 command -v docker-registry >/dev/null || missing+=(docker-registry)

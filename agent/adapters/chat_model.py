@@ -21,6 +21,7 @@ from agent.adapters.chat_errors import MAX_RETRY_AFTER_S, VENDOR_ERRORS, is_wort
 from agent.adapters.chat_wire import Answer, Piece, ThoughtFilter, check_json, read_answer, read_piece, without_thoughts
 from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable, SettingsInvalid
 from agent.model_profiles import ModelProfile, estimate_tokens
+from agent.model_sessions import SESSION_HEADER, current_session
 from agent.model_settings import setting_of
 from agent.telemetry import count_model_tokens
 from agent.types import Completion, Prompt, Task, Usage
@@ -249,11 +250,12 @@ class OpenAIChatModel:
 
 
 def _header_filter(key: str) -> Callable[[httpx2.Request], Awaitable[None]]:
-    """Sends what HTTP needs and our key, and none of what the library adds from the environment or about the machine."""
+    """Sends what HTTP needs, our key and the session; none of what the library adds from the environment or about the machine."""
 
     async def keep_needed(request: httpx2.Request) -> None:
         for name in [name for name in request.headers if name.lower() not in _HEADERS | {_RAW_HEADER}]:
             del request.headers[name]
         request.headers["authorization"] = f"Bearer {key}"
+        request.headers[SESSION_HEADER] = current_session()
 
     return keep_needed

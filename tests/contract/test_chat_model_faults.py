@@ -13,6 +13,7 @@ from agent.adapters.chat_router import RoutedChatModel
 from agent.errors import ModelOutputInvalid, ModelUnavailable, SettingsInvalid
 from agent.model_profiles import load_profile
 from agent.model_routes import Route
+from agent.model_sessions import model_session, session_of
 from agent.telemetry import MODEL_CALLS
 from agent.types import Prompt, Task, Usage
 from tests.faulty_server import USAGE, FaultyServer, Reply, completion, drop, piece, slowly, stall, status, stream
@@ -158,6 +159,21 @@ async def test_environment_adds_nothing(start: Start, monkeypatch: pytest.Monkey
     await model.complete(ASK)
     assert server.requests[0].headers["authorization"] == "Bearer none"
     assert "from-environment" not in json.dumps(server.requests[0].headers)
+
+
+async def test_calls_of_a_conversation_say_so_with_every_try_and_as_streams(start: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Session-Id: from-environment")
+    server, model = await start(status(500), completion("Hi."), stream(piece("Hi.", "stop"), USAGE))
+    with model_session("desk:7"):
+        await model.complete(ASK)
+        assert [text async for text in model.stream(ASK)] == ["Hi."]
+    assert [request.headers["x-session-id"] for request in server.requests] == [session_of("desk:7")] * 3
+
+
+async def test_calls_without_a_conversation_are_each_by_themselves(start: Start):
+    server, model = await start(completion("Hi."))
+    await asyncio.gather(*(model.complete(ASK) for _ in range(3)))
+    assert len({request.headers["x-session-id"] for request in server.requests}) == 3
 
 
 async def test_calls_at_a_time_are_limited(start: Start):

@@ -68,6 +68,19 @@ def test_stores_and_model_servers_reach_nothing_at_all(release: Release):
     assert len(shut) >= 1 or release.values == "external"
 
 
+def test_a_router_is_the_one_way_to_its_replicas_and_has_no_other(render: Callable[..., Release]):
+    metrics = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    release = render("airgap", yaml.safe_dump({"network": {"metricsFrom": metrics}}))
+    router = release.pod("router-chat")
+    assert ways_out(release, router) == dns(release) | {Inside("model-chat", 8000)}
+    asked_by = {Inside(component, 8000) for component in ("api", "worker")}
+    assert ways_in(release, router) == asked_by | {Outside(outside(metrics[0]), 29000, "TCP")}
+    into = ways_in(release, release.pod("model-chat"))
+    assert into == {Inside("router-chat", 8000), Outside(outside(metrics[0]), 8000, "TCP")}
+    for pod in ours(release):
+        assert Inside("model-chat", 8000) not in ways_out(release, pod)
+
+
 def test_only_the_api_is_reached_from_outside_but_for_metrics(release: Release):
     network = read_values(release.values)["network"]
     scrapers = {outside(peer) for peer in network["metricsFrom"]}
@@ -77,7 +90,7 @@ def test_only_the_api_is_reached_from_outside_but_for_metrics(release: Release):
         for way in ways_in(release, pod):
             if isinstance(way, Outside):
                 assert way.peer in scrapers | let_in, f"{pod.owner} is reached from {way}"
-                assert way.port == ports.get(pod.component, 8000)
+                assert way.port == (29000 if pod.component.startswith("router-") else ports.get(pod.component, 8000))
 
 
 def test_both_ends_of_every_way_inside_agree(release: Release):

@@ -106,7 +106,7 @@ def test_what_kubernetes_doesnt_know_has_the_form_that_its_makers_give(render: R
         for one in release.kind("ScaledObject"):
             assert one["apiVersion"] == "keda.sh/v1alpha1"
             spec = one["spec"]
-            assert release.has("Deployment", spec["scaleTargetRef"]["name"])
+            assert release.has(spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"])
             assert 1 <= spec["minReplicaCount"] == spec["fallback"]["replicas"] <= spec["maxReplicaCount"]
             (trigger,) = spec["triggers"]
             assert trigger["type"] == "prometheus"

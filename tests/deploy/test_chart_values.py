@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from agent.operations.bundle.references import images_of_values, parse_reference
 from tests.deploy.conftest import Helm
-from tests.deploy.rendered import CHART, Release, read_release
+from tests.deploy.rendered import CHART, Release, read_release, read_values
 
 Render = Callable[..., Release]
 CLAIM = {"claim": {"name": "models"}}
@@ -27,9 +28,16 @@ def test_one_registry_goes_before_every_image(render: Render):
     release = render("airgap")
     images = {container["image"] for pod in release.pods for container in pod.containers}
     images |= {volume["image"]["reference"] for pod in release.pods for volume in pod.spec["volumes"] if "image" in volume}
-    assert len(images) == 6
+    assert len(images) == 7
     assert all(image.startswith("registry.hotel.internal:5000/") and "@sha256:" in image for image in images)
     assert all(pod.spec["imagePullSecrets"] == [{"name": "registry"}] for pod in release.pods)
+
+
+def test_a_bundle_has_just_the_images_that_are_rendered(release: Release):
+    images = {container["image"] for pod in release.pods for container in pod.containers}
+    images |= {one["image"]["reference"] for pod in release.pods for one in pod.spec.get("volumes", ()) if "image" in one}
+    named = images_of_values(read_values(release.values), "0.1.0")
+    assert {parse_reference(image).repository for image in images} == {one.repository for one in named}
 
 
 def test_no_image_is_pulled_as_whatever_is_latest(release: Release):
@@ -39,7 +47,7 @@ def test_no_image_is_pulled_as_whatever_is_latest(release: Release):
             assert "@" in name or (":" in name and not name.endswith(":latest")), container["image"]
 
 
-@pytest.mark.parametrize("name", ["image", "redis.image", "chroma.image", "vllm.image"])
+@pytest.mark.parametrize("name", ["image", "redis.image", "chroma.image", "vllm.image", "router.image"])
 def test_behind_a_gap_an_image_without_a_digest_is_refused(name: str, template: Callable[..., Any]):
     more: dict[str, Any] = {"digest": ""}
     for key in reversed(name.split(".")):

@@ -61,11 +61,15 @@ def images_of_values(values: Mapping[str, Any], app_version: str) -> tuple[Refer
     """The images that a chart would use with these values, each once.
 
     An image is a table with a `repository` under the key `image`. What stands in a table that says `enabled: false`
-    is not used, nor is the model servers' image where `models` is empty.
+    is not used, nor is the model servers' image where `models` is empty, or the router's where none of them has one.
     """
+    models = values.get("models") or {}
+    unused = set() if models else {"vllm.image"}
+    if not any((model.get("router") or {}).get("enabled") for model in models.values()):
+        unused.add("router.image")
     found: dict[tuple[str, str, str, str], Reference] = {}
     for path, table in _tables(values, ""):
-        if path == "vllm.image" and not values.get("models"):
+        if path in unused:
             continue
         one = parse_reference(_written(table, app_version))
         key = (one.registry, one.repository, one.tag, one.digest)

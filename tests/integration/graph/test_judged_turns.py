@@ -14,15 +14,16 @@ from agent.graph.prompting import PROMPT_TOKENS
 from agent.graph.state import TurnContext
 from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile, load_profile
+from agent.model_sessions import session_of
 from agent.ports import ChatModel
-from agent.turns import think
+from agent.turns import Turns, think
 from agent.types import Author, Outcome, RunId, Usage
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from policies.types import Facts, Verifier
-from tests.fakes import InMemoryRetriever
+from tests.fakes import InMemoryConversations, InMemoryQueue, InMemoryRetriever
 from tests.faulty_server import FaultyServer, Reply, Request, completion, drop, endless, slowly, stall, status
-from tests.samples import message, passage
+from tests.samples import message, passage, ticket
 from tests.yes_man import yes_to_all
 
 pytestmark = pytest.mark.slow
@@ -170,6 +171,32 @@ async def test_with_a_question_to_search_with_it_is_three_calls_and_no_more(poli
     outcome = await turn(server, policies, embedder, TALK)
     assert len(server.requests) == outcome.usage.llm_calls <= MAX_CALLS
     assert server.judged <= 1
+
+
+async def test_all_calls_of_a_conversation_have_one_session_and_no_other_conversation_has_it(
+    policies: PolicyEngine, embedder
+) -> None:
+    server, conversations = JudgedServer(), InMemoryConversations()
+    async with server, OpenAIChatModel(load_profile("qwen3"), ModelServer(server.base_url, timeout_s=20)) as chat:
+        context = context_of(chat, load_profile("qwen3"), policies, embedder, 20.0)
+        turns = Turns(build_graph(), context, conversations, InMemoryQueue(), 300)
+        found = {}
+        for one in (ticket(1), ticket(2)):
+            before = len(server.requests)
+            await conversations.append(one, message("1", text="Hi, I am coming next week with my family."))
+            await conversations.append(one, message("2", Author.ASSISTANT, "Thank you for telling us."))
+            for number, said in enumerate(("And what is the price of a space for a vehicle?", QUESTION)):
+                await conversations.append(one, message(f"asked {number}", text=said))
+                assert await turns.run_turn(one.conversation_id)
+            found[one.conversation_id] = [request.headers["x-session-id"] for request in server.requests[before:]]
+        await think(build_graph(), context, ASKED, RunId("r"), "t")
+    assert {one: set(sessions) for one, sessions in found.items()} == {one: {session_of(one)} for one in found}
+    # A question to search with, a draft and a judgement, and at least a draft in the second turn.
+    assert all(len(sessions) >= 4 for sessions in found.values())
+    schemas = [request.body["response_format"]["json_schema"]["schema"] for request in server.requests]
+    assert {tuple(schema["required"]) for schema in schemas} == {("question",), ("answerable", "sentences"), ("verdicts",)}
+    by_itself = server.requests[-1].headers["x-session-id"]
+    assert by_itself not in {session_of(one) for one in found}
 
 
 async def test_no_topic_that_lists_it_no_call(policies: PolicyEngine, embedder) -> None:

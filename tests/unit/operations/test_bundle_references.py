@@ -41,6 +41,7 @@ def test_the_values_say_which_images_are_used():
         "redis": {"enabled": False, "image": {"repository": "valkey/valkey", "tag": "9"}},
         "chroma": {"enabled": True, "image": {"registry": "docker.io", "repository": "chromadb/chroma", "tag": "1"}},
         "vllm": {"image": {"registry": "docker.io", "repository": "vllm/vllm-openai", "tag": "v1"}},
+        "router": {"image": {"registry": "docker.io", "repository": "vllm/vllm-router", "tag": "v1"}},
         "models": {},
     }
     assert {str(one): one.values for one in images_of_values(values, "0.1.0")} == {
@@ -53,6 +54,11 @@ def test_the_values_say_which_images_are_used():
         "innkeeper:0.1.0": ("image",),
         f"docker.io/chromadb/chroma@{DIGEST}": ("chroma.image", "models.chat.weights.copy.image"),
         "docker.io/vllm/vllm-openai:v1": ("vllm.image",),
+    }
+    off, on = (merge(more, {"models": {"chat": {"router": {"enabled": enabled}}}}) for enabled in (False, True))
+    assert images_of_values(off, "0.1.0") == images_of_values(more, "0.1.0")
+    assert {one.values for one in images_of_values(on, "0.1.0")} - {one.values for one in images_of_values(more, "0.1.0")} == {
+        ("router.image",)
     }
 
 

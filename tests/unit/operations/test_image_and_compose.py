@@ -14,7 +14,7 @@ from agent.settings import PREFIX, Settings
 DEPLOY = Path(__file__).parents[3] / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 RUNTIME = DOCKERFILE.rpartition("\nFROM ")[2]
-CHAT = DEPLOY / "models" / "qwen3-8b-fp8.yaml"
+SERVED = {"vllm": "qwen3-8b-fp8", "rerank": "qwen3-reranker-0.6b"}
 OURS = ("api", "worker")
 
 
@@ -76,6 +76,7 @@ def test_only_the_api_has_a_port_outside_and_only_the_worker_a_way_out(compose: 
         "chroma": ["back"],
         "valkey": ["back"],
         "vllm": ["back"],
+        "rerank": ["back"],
     }
 
 
@@ -105,16 +106,26 @@ def test_what_compose_sets_are_known_settings(compose: dict[str, Any]):
 
 def test_every_variable_of_compose_stands_in_the_example():
     asked = set(re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text(encoding="utf-8")))
-    given = set(re.findall(r"^([A-Z_]+)=", (DEPLOY / "compose.example.env").read_text(encoding="utf-8"), re.M))
-    assert given <= asked
-    assert asked - given == {"GPU_SHARE"}
+    given = set(re.findall(r"^#?([A-Z_]+)=", (DEPLOY / "compose.example.env").read_text(encoding="utf-8"), re.M))
+    assert given == asked
 
 
-def test_the_model_server_has_the_arguments_of_its_profile(compose: dict[str, Any]):
-    every, profile = yaml(DEPLOY / "models" / "_every_server.yaml"), yaml(CHAT)
-    vllm = compose["services"]["vllm"]
-    said = [
-        re.sub(r"\$\{GPU_SHARE:-(.+)\}", r"\1", word) for word in vllm["command"] if not word.startswith(("--host", "--port"))
-    ]
-    assert said == ["${MODEL_FOLDER:-/models/qwen3-8b-fp8}", *every["args"], *profile["args"]]
-    assert vllm["environment"].items() >= every["env"].items()
+@pytest.mark.parametrize("name", sorted(SERVED))
+def test_a_model_server_has_the_arguments_of_its_profile(name: str, compose: dict[str, Any]):
+    every, profile = (yaml(DEPLOY / "models" / f"{file}.yaml") for file in ("_every_server", SERVED[name]))
+    server, share = compose["services"][name], re.compile(r"\$\{(RERANK_)?GPU_SHARE:-[0-9.]+\}")
+    # Two servers on one GPU can't both have the share of one that is alone.
+    said = [share.sub("0.92", word) for word in server["command"] if not word.startswith(("--host", "--port"))]
+    assert said[0] in (f"/models/{SERVED[name]}", f"${{MODEL_FOLDER:-/models/{SERVED[name]}}}")
+    assert said[1:] == [*every["args"], *profile["args"]]
+    assert server["environment"].items() >= every["env"].items()
+    assert "--gpu-memory-utilization=${GPU_SHARE:-0.92}" in compose["services"]["vllm"]["command"]
+
+
+def test_a_reranker_is_there_only_for_who_asks_and_named_as_it_is_served(compose: dict[str, Any]):
+    assert {name for name, service in compose["services"].items() if service.get("profiles")} == {"rerank"}
+    served = next(word for word in compose["services"]["rerank"]["command"] if word.startswith("--served-model-name="))
+    for name in OURS:
+        found = compose["services"][name]["environment"]
+        assert found["INNKEEPER_RERANKER_URL"] == "${RERANKER_URL:-}"
+        assert found["INNKEEPER_RERANKER_MODEL"] == f"${{RERANKER_URL:+{served.partition('=')[2]}}}"

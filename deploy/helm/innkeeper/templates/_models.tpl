@@ -79,3 +79,23 @@ http://{{ include "innkeeper.fullname" (index . 0) }}-model-{{ index . 1 }}:8000
 {{- dict "url" $external.url "model" $external.model | toJson }}
 {{- end }}
 {{- end }}
+
+{{/* "yes" if a router stands before the replicas of a server. Takes (list $ name). */}}
+{{- define "innkeeper.isRouted" -}}
+{{- if dig "router" "enabled" false (index (index . 0).Values.models (index . 1)) }}yes{{ end }}
+{{- end }}
+
+{{/* The component that a server is asked at: its router, if it has one. Takes (list $ name). */}}
+{{- define "innkeeper.askedAt" -}}
+{{ ternary "router" "model" (ne (include "innkeeper.isRouted" .) "") }}-{{ index . 1 }}
+{{- end }}
+
+{{/* The addresses of all replicas that a server ever has, as a JSON list. Takes (list $ name). */}}
+{{- define "innkeeper.replicaUrls" -}}
+{{- $top := index . 0 }}{{ $name := index . 1 }}{{ $urls := list }}
+{{- $replicas := int (default 1 (index $top.Values.models $name).replicas) }}
+{{- if $top.Values.keda.enabled }}{{ $replicas = int (dig $name "maxReplicas" $replicas $top.Values.keda.models) }}{{ end }}
+{{- $set := printf "%s-model-%s" (include "innkeeper.fullname" $top) $name }}
+{{- range until $replicas }}{{ $urls = append $urls (printf "http://%s-%d.%s-pods:8000" $set . $set) }}{{ end }}
+{{- $urls | toJson }}
+{{- end }}

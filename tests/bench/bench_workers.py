@@ -38,6 +38,7 @@ from tests.servers import free_port, valkey
 APIS = 2
 SENDERS = 8
 WATCHED = 20
+IDLE_S = 15.0
 WAITS_S = 600.0
 
 
@@ -162,6 +163,14 @@ def send(made: House, tickets: Sequence[str], questions: Sequence[str]) -> float
     return time.perf_counter() - began
 
 
+def idle_costs(made: House) -> dict[str, float]:
+    """What Redis is asked in a second when there is nothing to do: workers look for work all the time."""
+    before = made.spent()
+    time.sleep(IDLE_S)
+    after = made.spent()
+    return {name: (after[name] - before[name]) / IDLE_S for name in ("redis", "redis_commands")}
+
+
 @contextmanager
 def watched(url: str) -> Iterator[list[str]]:
     """Every command that Redis runs meanwhile, as MONITOR tells it."""
@@ -187,13 +196,18 @@ def watched(url: str) -> Iterator[list[str]]:
         thread.join()
 
 
-def queue_share(made: House, questions: Sequence[str]) -> float:
-    """Share of the commands that are about the queues of jobs: on a cluster those stay on one node or two."""
-    before = len(made.inbox.arrived)
+def queue_share(made: House, questions: Sequence[str], idle: float) -> float:
+    """Share of a ticket's commands that are about the queues of jobs: on a cluster those stay on one node or two.
+
+    `idle`: commands a second that look for work, all of them there, whether there is any or not.
+    """
+    before, began = len(made.inbox.arrived), time.perf_counter()
     with watched(made.settings["INNKEEPER_REDIS_URL"]) as told:
         send(made, [f"watched-{time.time_ns()}-{n}" for n in range(WATCHED)], questions)
         until(lambda: len(made.inbox.arrived) >= before + WATCHED, WAITS_S)
-    return sum(TURNS in one or DELIVERIES_QUEUE in one for one in told) / len(told)
+    looking = idle * (time.perf_counter() - began)
+    queues = sum(TURNS in one or DELIVERIES_QUEUE in one for one in told)
+    return max(0.0, queues - looking) / (len(told) - looking)
 
 
 @dataclass(frozen=True)
@@ -204,8 +218,8 @@ class Row:
         taken: tickets a second taken in.
         answered: tickets a second answered.
         busy: percent of all processors.
-        costs: of one ticket: processor seconds by kind of process, Redis's commands and bytes; and of what doesn't depend on
-            how many there are, memory of a worker and the queues' share of the commands.
+        costs: of one ticket: processor seconds by kind of process, Redis's commands and bytes, without what an idle worker asks
+            of Redis a second, which is `redis_idle` and `redis_commands_idle`; memory of a worker; the queues' share of commands.
     """
 
     taken: float
@@ -227,14 +241,17 @@ def measure(made: House, workers: int, count: int, questions: Sequence[str]) -> 
         before = len(made.inbox.arrived)
         send(made, warm, questions)
         until(lambda: len(made.inbox.arrived) >= before + len(warm), WAITS_S)
+        idle = idle_costs(made)
         before = len(made.inbox.arrived)
-        spent = made.spent()
+        spent, began = made.spent(), time.perf_counter()
         psutil.cpu_percent(None)
         taken = send(made, [f"T-{workers}-{time.time_ns()}-{n}" for n in range(count)], questions)
         until(lambda: len(made.inbox.arrived) >= before + count, WAITS_S, lambda: made.log(names[0])[-2000:])
         busy = psutil.cpu_percent(None)
-        costs = {name: (value - spent[name]) / count for name, value in made.spent().items()}
-        costs |= {"worker_bytes": made.worker_bytes(), "redis_queue_share": queue_share(made, questions)}
+        took_s = time.perf_counter() - began
+        costs = {name: (value - spent[name] - idle.get(name, 0.0) * took_s) / count for name, value in made.spent().items()}
+        costs |= {f"{name}_idle": value / workers for name, value in idle.items()}
+        costs |= {"worker_bytes": made.worker_bytes(), "redis_queue_share": queue_share(made, questions, idle["redis_commands"])}
         arrived = made.inbox.arrived[before : before + count]
         tenth = count // 10
         inner = arrived[tenth : count - tenth]
@@ -265,9 +282,9 @@ def main() -> None:
                 told = f"{model_s:>10g} s {workers:>8} {row.taken:>12.0f} {row.answered:>12.1f} {row.answered / first:>6.2f}"
                 print(f"{told} {row.busy:>5.0f}%", flush=True)
     costs = {name: statistics.median(row.costs[name] for row in rows) for name in rows[0].costs}
-    print("a ticket costs, at the median of the rows:")
+    print("a ticket costs (idle: a worker that waits, a second), at the median of the rows:")
     for name, value in costs.items():
-        seconds = name in {"api", "worker", "chroma", "redis", "model"}
+        seconds = name in {"api", "worker", "chroma", "redis", "model", "redis_idle"}
         print(f"  {name:18}{f'{1000 * value:.1f} ms of a core' if seconds else f'{value:.6g}'}")
     if given.costs:
         told = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {' '.join(sys.argv[1:])}"

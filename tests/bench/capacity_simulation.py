@@ -21,6 +21,8 @@ LEAST_TURNS, MOST_TURNS, PEAK_S = 1_500, 40_000, 600
 """How long a simulated peak is: ten minutes, within these numbers of turns."""
 FULL = 0.7
 """No part is planned to be busier than this: beyond it queues grow steeply."""
+AT_ITS_END = 0.9
+"""A part that is busier is what holds all others up."""
 PLACES = (2, 4, 8, 16, 32)
 """Turns at a time in a worker: the setting's default, and more while the model is what they wait for."""
 SCATTER = 0.6
@@ -37,6 +39,8 @@ class Costs:
         chroma: processor seconds of the Chroma server.
         redis: processor seconds of Redis, whose commands run on one core.
         redis_queue_share: of that, for the queues of jobs, which stay on one node of a cluster.
+        redis_idle: processor seconds of that node that each worker takes in a second, since it looks for work all the time.
+        redis_commands_idle: commands of a worker in a second, likewise.
         redis_commands: commands.
         redis_bytes: that stay in Redis.
         redis_net_bytes: that Redis receives and sends.
@@ -49,18 +53,26 @@ class Costs:
     chroma: float
     redis: float
     redis_queue_share: float
+    redis_idle: float
     redis_commands: float
+    redis_commands_idle: float
     redis_bytes: float
     redis_net_bytes: float
     log_bytes: float
     worker_bytes: float
+
+    @property
+    def queues(self) -> float:
+        """Of the node with the queues, for a turn: its own share, and that of the worker time that it takes."""
+        return self.redis * self.redis_queue_share + self.redis_idle * self.worker / FULL
 
     @classmethod
     def read(cls, path: Path) -> "Costs":
         found = json.loads(path.read_text(encoding="utf-8"))
         missing = sorted(one.name for one in fields(cls) if one.name not in found)
         if missing:
-            raise SystemExit(f"{path} has no {', '.join(missing)}: measure anew, `python -m tests.bench.bench_workers --costs {path}`")
+            again = f"python -m tests.bench.bench_workers --costs {path}"
+            raise SystemExit(f"{path} has no {', '.join(missing)}: measure anew, `{again}`")
         return cls(**{one.name: float(found[one.name]) for one in fields(cls)})
 
 
@@ -97,10 +109,17 @@ class Fleet:
 
 @dataclass
 class Peak:
-    """What a simulated peak showed: seconds to each answer, and how long turns waited for each part."""
+    """What a simulated peak showed.
+
+    Attributes:
+        answered_s: seconds to each answer.
+        waited_s: how long turns waited for each part, all together.
+        busy: share of the time that each part was at work; of the model, of what full servers could have done.
+    """
 
     answered_s: list[float] = field(default_factory=list)
     waited_s: dict[str, float] = field(default_factory=dict)
+    busy: dict[str, float] = field(default_factory=dict)
 
     @property
     def p95_s(self) -> float:
@@ -108,7 +127,10 @@ class Peak:
 
     @property
     def narrowest(self) -> str:
-        return max(self.waited_s, key=lambda name: self.waited_s[name])
+        """Where turns wait; for a place only if none of what they hold it for is at its end."""
+        name = max(self.waited_s, key=lambda name: self.waited_s[name])
+        end = max(self.busy, key=lambda name: self.busy[name])
+        return end if name == "places" and self.busy[end] > AT_ITS_END else name
 
 
 class Simulation:
@@ -116,61 +138,69 @@ class Simulation:
 
     def __init__(self, fleet: Fleet, costs: Costs, gpu: Gpu, load: Load, seed: int = 7) -> None:
         self._env = simpy.Environment()
-        self._fleet, self._costs, self._gpu, self._load = fleet, costs, gpu, load
-        self._chance = random.Random(seed)
+        self._costs, self._gpu, self._load, self._seed = costs, gpu, load, seed
         self._api = simpy.Resource(self._env, fleet.api)
         self._chroma = simpy.Resource(self._env, fleet.chroma)
         self._queues = simpy.Resource(self._env, 1)
         # One server does both: then what isn't the queues' waits for the same core.
         self._redis = simpy.Resource(self._env, fleet.redis) if fleet.redis else self._queues
+        # What the workers' looking for work leaves of the node with the queues.
+        left = max(0.01, 1 - fleet.worker * costs.redis_idle)
+        self._queues_s = costs.redis * costs.redis_queue_share / left / 2
+        self._redis_s = costs.redis * (1 - costs.redis_queue_share) / (1 if fleet.redis else left) / 2
         self._processors = [simpy.Resource(self._env, 1) for _ in range(fleet.worker)]
         self._places = simpy.Store(self._env)
         self._places.items = [worker for _ in range(fleet.places) for worker in range(fleet.worker)]
         self._models = [ModelServer(self._env, gpu) for _ in range(fleet.model)]
-        self.peak = Peak(waited_s=dict.fromkeys(("api", "redis", "places", "worker", "chroma", "model"), 0.0))
+        self._many = {"api": fleet.api, "worker": fleet.worker, "chroma": fleet.chroma, "model": fleet.model}
+        self.peak = Peak([], dict.fromkeys(("places", "redis", *self._many), 0.0), dict.fromkeys(self._many, 0.0))
 
     def run(self, turns: int | None = None) -> Peak:
         """So many turns, or as many as tell a queue that grows from one that doesn't."""
         self._env.process(self._arrive(turns or min(MOST_TURNS, max(LEAST_TURNS, int(PEAK_S * self._load.rate)))))
         self._env.run()
+        self.peak.busy = {name: worked_s / self._many[name] / self._env.now for name, worked_s in self.peak.busy.items()}
         return self.peak
 
     def _arrive(self, turns: int) -> Generator[Any, Any, None]:
-        for _ in range(turns):
-            yield self._env.timeout(self._chance.expovariate(self._load.rate))
-            self._env.process(self._turn())
+        chance = random.Random(self._seed)
+        for n in range(turns):
+            yield self._env.timeout(chance.expovariate(self._load.rate))
+            # Each has a chance of its own: the same turns, whatever there is to do them.
+            self._env.process(self._turn(random.Random(self._seed * 1_000_003 + n)))
 
-    def _turn(self) -> Generator[Any, Any, None]:
+    def _turn(self, chance: random.Random) -> Generator[Any, Any, None]:
         began, costs = self._env.now, self._costs
-        queues, rest = costs.redis * costs.redis_queue_share / 2, costs.redis * (1 - costs.redis_queue_share) / 2
-        yield from self._use("api", self._api, self._around(costs.api))
-        yield from self._use("redis", self._redis, rest)
+        api_s, work_s, chroma_s = (_around(mean, chance) for mean in (costs.api, costs.worker, costs.chroma))
+        yield from self._use("api", self._api, api_s)
+        yield from self._use("redis", self._redis, self._redis_s)
         yield self._env.timeout(self._load.wait_s)
-        yield from self._use("redis", self._queues, queues)
+        yield from self._use("redis", self._queues, self._queues_s)
         asked = self._env.now
         worker = yield self._places.get()
         self.peak.waited_s["places"] += self._env.now - asked
-        work_s = self._around(costs.worker) / 2
-        yield from self._use("worker", self._processors[worker], work_s)
-        yield from self._use("chroma", self._chroma, self._around(costs.chroma))
-        yield from self._ask()
-        yield from self._use("worker", self._processors[worker], work_s)
-        yield from self._use("redis", self._redis, rest)
-        yield from self._use("redis", self._queues, queues)
+        yield from self._use("worker", self._processors[worker], work_s / 2)
+        yield from self._use("chroma", self._chroma, chroma_s)
+        yield from self._ask(chance)
+        yield from self._use("worker", self._processors[worker], work_s / 2)
+        yield from self._use("redis", self._redis, self._redis_s)
+        yield from self._use("redis", self._queues, self._queues_s)
         yield self._places.put(worker)
         self.peak.answered_s.append(self._env.now - began)
 
-    def _ask(self) -> Generator[Any, Any, None]:
-        if self._chance.random() >= self._load.asking:
+    def _ask(self, chance: random.Random) -> Generator[Any, Any, None]:
+        if chance.random() >= self._load.asking:
             return
         # A conversation keeps to its server, whatever the others do.
-        server = self._chance.choice(self._models)
-        for _ in range(int(self._load.calls) + (self._chance.random() < self._load.calls % 1)):
+        server = chance.choice(self._models)
+        gpu = self._gpu
+        for _ in range(int(self._load.calls) + (chance.random() < self._load.calls % 1)):
             asked = self._env.now
-            unread, written = (self._around(tokens) for tokens in self._gpu.call_tokens)
+            unread, written = (_around(tokens, chance) for tokens in gpu.call_tokens)
             yield server.ask(unread, written)
-            alone_s = unread / self._gpu.prefill_tokens_s + written * self._gpu.steps_s[0]
-            self.peak.waited_s["model"] += max(0.0, self._env.now - asked - alone_s)
+            read_s = unread / gpu.prefill_tokens_s
+            self.peak.waited_s["model"] += max(0.0, self._env.now - asked - read_s - written * gpu.steps_s[0])
+            self.peak.busy["model"] += read_s + written * gpu.steps_s[-1] / gpu.sequences
 
     def _use(self, name: str, part: simpy.Resource, seconds: float) -> Generator[Any, Any, None]:
         asked = self._env.now
@@ -178,9 +208,12 @@ class Simulation:
             yield turn
             self.peak.waited_s[name] += self._env.now - asked
             yield self._env.timeout(seconds)
+        if name in self.peak.busy:
+            self.peak.busy[name] += seconds
 
-    def _around(self, mean: float) -> float:
-        return mean * self._chance.lognormvariate(-(SCATTER**2) / 2, SCATTER)
+
+def _around(mean: float, chance: random.Random) -> float:
+    return mean * chance.lognormvariate(-(SCATTER**2) / 2, SCATTER)
 
 
 def planned(costs: Costs, gpu: Gpu, load: Load) -> Fleet:
@@ -195,10 +228,11 @@ def planned(costs: Costs, gpu: Gpu, load: Load) -> Fleet:
     # which cost next to nothing, that give way before these.
     under_way = of(costs.worker + costs.chroma + asked * gpu.call_s(gpu.sequences))
     places = next((n for n in PLACES if worker * n >= under_way), PLACES[-1])
-    one_redis = load.rate * costs.redis <= FULL
+    workers = max(worker, math.ceil(under_way / places))
+    one_redis = load.rate * costs.redis + workers * costs.redis_idle <= FULL
     return Fleet(
         api=of(costs.api, 2),
-        worker=max(worker, math.ceil(under_way / places)),
+        worker=workers,
         places=places,
         chroma=of(costs.chroma),
         redis=0 if one_redis else of(costs.redis * (1 - costs.redis_queue_share)),
@@ -206,15 +240,15 @@ def planned(costs: Costs, gpu: Gpu, load: Load) -> Fleet:
     )
 
 
-def enough(costs: Costs, gpu: Gpu, load: Load) -> tuple[Fleet, Peak]:
-    """The plan, and more of the narrowest part until the target is met.
+def enough(costs: Costs, gpu: Gpu, load: Load, turns: int | None = None) -> tuple[Fleet, Peak]:
+    """The plan, and more of the narrowest part until the target is met; `turns` as in `Simulation.run`.
 
     Raises:
         SystemExit: no number of replicas meets it.
     """
     fleet = planned(costs, gpu, load)
     for _ in range(40):
-        peak = Simulation(fleet, costs, gpu, load).run()
+        peak = Simulation(fleet, costs, gpu, load).run(turns)
         if peak.p95_s <= load.target_s:
             return fleet, peak
         part = {"places": "worker"}.get(peak.narrowest, peak.narrowest)
@@ -223,11 +257,11 @@ def enough(costs: Costs, gpu: Gpu, load: Load) -> tuple[Fleet, Peak]:
     raise SystemExit(f"no number of replicas answers within {load.target_s:g} s: see what a model call alone takes")
 
 
-def gives_way(fleet: Fleet, costs: Costs, gpu: Gpu, load: Load) -> tuple[float, str]:
+def gives_way(fleet: Fleet, costs: Costs, gpu: Gpu, load: Load, turns: int | None = None) -> tuple[float, str]:
     """How many times the load it still bears within the target, and the part at which turns wait beyond it."""
 
     def peak_at(times: float) -> Peak:
-        return Simulation(fleet, costs, gpu, replace(load, rate=load.rate * times)).run()
+        return Simulation(fleet, costs, gpu, replace(load, rate=load.rate * times)).run(turns)
 
     bears, fails = 1.0, 2.0
     while (broken := peak_at(fails)).p95_s <= load.target_s:

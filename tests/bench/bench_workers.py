@@ -95,7 +95,7 @@ class House:
             "redis_commands": info["total_commands_processed"],
             "redis_bytes": info["used_memory"],
             "redis_net_bytes": info["total_net_input_bytes"] + info["total_net_output_bytes"],
-            "log_bytes": sum((self.folder / f"{name}.log").stat().st_size for name in self.running),
+            "log_bytes": sum((self.folder / f"{n}.log").stat().st_size for n in self.running if n.startswith(("api", "worker"))),
         }
 
     def worker_bytes(self) -> int:

@@ -58,8 +58,9 @@ class Limit:
 
 
 def installations(costs: Costs, month: Month, tickets: float) -> int:
-    """So many, each with a Redis of its own, that none has more turns than the node with its queues bears."""
-    return math.ceil(tickets / month.tickets(FULL / costs.queues))
+    """So many, each with a Redis of its own, that none has more than the node with its queues, or all of its shards, bear."""
+    by_queues = tickets / month.tickets(FULL / costs.queues)
+    return math.ceil(max(by_queues, month.kept_bytes(tickets, costs) / (SHARDS * NODE_BYTES)))
 
 
 def limits(costs: Costs, month: Month) -> list[Limit]:

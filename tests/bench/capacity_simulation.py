@@ -17,7 +17,7 @@ import simpy
 
 from tests.bench.capacity_gpu import Gpu, ModelServer
 
-LEAST_TURNS, MOST_TURNS, PEAK_S = 1_500, 40_000, 600
+LEAST_TURNS, MOST_TURNS, PEAK_S = 1_500, 20_000, 600
 """How long a simulated peak is: ten minutes, within these numbers of turns."""
 FULL = 0.7
 """No part is planned to be busier than this: beyond it queues grow steeply."""

@@ -21,7 +21,7 @@ from agent.operations.plan_cards import CAREFUL, Card
 from agent.operations.plan_costs import Measured
 from agent.settings import Settings
 from tests.bench.capacity_gpu import Gpu, planned_gpu
-from tests.bench.capacity_limits import STREAM_S, STREAMS, Month, installations, limits
+from tests.bench.capacity_limits import NODE_BYTES, STREAM_S, STREAMS, Month, installations, limits
 from tests.bench.capacity_simulation import FULL, Costs, Load, enough, gives_way
 
 COSTS = Path(__file__).with_name("costs.json")
@@ -70,7 +70,8 @@ def column(asked: Question, tickets: float) -> dict[str, str]:
     rate, workers = times * load.rate, times * fleet.worker
     streams = rate / month.turns * STREAM_S
     apis = max(times * fleet.api, math.ceil(streams / (STREAMS * FULL)))
-    cluster = f"{1 + fleet.redis}" + (", one of them for the queues" if fleet.redis else "")
+    kept = month.kept_bytes(tickets, costs)
+    primaries = max(1 + fleet.redis, math.ceil(kept / times / NODE_BYTES))
     rows = {
         "turns a second at the peak": _short(rate),
         "installations": f"{times}",
@@ -78,15 +79,15 @@ def column(asked: Question, tickets: float) -> dict[str, str]:
         "worker processes, turns at a time in each": f"{workers:,} x {fleet.places}",
         "… cores they keep busy": _short(rate * costs.worker),
         "… memory": _bytes(workers * costs.worker_bytes),
-        "Redis primaries": cluster if times == 1 else f"{times} x {cluster}",
-        f"… memory, if {month.kept_days:.0f} days are kept": _bytes(month.kept_bytes(tickets, costs)),
+        "Redis primaries": f"{times * primaries}",
+        f"… memory, if {month.kept_days:.0f} days are kept": _bytes(kept),
         "… commands a second": _short(rate * costs.redis_commands + workers * costs.redis_commands_idle),
         "… of these, workers that look for work": _short(workers * costs.redis_commands_idle),
         "Chroma, cores": f"{times * fleet.chroma}",
     }
     for name, (each, peak) in found.items():
         cards = times * each.model * asked.gpus[name].cards
-        rows[f"GPUs: {name}"] = f"{cards:,}; 95 of 100 answers within {peak.p95_s:.0f} s"
+        rows[f"GPUs (95 of 100 answered within): {name}"] = f"{cards:,} ({peak.p95_s:.0f} s)"
     return rows | {
         f"it bears, with {first.partition(',')[0]}": f"{bears:.1f} times the peak, then {PARTS[part]}",
         "open streams, if all come by the widget": f"{_short(streams)}, on {apis} API processes",
@@ -163,15 +164,13 @@ def _line(cells: Sequence[str]) -> str:
 def _short(number: float) -> str:
     """Two digits that mean something: no more is known."""
     if number >= 1e6:
-        return f"{number / 1e6:.2g} million" if number < 1e8 else f"{number / 1e6:,.0f} million"
+        return f"{_short(number / 1e6)} million"
     return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def _bytes(number: float) -> str:
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if number >= size:
-            return f"{number / size:,.3g} {unit}"
-    return f"{number / 1e3:,.3g} kB"
+    unit, size = next((one for one in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)) if number >= one[1]), ("kB", 1e3))
+    return f"{_short(number / size)} {unit}"
 
 
 if __name__ == "__main__":

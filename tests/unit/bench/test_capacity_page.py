@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.capacity_limits import Month, installations, limits
+from tests.bench.capacity_limits import NODE_BYTES, SHARDS, Month, installations, limits
 from tests.bench.capacity_simulation import FULL, Costs
 from tests.bench.simulate_capacity import COSTS, column, into_page, limit_table, load_table, parse
 
@@ -47,10 +47,17 @@ def test_keeping_half_as_long_doubles_what_redis_bears():
     assert Month(kept_days=30, turns=1).kept_bytes(64e9 / MEASURED.redis_bytes, MEASURED) == pytest.approx(64e9)
 
 
-def test_an_installation_has_no_more_turns_than_its_queues_bear():
-    one = MONTH.tickets(FULL / MEASURED.queues)
-    assert [installations(MEASURED, MONTH, one * times) for times in (0.01, 0.99, 1.5, 2.5)] == [1, 1, 2, 3]
-    assert installations(replace(MEASURED, redis_idle=MEASURED.redis_idle * 100), MONTH, one) > 1
+def test_an_installation_has_no_more_than_its_queues_bear():
+    small = replace(MEASURED, redis_bytes=1)
+    one = MONTH.tickets(FULL / small.queues)
+    assert [installations(small, MONTH, one * times) for times in (0.01, 0.99, 1.5, 2.5)] == [1, 1, 2, 3]
+    assert installations(replace(small, redis_idle=small.redis_idle * 100), MONTH, one) > 1
+
+
+def test_an_installation_keeps_no_more_than_its_shards_hold():
+    quick = replace(MEASURED, redis=1e-9, redis_idle=0)
+    full = SHARDS * NODE_BYTES / MONTH.kept_bytes(1, quick)
+    assert [installations(quick, MONTH, full * times) for times in (0.99, 1.01, 2.5)] == [1, 2, 3]
 
 
 def test_a_peak_and_its_month_are_each_others_inverse():

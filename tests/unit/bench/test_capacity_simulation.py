@@ -132,7 +132,22 @@ def test_a_model_that_does_not_fit_is_said():
         planned_gpu("gpt-oss-120b", Card.L4, replace(Turn(), longest_tokens=4_000_000), Measured())
 
 
-def test_estimates_promise_less_than_others_measured():
+@pytest.mark.parametrize(
+    ("memory", "generation", "bandwidth", "tflops", "token_s"),
+    [(40, Generation.AMPERE, 1555, 312, 1 / 75), (80, Generation.HOPPER, 3350, 989, 0.00648)],
+    ids=["A100-40GB", "H100-SXM"],
+)
+def test_estimates_of_one_answer_promise_less_than_others_measured(memory, generation, bandwidth, tflops, token_s):
+    """Llama 3.1 8B in 16 bits, one call at a time.
+
+    Sources: johnmusgrave.com/p/vllm-throughput-latency-sweep-on; yobitelcomm.github.io/bench/recipes/concurrency-sweep.
+    """
+    card = CardFigures(memory, generation, bandwidth, tflops, 2 * tflops, "data sheets")
+    turn = Turn(calls=1.0, prompt_tokens=1024, shared_tokens=0, answer_tokens=128, longest_tokens=1152)
+    assert 0.5 < token_s / step_s(load_serving("llama-3.1-8b-instruct"), card, 1, turn, 1) < 1
+
+
+def test_estimates_under_load_promise_less_than_others_measured():
     """Requests a second of Mistral 7B in 16 bits on an RTX 4090, 256 tokens in, about 100 out.
 
     Source: mushfiqrahman.dev/?p=1668, read in November 2026; the card's figures are from its maker's data sheet.

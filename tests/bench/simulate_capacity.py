@@ -134,12 +134,16 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, Question]:
     parser.add_argument("--turns", type=float, default=month.turns, help="of the agent for one ticket")
     parser.add_argument("--kept-days", type=float, default=month.kept_days, help="that Redis keeps a conversation")
     parser.add_argument("--target-s", type=float, default=20.0, help="95 of 100 answers come within")
+    parser.add_argument("--prompt-tokens", type=int, default=Turn().prompt_tokens, help="of a turn that asks the model")
+    parser.add_argument("--answer-tokens", type=int, default=Turn().answer_tokens, help="the same")
     parser.add_argument("--prefill-tokens-per-second", type=float, help="measured, of one server under full load")
     parser.add_argument("--tokens-per-second", type=float, help="the same for answers")
     given = parser.parse_args(arguments)
     given.table |= given.page is not None
     pairs = PAIRS if given.table else ((given.model, given.card or CAREFUL[given.gpu]),)
-    measured, turn = Measured(given.prefill_tokens_per_second, given.tokens_per_second), Turn()
+    measured = Measured(given.prefill_tokens_per_second, given.tokens_per_second)
+    shared = min(Turn().shared_tokens, given.prompt_tokens)
+    turn = Turn(prompt_tokens=given.prompt_tokens, shared_tokens=shared, answer_tokens=given.answer_tokens)
     gpus = {f"{card.value.upper()}, {model}": planned_gpu(model, card, turn, measured) for model, card in pairs}
     asked = Question(Costs.read(given.costs), gpus, turn, Month(given.peak, given.turns, given.kept_days), given.target_s)
     return given, asked

@@ -81,6 +81,12 @@ def test_tables_go_between_their_marks_and_nothing_else_changes():
         into_page(page, {"other": "x"})
 
 
+def test_tokens_of_ones_own_are_what_the_model_reads_and_writes():
+    _, asked = parse(["--prompt-tokens", "2480", "--answer-tokens", "220"])
+    (gpu,) = asked.gpus.values()
+    assert gpu.call_tokens == pytest.approx((2200 / 1.1, 200))
+
+
 def test_one_model_and_card_may_be_named():
     _, asked = parse(["--model", "qwen3-14b-awq", "--gpu", "48", "--turns", "2"])
     assert list(asked.gpus) == ["A40, qwen3-14b-awq"]

@@ -51,10 +51,11 @@ def test_turns_under_way_are_rate_times_time():
     assert Simulation(few, quick, GPU, load).run(4000).p95_s > 10 * free.p95_s
 
 
-def test_a_full_model_server_answers_as_many_calls_as_its_law_says():
-    load = Load(rate=10 * GPU.calls_s, asking=1.0, calls=1.0, wait_s=0.0, target_s=1.0)
-    peak = Simulation(replace(WIDE, worker=500, model=1), NOTHING, GPU, load).run(1500)
-    assert 1500 / max(peak.answered_s) == pytest.approx(GPU.calls_s, rel=0.15)
+@pytest.mark.parametrize("servers", [1, 3])
+def test_full_model_servers_answer_as_many_calls_as_their_law_says(servers):
+    load = Load(rate=50 * GPU.calls_s, asking=1.0, calls=1.0, wait_s=0.0, target_s=1.0)
+    peak = Simulation(replace(WIDE, worker=500, model=servers), NOTHING, GPU, load).run(servers * 1500)
+    assert servers * 1500 / max(peak.answered_s) == pytest.approx(servers * GPU.calls_s, rel=0.15)
 
 
 def test_a_call_alone_takes_its_prompt_and_its_steps():

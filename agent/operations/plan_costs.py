@@ -112,29 +112,34 @@ def cost(
 
 def _speed(profile: ServingProfile, card: CardFigures, fit: Fit, turn: Turn, measured: Measured) -> Speed:
     prefill, decode = measured.prefill_tokens_per_s, measured.decode_tokens_per_s
+    batch = max(1, fit.at_once // fit.replicas)
     return Speed(
-        prefill_tokens_per_s=prefill or _prefill(profile, card, fit.parallel),
-        decode_tokens_per_s=decode or _decode(profile, card, fit, turn),
+        prefill_tokens_per_s=prefill or prefill_tokens_per_s(profile, card, fit.parallel),
+        decode_tokens_per_s=decode or batch / step_s(profile, card, fit.parallel, turn, batch),
         estimated=tuple(name for name, given in (("prefill", prefill), ("decode", decode)) if given is None),
     )
 
 
-def _prefill(profile: ServingProfile, card: CardFigures, parallel: int) -> float:
-    """Tokens a second. Two operations a parameter and token; attention's own are few at these lengths and left out."""
+def prefill_tokens_per_s(profile: ServingProfile, card: CardFigures, parallel: int) -> float:
+    """How fast one replica reads prompts.
+
+    Two operations a parameter and token; attention's own are few at these lengths and left out.
+    """
     flops = card.tflops(profile) * 1e12 * parallel * PREFILL_EFFICIENCY
     return flops / (2 * profile.size.active_b * 1e9)
 
 
-def _decode(profile: ServingProfile, card: CardFigures, fit: Fit, turn: Turn) -> float:
-    """Tokens a second over all calls of a replica: each step reads the weights once and every call's cache and state."""
+def step_s(profile: ServingProfile, card: CardFigures, parallel: int, turn: Turn, batch: int) -> float:
+    """Seconds in which one replica writes a token of each of `batch` answers.
+
+    A step reads the weights once, and the cache and state of every call.
+    """
     size = profile.size
-    batch = max(1, fit.at_once // fit.replicas)
     # Of a mixture of experts a step reads those that any of its tokens is sent to, here as if each were drawn by chance.
     touched = 1 - (1 - size.active_b / size.parameters_b) ** batch
     per_call = turn.sequence_tokens * size.kv_bytes_per_token + 2 * size.state_mb_per_sequence * 1e6  # state is read and written
-    read_s = (size.weights_gb * 1e9 * touched + batch * per_call) / (card.bandwidth_gb_s * 1e9 * fit.parallel * DECODE_EFFICIENCY)
-    compute_s = batch / _prefill(profile, card, fit.parallel)
-    return batch / max(read_s, compute_s)
+    read_s = (size.weights_gb * 1e9 * touched + batch * per_call) / (card.bandwidth_gb_s * 1e9 * parallel * DECODE_EFFICIENCY)
+    return max(read_s, batch / prefill_tokens_per_s(profile, card, parallel))
 
 
 def _asked(turn: Turn, turns_per_ticket: float, prices: Prices) -> list[tuple[str, float]]:

@@ -15,17 +15,20 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import psutil
 from redis import Redis
 
+from agent.adapters.queue import DELIVERIES_QUEUE, TURNS
 from agent.channels.standard_webhooks import Signer
 from agent.wiring.up import new_secret
 from tests.bench.report_samples import SAMPLES
@@ -34,6 +37,8 @@ from tests.servers import free_port, valkey
 
 APIS = 2
 SENDERS = 8
+WATCHED = 20
+IDLE_S = 15.0
 WAITS_S = 600.0
 
 
@@ -86,7 +91,16 @@ class House:
         with Redis.from_url(self.settings["INNKEEPER_REDIS_URL"]) as redis:
             info = redis.info()
         found["redis"] = info["used_cpu_user"] + info["used_cpu_sys"]
-        return found | {"redis_commands": info["total_commands_processed"], "redis_bytes": info["used_memory"]}
+        return found | {
+            "redis_commands": info["total_commands_processed"],
+            "redis_bytes": info["used_memory"],
+            "redis_net_bytes": info["total_net_input_bytes"] + info["total_net_output_bytes"],
+            "log_bytes": sum((self.folder / f"{n}.log").stat().st_size for n in self.running if n.startswith(("api", "worker"))),
+        }
+
+    def worker_bytes(self) -> int:
+        """Memory of the largest worker."""
+        return max(process.memory_info().rss for name, process in self.running.items() if name.startswith("worker"))
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -149,6 +163,53 @@ def send(made: House, tickets: Sequence[str], questions: Sequence[str]) -> float
     return time.perf_counter() - began
 
 
+def idle_costs(made: House) -> dict[str, float]:
+    """What Redis is asked in a second when there is nothing to do: workers look for work all the time."""
+    before = made.spent()
+    time.sleep(IDLE_S)
+    after = made.spent()
+    return {name: (after[name] - before[name]) / IDLE_S for name in ("redis", "redis_commands")}
+
+
+@contextmanager
+def watched(url: str) -> Iterator[list[str]]:
+    """Every command that Redis runs meanwhile, as MONITOR tells it."""
+    told: list[str] = []
+    over = threading.Event()
+
+    def listen() -> None:
+        with Redis.from_url(url) as redis, redis.monitor() as monitor:
+            ready.set()
+            while not over.is_set():
+                told.append(monitor.next_command()["command"])
+
+    ready = threading.Event()
+    thread = threading.Thread(target=listen)
+    thread.start()
+    ready.wait(WAITS_S)
+    try:
+        yield told
+    finally:
+        over.set()
+        with Redis.from_url(url) as redis:
+            redis.ping()  # the last one that it sees
+        thread.join()
+
+
+def queue_share(made: House, questions: Sequence[str], idle: float) -> float:
+    """Share of a ticket's commands that are about the queues of jobs: on a cluster those stay on one node or two.
+
+    `idle`: commands a second that look for work, all of them there, whether there is any or not.
+    """
+    before, began = len(made.inbox.arrived), time.perf_counter()
+    with watched(made.settings["INNKEEPER_REDIS_URL"]) as told:
+        send(made, [f"watched-{time.time_ns()}-{n}" for n in range(WATCHED)], questions)
+        until(lambda: len(made.inbox.arrived) >= before + WATCHED, WAITS_S)
+    looking = idle * (time.perf_counter() - began)
+    queues = sum(TURNS in one or DELIVERIES_QUEUE in one for one in told)
+    return max(0.0, queues - looking) / (len(told) - looking)
+
+
 @dataclass(frozen=True)
 class Row:
     """What was measured with so many workers.
@@ -157,7 +218,8 @@ class Row:
         taken: tickets a second taken in.
         answered: tickets a second answered.
         busy: percent of all processors.
-        costs: of one ticket: processor seconds by kind of process, Redis's commands and bytes.
+        costs: of one ticket: processor seconds by kind of process, Redis's commands and bytes, without what an idle worker asks
+            of Redis a second, which is `redis_idle` and `redis_commands_idle`; memory of a worker; the queues' share of commands.
     """
 
     taken: float
@@ -179,13 +241,17 @@ def measure(made: House, workers: int, count: int, questions: Sequence[str]) -> 
         before = len(made.inbox.arrived)
         send(made, warm, questions)
         until(lambda: len(made.inbox.arrived) >= before + len(warm), WAITS_S)
+        idle = idle_costs(made)
         before = len(made.inbox.arrived)
-        spent = made.spent()
+        spent, began = made.spent(), time.perf_counter()
         psutil.cpu_percent(None)
         taken = send(made, [f"T-{workers}-{time.time_ns()}-{n}" for n in range(count)], questions)
         until(lambda: len(made.inbox.arrived) >= before + count, WAITS_S, lambda: made.log(names[0])[-2000:])
         busy = psutil.cpu_percent(None)
-        costs = {name: (value - spent[name]) / count for name, value in made.spent().items()}
+        took_s = time.perf_counter() - began
+        costs = {name: (value - spent[name] - idle.get(name, 0.0) * took_s) / count for name, value in made.spent().items()}
+        costs |= {f"{name}_idle": value / workers for name, value in idle.items()}
+        costs |= {"worker_bytes": made.worker_bytes(), "redis_queue_share": queue_share(made, questions, idle["redis_commands"])}
         arrived = made.inbox.arrived[before : before + count]
         tenth = count // 10
         inner = arrived[tenth : count - tenth]
@@ -216,12 +282,13 @@ def main() -> None:
                 told = f"{model_s:>10g} s {workers:>8} {row.taken:>12.0f} {row.answered:>12.1f} {row.answered / first:>6.2f}"
                 print(f"{told} {row.busy:>5.0f}%", flush=True)
     costs = {name: statistics.median(row.costs[name] for row in rows) for name in rows[0].costs}
-    print("a ticket costs, at the median of the rows:")
+    print("a ticket costs (idle: a worker that waits, a second), at the median of the rows:")
     for name, value in costs.items():
-        seconds = name not in {"redis_commands", "redis_bytes"}
-        print(f"  {name:16}{f'{1000 * value:.1f} ms of a core' if seconds else f'{value:.0f}'}")
+        seconds = name in {"api", "worker", "chroma", "redis", "model", "redis_idle"}
+        print(f"  {name:18}{f'{1000 * value:.1f} ms of a core' if seconds else f'{value:.6g}'}")
     if given.costs:
-        given.costs.write_text(json.dumps(costs, indent=1) + "\n")
+        told = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {' '.join(sys.argv[1:])}"
+        given.costs.write_text(json.dumps({"measured": told} | costs, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,259 +1,180 @@
-"""How much it takes for so many tickets a month, and what gives way first: `python -m tests.bench.simulate_capacity`.
+"""How much it takes for so many tickets a month, and what gives way first: `python -m tests.bench.simulate_capacity --table`.
 
-A queueing simulation of one peak, not of the product: tickets come at random at the peak's rate and pass an API process, Redis,
-a worker's place and its processor, Chroma, the model, and the worker again. What each step takes is measured
-(`python -m tests.bench.bench_workers --costs FILE`, then `--costs FILE` here); what a GPU can do is `innkeeper models plan`'s
-estimate for the model and card that are named. For each load it looks for the smallest number of everything with which 95 of
-100 tickets are answered within `--target-s`, and then lets the load grow until they aren't, and says at which part they wait.
+For each load it looks for the smallest number of everything with which 95 of 100 answers come within `--target-s` at the
+month's peak, then lets the load grow until they don't, and says at which part they wait; and it sums up what a simulation can't
+see. What a turn costs the processes is measured (`python -m tests.bench.bench_workers --costs FILE`, then `--costs FILE` here;
+`tests/bench/costs.json` if not given). What a GPU can do is what `innkeeper models plan` estimates for the model and card.
 
-The peak: `--peak` times the average of a month of 30 days. Left out: the network, the helpdesk's own limits, failures.
+`--page deploy/capacity.md` puts the tables into that page. Left out: the network's own time, failures, retries.
 """
 
 import argparse
-import json
 import math
-import random
-import statistics
-from collections.abc import Generator
-from dataclasses import dataclass, field, fields, replace
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import simpy
+from agent.operations.plan import Turn
+from agent.operations.plan_cards import CAREFUL, Card
+from agent.operations.plan_costs import Measured
+from agent.settings import Settings
+from tests.bench.capacity_gpu import Gpu, planned_gpu
+from tests.bench.capacity_limits import NODE_BYTES, STREAM_S, STREAMS, Month, installations, limits
+from tests.bench.capacity_simulation import FULL, Costs, Load, enough, gives_way
 
-MONTH_S = 30 * 24 * 3600
-LEAST_TICKETS, LEAST_S = 2_000, 120
-"""How long a simulated peak is, at least."""
-FULL = 0.7
-"""No part is planned to be busier than this: beyond it queues grow steeply."""
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What one ticket costs, measured on one machine.
-
-    Attributes:
-        api: processor seconds of the API.
-        worker: processor seconds of the worker.
-        chroma: processor seconds of the Chroma server.
-        redis: processor seconds of Redis, whose commands run on one core.
-        redis_bytes: that stay in Redis.
-    """
-
-    api: float
-    worker: float
-    chroma: float
-    redis: float
-    redis_bytes: float
-
-    @classmethod
-    def read(cls, path: Path) -> "Costs":
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{one.name: found[one.name] for one in fields(cls)})
+COSTS = Path(__file__).with_name("costs.json")
+PAIRS = (
+    ("qwen3-8b-fp8", Card.L4),
+    ("qwen3-30b-a3b-instruct-2507-fp8", Card.L40S),
+    ("qwen3.6-35b-a3b-fp8", Card.H100),
+)
+"""For 24, 48 and 80 GB. The first is simulated to its end."""
+ASKING = 95 / 150
+"""Share of turns that ask the model. Source: `python -m tests.bench.bench_tokens`, as the turn of `models plan`."""
+PARTS = {
+    "api": "the API",
+    "redis": "Redis",
+    "places": "places of workers",
+    "worker": "workers' processors",
+    "chroma": "Chroma",
+    "model": "the model",
+}
 
 
 @dataclass(frozen=True)
-class Gpu:
-    """One model server.
+class Question:
+    """All but the load: costs, servers by their names, and what is assumed of a month."""
 
-    Attributes:
-        prefill_tokens_s: prompt tokens a second that are not in its prefix cache.
-        alone_s: seconds for one token of one sequence, when it is the only one.
-        decode_tokens_s: tokens a second of all sequences together, when it is full.
-        sequences: that it works on at a time.
-    """
+    costs: Costs
+    gpus: dict[str, Gpu]
+    turn: Turn
+    month: Month
+    target_s: float
 
-    prefill_tokens_s: float
-    alone_s: float
-    decode_tokens_s: float
-    sequences: int
-
-    def call_s(self, prompt_tokens: float, answer_tokens: float, busy: int) -> float:
-        """How long a call takes while so many others run."""
-        step_s = max(self.alone_s, (busy + 1) / self.decode_tokens_s)
-        return (busy + 1) ** 0.5 * prompt_tokens / self.prefill_tokens_s + answer_tokens * step_s
+    def load(self, tickets: float) -> Load:
+        wait_s = Settings.model_fields["debounce_ms"].default / 1000
+        return Load(self.month.rate(tickets), ASKING, self.turn.calls, wait_s, self.target_s)
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What a turn asks of the model, and of its worker's places."""
-
-    calls: float = 1.2
-    prompt_tokens: float = 2_000
-    cached_share: float = 0.2
-    answer_tokens: float = 150
-    concurrency: int = 4
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """How many of each."""
-
-    api: int
-    worker: int
-    chroma_cores: int
-    redis: int
-    gpu: int
-
-
-@dataclass
-class Peak:
-    """What a simulated peak showed: seconds to each answer, and how long tickets waited for each part."""
-
-    answered_s: list[float] = field(default_factory=list)
-    waited_s: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def p95_s(self) -> float:
-        return statistics.quantiles(self.answered_s, n=20)[-1]
-
-    @property
-    def narrowest(self) -> str:
-        return max(self.waited_s, key=lambda name: self.waited_s[name])
-
-
-class Simulation:
-    """One peak."""
-
-    def __init__(self, fleet: Fleet, costs: Costs, gpu: Gpu, turn: Turn, rate: float, seed: int = 7) -> None:
-        self._env = simpy.Environment()
-        self._costs, self._gpu, self._turn, self._rate = costs, gpu, turn, rate
-        self._chance = random.Random(seed)
-        self._parts = {
-            "api": simpy.Resource(self._env, fleet.api),
-            "redis": simpy.Resource(self._env, fleet.redis),
-            "worker places": simpy.Resource(self._env, fleet.worker * turn.concurrency),
-            "worker processors": simpy.Resource(self._env, fleet.worker),
-            "chroma": simpy.Resource(self._env, fleet.chroma_cores),
-            "model": simpy.Resource(self._env, fleet.gpu * gpu.sequences),
-        }
-        self._gpus = fleet.gpu
-        self.peak = Peak(waited_s=dict.fromkeys(self._parts, 0.0))
-
-    def run(self, tickets: int) -> Peak:
-        self._env.process(self._arrive(tickets))
-        self._env.run()
-        return self.peak
-
-    def run_peak(self) -> Peak:
-        """As many tickets as tell a queue that grows from one that doesn't."""
-        return self.run(max(LEAST_TICKETS, int(LEAST_S * self._rate)))
-
-    def _arrive(self, tickets: int) -> Generator[Any, Any, None]:
-        for _ in range(tickets):
-            yield self._env.timeout(self._chance.expovariate(self._rate))
-            self._env.process(self._ticket())
-
-    def _ticket(self) -> Generator[Any, Any, None]:
-        began, costs = self._env.now, self._costs
-        yield from self._use("api", costs.api)
-        yield from self._use("redis", costs.redis / 2)
-        asked = self._env.now
-        with self._parts["worker places"].request() as place:
-            yield place
-            self.peak.waited_s["worker places"] += self._env.now - asked
-            yield from self._use("worker processors", costs.worker / 2)
-            yield from self._use("chroma", costs.chroma)
-            calls = int(self._turn.calls) + (self._chance.random() < self._turn.calls % 1)
-            for _ in range(calls):
-                yield from self._use("model", None)
-            yield from self._use("worker processors", costs.worker / 2)
-            yield from self._use("redis", costs.redis / 2)
-        self.peak.answered_s.append(self._env.now - began)
-
-    def _use(self, name: str, seconds: float | None) -> Generator[Any, Any, None]:
-        part, asked = self._parts[name], self._env.now
-        with part.request() as turn:
-            yield turn
-            self.peak.waited_s[name] += self._env.now - asked
-            if seconds is None:
-                seconds = self._call_s(part.count)
-                # What the others on the same GPU cost a call is waiting, too.
-                self.peak.waited_s[name] += max(0.0, seconds - self._call_s(1))
-            yield self._env.timeout(seconds)
-
-    def _call_s(self, busy: int) -> float:
-        turn = self._turn
-        prompt_tokens = turn.prompt_tokens * (1 - turn.cached_share)
-        return self._gpu.call_s(prompt_tokens, turn.answer_tokens, max(0, math.ceil(busy / self._gpus) - 1))
-
-
-def planned(costs: Costs, gpu: Gpu, turn: Turn, rate: float) -> Fleet:
-    """So many that each is busy for `FULL` of the time at most."""
-    prefill_s = turn.prompt_tokens * (1 - turn.cached_share) / gpu.prefill_tokens_s
-    gpu_s = turn.calls * (prefill_s + turn.answer_tokens / gpu.decode_tokens_s)
-    call_s = turn.calls * gpu.call_s(turn.prompt_tokens * (1 - turn.cached_share), turn.answer_tokens, gpu.sequences // 2)
-
-    def of(seconds: float, least: int = 1) -> int:
-        return max(least, math.ceil(rate * seconds / FULL))
-
-    places = math.ceil(of(costs.worker + costs.chroma + call_s) / turn.concurrency)
-    # Two of what keeps no state, so that one may fail.
-    return Fleet(of(costs.api, 2), max(of(costs.worker, 2), places), of(costs.chroma), of(costs.redis), of(gpu_s))
-
-
-def enough(costs: Costs, gpu: Gpu, turn: Turn, rate: float, target_s: float) -> tuple[Fleet, Peak]:
-    """The plan, and more of the narrowest part until the target is met."""
-    fleet = planned(costs, gpu, turn, rate)
-    names = {
-        "api": "api",
-        "redis": "redis",
-        "worker places": "worker",
-        "worker processors": "worker",
-        "chroma": "chroma_cores",
-        "model": "gpu",
+def column(asked: Question, tickets: float) -> dict[str, str]:
+    """What one load takes, by the table's rows. One of several equal installations is simulated, and all of them are counted."""
+    costs, month = asked.costs, asked.month
+    times = installations(costs, month, tickets)
+    load = asked.load(tickets / times)
+    found = {name: enough(costs, gpu, load) for name, gpu in asked.gpus.items()}
+    first = next(iter(asked.gpus))
+    fleet, _ = found[first]
+    bears, part = gives_way(fleet, costs, asked.gpus[first], load)
+    rate, workers = times * load.rate, times * fleet.worker
+    streams = rate / month.turns * STREAM_S
+    apis = max(times * fleet.api, math.ceil(streams / (STREAMS * FULL)))
+    kept = month.kept_bytes(tickets, costs)
+    primaries = max(1 + fleet.redis, math.ceil(kept / times / NODE_BYTES))
+    rows = {
+        "turns a second at the peak": _short(rate),
+        "installations": f"{times}",
+        "API processes": f"{times * fleet.api}",
+        "worker processes, turns at a time in each": f"{workers:,} x {fleet.places}",
+        "… cores they keep busy": _short(rate * costs.worker),
+        "… memory": _bytes(workers * costs.worker_bytes),
+        "Redis primaries": f"{times * primaries}",
+        f"… memory, if {month.kept_days:.0f} days are kept": _bytes(kept),
+        "… commands a second": _short(rate * costs.redis_commands + workers * costs.redis_commands_idle),
+        "… of these, workers that look for work": _short(workers * costs.redis_commands_idle),
+        "Chroma, cores": f"{times * fleet.chroma}",
     }
-    for _ in range(60):
-        peak = Simulation(fleet, costs, gpu, turn, rate).run_peak()
-        if peak.p95_s <= target_s:
-            return fleet, peak
-        narrow = names[peak.narrowest]
-        have = getattr(fleet, narrow)
-        fleet = replace(fleet, **{narrow: have + max(1, have // 10)})
-    raise SystemExit(f"no number of replicas answers within {target_s:g} s: a call of the model alone takes longer")
+    for name, (each, peak) in found.items():
+        cards = times * each.model * asked.gpus[name].cards
+        rows[f"GPUs (95 of 100 answered within): {name}"] = f"{cards:,} ({peak.p95_s:.0f} s)"
+    return rows | {
+        f"it bears, with {first.partition(',')[0]}": f"{bears:.1f} times the peak, then {PARTS[part]}",
+        "open streams, if all come by the widget": f"{_short(streams)}, on {apis} API processes",
+        "updates in the helpdesk, a minute": _short(60 * rate),
+        "log, a day": _bytes(tickets * month.turns / 30 * costs.log_bytes),
+        "traffic of Redis at the peak": f"{_bytes(rate * costs.redis_net_bytes)}/s",
+    }
 
 
-def gives_way(fleet: Fleet, costs: Costs, gpu: Gpu, turn: Turn, rate: float, target_s: float) -> tuple[float, str]:
-    """How many times the load it still bears, and the part at which tickets wait beyond it."""
+def load_table(columns: dict[float, dict[str, str]]) -> str:
+    """Markdown, a column for each number of tickets."""
+    heads = [f"{tickets:,.0f}" for tickets in columns]
+    names = next(iter(columns.values()))
+    lines = [_line(["tickets a month", *heads]), _line(["---"] * (1 + len(heads)))]
+    return "\n".join(lines + [_line([name, *(rows[name] for rows in columns.values())]) for name in names])
 
-    def peak_at(times: float) -> Peak:
-        return Simulation(fleet, costs, gpu, turn, rate * times).run_peak()
 
-    bears, fails = 1.0, 2.0
-    while peak_at(fails).p95_s <= target_s:
-        bears, fails = fails, fails * 2
-    while fails / bears > 1.05:
-        middle = (bears * fails) ** 0.5
-        bears, fails = (middle, fails) if peak_at(middle).p95_s <= target_s else (bears, middle)
-    return bears, peak_at(fails).narrowest
+def limit_table(asked: Question) -> str:
+    """Markdown, the nearest limit first."""
+    lines = [_line(["there is one", "tickets a month", "then"]), _line(["---"] * 3)]
+    return "\n".join(lines + [_line([one.name, _short(one.bears), one.then]) for one in limits(asked.costs, asked.month)])
+
+
+def into_page(page: str, tables: dict[str, str]) -> str:
+    """The page with each table between its marks, `<!-- NAME -->` and `<!-- end -->`."""
+    for name, table in tables.items():
+        page, found = re.subn(f"(?s)(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, t=table: f"{m[1]}{t}\n{m[2]}", page)
+        if found != 1:
+            raise SystemExit(f"the page needs one <!-- {name} --> … <!-- end -->, not {found}")
+    return page
+
+
+def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, Question]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    month = Month()
+    parser.add_argument("--tickets", type=float, nargs="+", default=[1e4, 1e6, 1e8], help="a month")
+    parser.add_argument("--costs", type=Path, default=COSTS, help="what bench_workers wrote")
+    parser.add_argument("--table", action="store_true", help="with the three models and cards of the page, not --model and --gpu")
+    parser.add_argument("--page", type=Path, help="a page to put the tables into; implies --table")
+    parser.add_argument("--model", default=PAIRS[0][0], help="as `innkeeper models list` has it")
+    parser.add_argument("--gpu", type=int, choices=sorted(CAREFUL), default=24, help="GB of memory of a card")
+    parser.add_argument("--card", type=Card, choices=list(Card), help="its name, in place of --gpu")
+    parser.add_argument("--peak", type=float, default=month.peak, help="the busiest hour, in averages of the month")
+    parser.add_argument("--turns", type=float, default=month.turns, help="of the agent for one ticket")
+    parser.add_argument("--kept-days", type=float, default=month.kept_days, help="that Redis keeps a conversation")
+    parser.add_argument("--target-s", type=float, default=20.0, help="95 of 100 answers come within")
+    parser.add_argument("--prompt-tokens", type=int, default=Turn().prompt_tokens, help="of a turn that asks the model")
+    parser.add_argument("--answer-tokens", type=int, default=Turn().answer_tokens, help="the same")
+    parser.add_argument("--prefill-tokens-per-second", type=float, help="measured, of one server under full load")
+    parser.add_argument("--tokens-per-second", type=float, help="the same for answers")
+    given = parser.parse_args(arguments)
+    given.table |= given.page is not None
+    pairs = PAIRS if given.table else ((given.model, given.card or CAREFUL[given.gpu]),)
+    measured = Measured(given.prefill_tokens_per_second, given.tokens_per_second)
+    shared = min(Turn().shared_tokens, given.prompt_tokens)
+    turn = Turn(prompt_tokens=given.prompt_tokens, shared_tokens=shared, answer_tokens=given.answer_tokens)
+    gpus = {f"{card.value.upper()}, {model}": planned_gpu(model, card, turn, measured) for model, card in pairs}
+    asked = Question(Costs.read(given.costs), gpus, turn, Month(given.peak, given.turns, given.kept_days), given.target_s)
+    return given, asked
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tickets", type=float, nargs="+", default=[1e4, 1e6, 1e8], help="a month")
-    parser.add_argument("--costs", type=Path, required=True, help="what bench_workers wrote")
-    parser.add_argument("--peak", type=float, default=4.0, help="the busiest minute, in averages of the month")
-    parser.add_argument("--target-s", type=float, default=20.0, help="95 of 100 tickets are answered within")
-    parser.add_argument("--prefill", type=float, default=20_000, help="prompt tokens a second of one GPU")
-    parser.add_argument("--decode", type=float, default=2_500, help="tokens a second of one full GPU")
-    parser.add_argument("--alone", type=float, default=0.012, help="seconds a token when a GPU has one sequence")
-    parser.add_argument("--sequences", type=int, default=64, help="at a time on one GPU")
-    given = parser.parse_args()
-    costs, turn = Costs.read(given.costs), Turn()
-    gpu = Gpu(given.prefill, given.alone, given.decode, given.sequences)
-    names = ["tickets a month", "peak, a second", "api", "workers", "Chroma cores", "Redis primaries", "GPUs", "p95"]
-    names += ["bears", "then", "Redis grows"]
-    print("| " + " | ".join(names) + " |")
-    print("|" + " --- |" * len(names))
+    given, asked = parse(sys.argv[1:])
+    columns = {}
     for tickets in given.tickets:
-        rate = given.peak * tickets / MONTH_S
-        fleet, peak = enough(costs, gpu, turn, rate, given.target_s)
-        times, part = gives_way(fleet, costs, gpu, turn, rate, given.target_s)
-        print(
-            f"| {tickets:,.0f} | {rate:.3g} | {fleet.api} | {fleet.worker} | {fleet.chroma_cores} | {fleet.redis} | {fleet.gpu} "
-            f"| {peak.p95_s:.1f} s | {times:.1f}x | {part} | {tickets * costs.redis_bytes / 1e9:.3g} GB a month |",
-            flush=True,
-        )
+        print(f"simulating {tickets:,.0f} tickets a month", file=sys.stderr, flush=True)
+        columns[tickets] = column(asked, tickets)
+    tables = {"loads": load_table(columns), "limits": limit_table(asked)}
+    print("\n\n".join(tables.values()))
+    if given.page:
+        given.page.write_text(into_page(given.page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _short(number: float) -> str:
+    """Two digits that mean something: no more is known."""
+    if number >= 1e6:
+        return f"{_short(number / 1e6)} million"
+    return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def _bytes(number: float) -> str:
+    unit, size = next((one for one in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)) if number >= one[1]), ("kB", 1e3))
+    return f"{_short(number / size)} {unit}"
 
 
 if __name__ == "__main__":

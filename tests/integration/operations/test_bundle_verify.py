@@ -166,6 +166,21 @@ def test_openssl_and_sha256sum_check_a_bundle_without_innkeeper(made: Path, bund
     assert openssl(made / "k.pub") != 0
 
 
+def test_the_page_finds_a_wheel_that_nobody_signed_before_any_is_installed(bundle: Path) -> None:
+    page = (Path(__file__).parents[3] / "deploy" / "air-gap.md").read_text("utf-8")
+    before, _, _ = page.partition("pip install --no-index")
+    (command,) = [line.strip() for line in before.replace("\\\n", " ").splitlines() if line.startswith("    find ")]
+
+    def said() -> str:
+        return subprocess.run(command, shell=True, cwd=bundle, capture_output=True, text=True, check=False).stdout
+
+    assert said() == "and there is no other\n"
+    (bundle / "wheels").mkdir()
+    (bundle / "wheels" / "innkeeper-99-py3-none-any.whl").write_bytes(b"")
+    (bundle / "models" / "manifest.json").symlink_to("/etc/passwd")
+    assert sorted(said().split()) == ["models/manifest.json", "wheels/innkeeper-99-py3-none-any.whl"]
+
+
 def test_openssl_reads_our_keys_and_comes_to_the_same_fingerprint(tmp_path: Path) -> None:
     told = signing.make_keys(tmp_path / "k.key", tmp_path / "k.pub", b"secret")
     command = f"openssl pkey -pubin -in {tmp_path}/k.pub -outform DER | sha256sum | cut -c1-64"

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.errors import BundleFailed
 from agent.operations.bundle.chart import read_yaml
-from agent.operations.bundle.contents import OnBytes, copy, sha256_of, walk
+from agent.operations.bundle.contents import OnBytes, copy, walk
 from agent.operations.bundle.manifest import SUMS, Licence, ModelEntry
 from agent.operations.deployed import deployed
 
@@ -71,11 +71,6 @@ def collect(given: Given, target: Path, on_bytes: OnBytes) -> None:
     if came_with_it.is_file():
         _compare(came_with_it, sums)
     (target / SUMS).write_text(written, encoding="utf-8")
-
-
-def manifest_sha256(folder: Path) -> str:
-    """What the chart's `weights.manifestSha256` wants: the sum of the model's own list of sums."""
-    return sha256_of(folder / SUMS, lambda *_: None)
 
 
 def _compare(listed: Path, sums: Mapping[str, str]) -> None:

@@ -18,6 +18,14 @@ _PRESERVE = "--preserve-digests"
 _LAST_LINES = 3
 
 
+class SkopeoFailed(BundleFailed):
+    """Skopeo ended with an error. `said`: its own words on it."""
+
+    def __init__(self, arguments: tuple[str, ...], said: str) -> None:
+        self.said = said
+        super().__init__(f"skopeo {' '.join(arguments)} failed: {said}")
+
+
 @dataclass(frozen=True, slots=True)
 class Skopeo:
     """How registries are reached.
@@ -65,8 +73,8 @@ class Skopeo:
         ]
         try:
             raw = _run("inspect", "--raw", *flags, f"docker://{reference}")
-        except BundleFailed as error:
-            if any(said in str(error).lower() for said in ("manifest unknown", "name unknown", "not found", "404")):
+        except SkopeoFailed as error:
+            if any(words in error.said.lower() for words in ("manifest unknown", "name unknown", "not found", "status code 404")):
                 return None
             raise
         return "sha256:" + hashlib.sha256(raw).hexdigest()
@@ -111,5 +119,5 @@ def _run(*arguments: str) -> bytes:
     done = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-_LAST_LINES:]
-        raise BundleFailed(f"skopeo {' '.join(arguments)} failed: {' '.join(said)}")
+        raise SkopeoFailed(arguments, " ".join(said))
     return done.stdout

@@ -179,6 +179,15 @@ def _mount(source: str, target: Path, flags: int) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(target))
 
 
+def overflowed() -> int:
+    """How many packets the device lost, because those before them had not been read yet. Source: proc(5), /proc/net/dev."""
+    for line in Path("/proc/net/dev").read_text(encoding="ascii").splitlines():
+        name, _, counts = line.partition(":")
+        if name.strip() == DEVICE:
+            return int(counts.split()[11])
+    raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), DEVICE)
+
+
 def has_way_out() -> bool:
     """True if a device other than the loopback and ours is in this namespace: then nothing is proven."""
     with suppress(OSError):

@@ -69,6 +69,7 @@ class _Run:
     work: list[Work] = field(default_factory=list)
     tickets: list[Tickets] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    hours: int = 0
 
 
 def own_channels(inbox: Inbox) -> tuple[Channel, ...]:
@@ -120,6 +121,8 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
         run.failures.append("looking on broke off before the end, so this proves nothing; what stopped it stands on stderr")
     if watch.dropped:
         run.failures.append(f"{watch.dropped} more packets left than could be looked at one by one")
+    if loopback.dropped:
+        run.failures.append(f"{loopback.dropped} packets within this machine came too fast to be looked at")
     return Proof(
         began=began,
         seconds=time.monotonic() - clock,
@@ -132,6 +135,7 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
         failures=run.failures,
         as_user=place.as_user,
         housekeeping=watch.housekeeping,
+        hours=run.hours,
     )
 
 
@@ -196,6 +200,7 @@ async def _use(plan: Plan, run: _Run, channels: Sequence[Channel]) -> None:
                 run.failures.append(f"{lost} of {found.sent} tickets by {found.channel} had no end")
         try:
             run.work += await pass_a_day(run.product, run.upstream, sources, plan.hours, lambda: run.step("a day's work"))
+            run.hours = plan.hours
         except ServiceFailed as error:
             run.failures.append(str(error))
         asked = str(plan.samples / "questions.jsonl")

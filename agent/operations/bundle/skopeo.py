@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def archive_digest(archive: Path) -> str:
             content: Any = json.loads(file.read()) if file else {}
         (descriptor,) = content["manifests"]
         digest = str(descriptor["digest"])
-    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
+    except (OSError, tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise BundleFailed(
             f"{archive} is no OCI archive of one image; make one with `skopeo copy docker-daemon:NAME:TAG oci-archive:FILE`"
         ) from error

@@ -98,6 +98,12 @@ many = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for number in range(200):
     many.sendto(b"x", ("10.99.53.10", 2000 + number))
 """
+OTHER_DEVICE = """
+import fcntl
+from agent.operations.proof import links
+other = os.open(namespace.TUN, os.O_RDWR)
+fcntl.ioctl(other, 0x400454CA, struct.pack("16sH22x", b"tunl0", 0x0001))
+"""
 AT_HOME = (
     TRY
     + """
@@ -190,6 +196,11 @@ def test_the_kernels_own_words_are_no_attempt() -> None:
     told = looked_on("time.sleep(3)")
     assert told["seen"] == []
     assert not told["is_blind"]
+
+
+def test_a_device_that_is_off_is_no_way_out_and_one_that_is_on_is() -> None:
+    assert not looked_on(OTHER_DEVICE)["has_way_out"]
+    assert looked_on(OTHER_DEVICE + "links.set_up('tunl0')")["has_way_out"]
 
 
 def test_looking_on_that_broke_off_is_no_proof() -> None:

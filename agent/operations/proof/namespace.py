@@ -189,8 +189,13 @@ def overflowed() -> int:
 
 
 def has_way_out() -> bool:
-    """True if a device other than the loopback and ours is in this namespace: then nothing is proven."""
+    """True if a device other than the loopback and ours is switched on in this namespace: then nothing is proven.
+
+    One that is off carries nothing: a kernel that has modules for tunnels puts one of each kind into every namespace (`sit0`,
+    `tunl0`). Source: Documentation/admin-guide/sysctl/net.rst, fb_tunnels_only_for_init_net.
+    """
     with suppress(OSError):
         lines = Path("/proc/net/dev").read_text(encoding="ascii").splitlines()[2:]
-        return bool({line.partition(":")[0].strip() for line in lines} - {"lo", DEVICE})
+        others = {line.partition(":")[0].strip() for line in lines} - {"lo", DEVICE}
+        return any(links.is_up(device) for device in others)
     return True

@@ -98,7 +98,7 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
     hosts = dict(zip((DESK, SITE, *stand_ins, *(host for one in more for host in one.hosts)), ADDRESSES, strict=False))
     place = namespace.enter(_made(plan.folder / "names"), tuple(hosts.values()))
     if namespace.has_way_out():
-        raise ProofImpossible("this namespace has a network device of its own beside the loopback; nothing would be proven")
+        raise ProofImpossible("this namespace has another network device that is switched on; nothing would be proven")
     owners = Owners()
     owners.start()
     try:
@@ -121,6 +121,8 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
         run.failures.append("looking on broke off before the end, so this proves nothing; what stopped it stands on stderr")
     if watch.dropped:
         run.failures.append(f"{watch.dropped} more packets left than could be looked at one by one")
+    if namespace.has_way_out():
+        run.failures.append("another network device was switched on in the namespace, so this proves nothing")
     if loopback.dropped:
         run.failures.append(f"{loopback.dropped} packets within this machine came too fast to be looked at")
     return Proof(

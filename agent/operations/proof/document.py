@@ -81,7 +81,8 @@ WRITERS: Mapping[str, Callable[[Proof], str]] = {
 def verdict(proof: Proof) -> str:
     """One sentence."""
     attempts = sum(one.times for one in proof.tried)
-    passed = {0: "", DAY: " and a day's scheduled work"}.get(proof.hours, f" and {proof.hours} hours of scheduled work")
+    known = {0: "", 1: " and an hour's scheduled work", DAY: " and a day's scheduled work"}
+    passed = known.get(proof.hours, f" and {proof.hours} hours of scheduled work")
     done = f"over {proof.ticket_count} tickets{passed}"
     if attempts:
         return f"{attempts} attempt{'' if attempts == 1 else 's'} to reach a place outside of the allow-list, {done}."

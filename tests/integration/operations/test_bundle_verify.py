@@ -129,6 +129,12 @@ def test_unsigned_wrong_key_and_a_changed_manifest_are_told_apart(made: Path, bu
     assert found(bundle, made / "k.pub") == [(Kind.NO_BUNDLE, MANIFEST)]
 
 
+@pytest.mark.parametrize("name", [MANIFEST, SIGNATURE])
+def test_what_is_not_verified_yet_is_not_read_without_end(made: Path, bundle: Path, name: str) -> None:
+    os.truncate(bundle / name, 1 << 40)
+    assert found(bundle, made / "k.pub") == [(Kind.MANIFEST_INVALID, name)]
+
+
 def test_a_signed_manifest_that_points_outside_is_refused(made: Path, bundle: Path) -> None:
     content = (bundle / MANIFEST).read_bytes().replace(WEIGHTS.encode(), b"models/../../../etc/passwd")
     (bundle / MANIFEST).write_bytes(content)

@@ -44,11 +44,13 @@ owners.start()
 watch, loopback = Watch(place.tun, {"desk.internal": "10.99.53.10"}, owners), Loopback(owners)
 exec(code)
 time.sleep(1)
+outlived = [[one.pid, one.command] for one in owners.outliving(1)]
 seen = [[one.what, one.target, one.name, one.command] for one in watch.stop()]
 knocks = [[one.protocol, one.port, one.times] for one in loopback.stop()]
 reached = [[kind, host, port, times] for (kind, host, port), times in loopback.reached.items()]
 owners.stop()
 told = {"as_user": place.as_user, "seen": seen, "knocks": knocks, "reached": reached, "looked_up": watch.looked_up}
+told["outlived"] = outlived
 told["is_blind"], told["dropped"] = watch.is_blind, [watch.dropped, loopback.dropped]
 print(json.dumps(told | {"has_way_out": namespace.has_way_out(), "housekeeping": watch.housekeeping}))
 """
@@ -196,6 +198,14 @@ def test_the_kernels_own_words_are_no_attempt() -> None:
     told = looked_on("time.sleep(3)")
     assert told["seen"] == []
     assert not told["is_blind"]
+
+
+def test_what_goes_on_after_the_run_is_told_and_ended() -> None:
+    told = looked_on("import subprocess\nsubprocess.Popen(['sleep', '600'], start_new_session=True)")
+    ((pid, command),) = told["outlived"]
+    assert command == "sleep 600"
+    assert not Path(f"/proc/{pid}").exists() or "sleep" not in Path(f"/proc/{pid}/cmdline").read_text("utf-8")
+    assert looked_on("import subprocess\nsubprocess.Popen(['true'])")["outlived"] == []
 
 
 def test_a_device_that_is_off_is_no_way_out_and_one_that_is_on_is() -> None:

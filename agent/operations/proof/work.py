@@ -32,6 +32,8 @@ from agent.settings import Settings
 
 SETTLE_S = 1.0
 """What a process sends as it ends is still on its way."""
+ENDS_IN_S = 30.0
+"""For whatever the product has started to end in."""
 STEPS = 10
 """Of the progress that isn't tickets or hours: the single commands and the start."""
 Progress = Callable[[int, int, str], None]
@@ -113,6 +115,8 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
         stack.enter_context(upstream.serving({host: hosts[host] for host in (DESK, SITE, *stand_ins)}))
         run, configured = asyncio.run(_work(plan, upstream, channels, hosts, stand_ins, progress))
     time.sleep(SETTLE_S)
+    for left in owners.outliving(ENDS_IN_S):
+        run.failures.append(f"`{left.command}` went on after the product had stopped; what it would have done is not known")
     attempts, knocks = watch.stop(), loopback.stop()
     owners.stop()
     refused = [_refusal(line, owners) for line in run.product.refusals()]

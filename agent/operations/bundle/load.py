@@ -185,9 +185,16 @@ def _alone(part: Path) -> Iterator[None]:
             except BlockingIOError as error:
                 raise BundleFailed(f"another run is filling {part} now; wait until it has ended") from error
             # Who had it last may have removed it between our opening it and our getting it.
-            if lock.exists() and os.path.samestat(os.fstat(held.fileno()), lock.stat()):
+            if _is_at(lock, held.fileno()):
                 try:
                     yield
                 finally:
                     lock.unlink(missing_ok=True)
                 return
+
+
+def _is_at(path: Path, opened: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(opened), path.stat())
+    except FileNotFoundError:
+        return False

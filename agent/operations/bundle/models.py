@@ -34,7 +34,7 @@ def describe(given: Given, profiles: Traversable | None = None) -> ModelEntry:
     Raises:
         BundleFailed: there is no such folder, it has links or no files, or its licence isn't known.
     """
-    if not re.match(MODEL_NAME, given.name):
+    if not re.fullmatch(MODEL_NAME, given.name):
         raise BundleFailed(
             f"{given.name!r} can't be a model's name, which has letters, digits, dots, - and _: give it one, --model NAME=FOLDER"
         )

@@ -116,7 +116,8 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
         run, configured = asyncio.run(_work(plan, upstream, channels, hosts, stand_ins, progress))
     time.sleep(SETTLE_S)
     for left in owners.outliving(ENDS_IN_S):
-        run.failures.append(f"`{left.command}` went on after the product had stopped; what it would have done is not known")
+        who = left.command or f"process {left.pid}"
+        run.failures.append(f"`{who}` went on after the product had stopped; what it would have done is not known")
     attempts, knocks = watch.stop(), loopback.stop()
     owners.stop()
     refused = [_refusal(line, owners) for line in run.product.refusals()]

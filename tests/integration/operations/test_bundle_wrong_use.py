@@ -82,6 +82,7 @@ def test_wheels_may_be_put_into_the_working_folder(here: Path, monkeypatch: pyte
 
 def test_models_and_files_that_no_bundle_can_name_are_told_before_anything_is_copied(here: Path):
     assert "--model NAME=FOLDER" in refused("create", "o", "--key", "k.key", "--model", model(here / "Qwen3 8B"))
+    assert "--model NAME=FOLDER" in refused("create", "o", "--key", "k.key", "--model", f"own\n={here / 'Qwen3 8B'}")
     assert "rename it" in refused("create", "o", "--key", "k.key", "--model", model(here / "own", "a\\b"))
     strange = os.fsdecode(b"\xff")
     assert "rename it" in refused("create", "o", "--key", "k.key", "--model", model(here / "other", strange))

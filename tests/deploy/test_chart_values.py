@@ -107,6 +107,7 @@ APART = {
     "redis.external.url: needed": {"redis": {"enabled": False}},
     "chroma.external.url: needed": {"chroma": {"enabled": False}},
     "network.ingressFrom: name the peers": {"ingress": {"enabled": True, "hosts": ["help.internal"]}},
+    "or who uses the service's port, or nothing reaches the api": {"api": {"service": {"type": "NodePort"}}},
     "network.metricsFrom: name the peers": {"monitoring": {"podMonitor": {"enabled": True}}},
     "ingress.hosts: name at least one host": {"ingress": {"enabled": True}},
     "keda.prometheus: the address": {"keda": {"enabled": True}},

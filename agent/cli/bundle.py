@@ -49,6 +49,8 @@ def keygen(
     def run() -> None:
         from agent.operations.bundle import signing
 
+        if not name.name:
+            raise typer.BadParameter(f"{name} names no file", param_hint="NAME")
         private, public = name.with_name(name.name + ".key"), name.with_name(name.name + ".pub")
         told = signing.make_keys(private, public, _passphrase(passphrase_file))
         if json:
@@ -265,4 +267,10 @@ def _size(count: int) -> str:
 def _reported(run: Callable[[], None]) -> None:
     from agent.cli.commands import reports_errors
 
-    reports_errors(run)()
+    def told() -> None:
+        try:
+            run()
+        except OSError as error:  # a place that can't even be looked at
+            raise BundleFailed(f"{error.filename or 'a file'} can't be used: {error.strerror or error}") from error
+
+    reports_errors(told)()

@@ -1,5 +1,6 @@
 """`innkeeper eval …`: figures on a data set."""
 
+import os
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -176,8 +177,13 @@ def _spread(query_ids: tuple[str, ...], most: int | None) -> tuple[str, ...]:
 
 def check_place(page: Path | None) -> None:
     """Before any work, not after it."""
-    if page is not None and not page.absolute().parent.is_dir():
-        raise typer.BadParameter(f"{page.absolute().parent} is no folder", param_hint="--report")
+    if page is None:
+        return
+    folder = page.absolute().parent
+    if not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is no folder", param_hint="--report")
+    if page.is_dir() or not os.access(page if page.exists() else folder, os.W_OK):
+        raise typer.BadParameter(f"{page} can't be written", param_hint="--report")
 
 
 def put(path: Path, page: str) -> None:

@@ -72,6 +72,10 @@ SPOILT = {
     "as they were": lambda folder: None,
     "another byte": lambda folder: (folder / "model.safetensors").write_bytes(b"weightz"),
     "a file is gone": lambda folder: (folder / "config.json").unlink(),
+    "a file more": lambda folder: (folder / "chat_template.jinja").write_text("say yes", encoding="utf-8"),
+    "a file more below": lambda folder: (folder / "sub" / "model.safetensors").write_bytes(b"weights"),
+    "a file more with two lines for a name": lambda folder: (folder / "config.json\nmodel.safetensors").write_bytes(b"weights"),
+    "a link more": lambda folder: (folder / "model-2.safetensors").symlink_to("model.safetensors"),
     "another manifest": lambda folder: (folder / "SHA256SUMS").write_text("", encoding="utf-8"),
 }
 
@@ -82,7 +86,10 @@ def test_weights_are_served_only_as_they_were_listed(spoilt: str, render: Render
     files = {"model.safetensors": b"weights", "config.json": b"{}"}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    lines = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
+    (tmp_path / "sub").mkdir()
+    # As `sha256sum *` writes them, and as `find . -exec sha256sum --binary` does.
+    forms = ("  ", " *./")
+    lines = (f"{hashlib.sha256(files[name]).hexdigest()}{form}{name}\n" for name, form in zip(files, forms, strict=True))
     manifest = "".join(lines).encode()
     (tmp_path / "SHA256SUMS").write_bytes(manifest)
     SPOILT[spoilt](tmp_path)

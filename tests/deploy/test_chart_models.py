@@ -97,6 +97,27 @@ def test_a_server_is_never_asked_to_wait_for_a_gpu_that_isnt_there(render: Rende
     assert small["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
 
 
+@pytest.mark.parametrize("kind", ["requests", "limits"])
+def test_half_of_the_resources_is_enough(kind: str, render: Render):
+    more = {"models": {"chat": {"resources": {kind: {"memory": "64Gi"}}}}}
+    found = render("keda", yaml.safe_dump(more)).pod("model-chat").main["resources"]
+    other = "limits" if kind == "requests" else "requests"
+    assert found == {kind: {"memory": "64Gi", "nvidia.com/gpu": "1"}, other: {"nvidia.com/gpu": "1"}}
+
+
+def test_a_server_that_is_scaled_is_never_away_whole(render: Render):
+    # Recreate would end all of its pods at once.
+    keda = render("keda")
+    assert keda.get("Deployment", "innkeeper-model-chat")["spec"]["strategy"]["type"] == "RollingUpdate"
+    assert keda.get("PodDisruptionBudget", "innkeeper-model-chat")["spec"]["maxUnavailable"] == 1
+
+
+def test_no_replica_is_none(render: Render):
+    more = yaml.safe_dump({"models": {"small": {"replicas": 0}}})
+    assert render("full", more).get("Deployment", "innkeeper-model-small")["spec"]["replicas"] == 0
+    assert render("full").get("Deployment", "innkeeper-model-large")["spec"]["replicas"] == 1
+
+
 WRONG = {
     "models.chat.profile: there is no profile": {"models": {"chat": {"profile": "qwen9", "weights": CLAIM}}},
     "models.more.weights: give one of claim, image and copy; given: none": {

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,20 @@ from agent.privacy.environment import SWITCHES
 from agent.settings import PREFIX, Settings
 from agent.wiring.http import GRACE_S
 from policies.load import load_pack
-from tests.deploy.rendered import CHART, OURS, ROOT, SECRETS, Pod, Release, environment, read_values
+from tests.deploy.conftest import Helm
+from tests.deploy.rendered import (
+    CHART,
+    NAMESPACE,
+    OURS,
+    RELEASE,
+    ROOT,
+    SECRETS,
+    Pod,
+    Release,
+    environment,
+    read_release,
+    read_values,
+)
 from tests.deploy.settings_of import KNOWN, settings_of
 
 CLOSING_S = 10
@@ -208,6 +222,32 @@ def test_another_list_makes_another_job(render: Render):
     more = {"ingest": {"sources": [{"name": "other", "kind": "folder", "path": "/documents"}]}}
     assert job(render("full")) == job(render("full", json.dumps({"worker": {"replicas": 5}})))
     assert job(render("full")) != job(render("full", json.dumps(more)))
+
+
+OTHER_PODS = {
+    "a registry": {"global": {"imageRegistry": "registry.internal"}},
+    "a pull secret": {"global": {"imagePullSecrets": ["registry"]}},
+    "a user": {"podSecurity": {"runAsUser": 20001}},
+    "no account": {"serviceAccount": {"create": False}},
+}
+
+
+@pytest.mark.parametrize("what", sorted(OTHER_PODS))
+def test_a_job_with_another_pod_has_another_name(what: str, render: Render):
+    # Kubernetes refuses to change the pod of a job that is there: the upgrade would fail.
+    (before,), (after,) = (render("full", json.dumps(more)).kind("Job") for more in ({}, OTHER_PODS[what]))
+    assert before["spec"]["template"] != after["spec"]["template"]
+    assert before["metadata"]["name"] != after["metadata"]["name"]
+
+
+def test_another_version_of_the_chart_has_another_job(helm: Helm, render: Render, tmp_path: Path):
+    chart = shutil.copytree(CHART, tmp_path / "chart")
+    about = (chart / "Chart.yaml").read_text("utf-8")
+    (chart / "Chart.yaml").write_text(about.replace("version: 0.1.0", "version: 0.1.1"), encoding="utf-8")
+    done = helm("template", RELEASE, str(chart), "-n", NAMESPACE, "-f", str(CHART / "ci" / "full-values.yaml"))
+    (after,), (before,) = read_release("full", done.stdout).kind("Job"), render("full").kind("Job")
+    assert before["spec"]["template"] != after["spec"]["template"]
+    assert before["metadata"]["name"] != after["metadata"]["name"]
 
 
 def test_ingest_is_given_no_more_than_it_needs(render: Render):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import yaml
 
 from agent.operations.bundle.references import images_of_values, parse_reference
 from tests.deploy.conftest import Helm
-from tests.deploy.rendered import CHART, Release, read_release, read_values
+from tests.deploy.rendered import CHART, CUSTOM, NAMESPACE, NEWEST, Release, read_release, read_values
+from tests.deploy.test_chart_valid import validated
 
 Render = Callable[..., Release]
 CLAIM = {"claim": {"name": "models"}}
@@ -64,6 +66,10 @@ def test_behind_a_gap_there_must_be_a_registry(template: Callable[..., Any]):
 
 
 UNFIT = {
+    "a registry with a slash at its end": ({"global": {"imageRegistry": "registry.internal/"}}, ["/global/imageRegistry"]),
+    "an address for a registry": ({"image": {"registry": "https://registry.internal"}}, ["/image/registry"]),
+    "a name of a server that no label can be": ({"models": {"chat-": {}}}, ["/models", "'chat-' not allowed"]),
+    "a name that no label can be": ({"nameOverride": "inn-"}, ["/nameOverride"]),
     "a misspelt key": ({"worker": {"replica": 3}}, ["/worker", "additional properties 'replica' not allowed"]),
     "an unknown key at the top": ({"postgres": {}}, ["additional properties 'postgres' not allowed"]),
     "a word for a number": ({"api": {"replicas": "two"}}, ["/api/replicas", "want integer"]),
@@ -102,10 +108,14 @@ APART = {
     "settings.redis_url: comes from redis": {"settings": {"redis_url": "redis://elsewhere"}},
     "settings.data_dir: the chart sets it itself": {"settings": {"data_dir": "/elsewhere"}},
     "models.default: give it another name": {"models": {"default": {"profile": "qwen3-8b-fp8", "weights": CLAIM}}},
+    "a letter first: name the release so, or set fullnameOverride": {"fullnameOverride": "1st"},
+    "worker.autoscaling: minReplicas is more than maxReplicas": {"worker": {"autoscaling": {"minReplicas": 9}}},
+    "keda: of worker minReplicas is more than maxReplicas": {"keda": {"worker": {"minReplicas": 13}}},
     "redis.auth.existingSecret: name a secret": {"redis": {"auth": {"existingSecret": ""}}},
     "redis.external.url: needed": {"redis": {"enabled": False}},
     "chroma.external.url: needed": {"chroma": {"enabled": False}},
     "network.ingressFrom: name the peers": {"ingress": {"enabled": True, "hosts": ["help.internal"]}},
+    "or who uses the service's port, or nothing reaches the api": {"api": {"service": {"type": "NodePort"}}},
     "network.metricsFrom: name the peers": {"monitoring": {"podMonitor": {"enabled": True}}},
     "ingress.hosts: name at least one host": {"ingress": {"enabled": True}},
     "keda.prometheus: the address": {"keda": {"enabled": True}},
@@ -128,6 +138,47 @@ def test_values_that_dont_go_together_are_refused_with_what_to_do(message: str, 
     done = template("minimal", yaml.safe_dump(APART[message]))
     assert done.returncode != 0
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("name", ["my.release", "2nd"])
+def test_a_release_whose_services_could_not_be_called_so_is_refused(name: str, helm: Helm):
+    values = str(CHART / "ci" / "minimal-values.yaml")
+    assert "set fullnameOverride" in helm("template", name, str(CHART), "-f", values).stderr
+    done = helm("template", name, str(CHART), "-f", values, "--set", "fullnameOverride=mine")
+    assert done.returncode == 0, done.stderr
+
+
+LIKE_NUMBERS = {
+    "fullnameOverride": "on",
+    "nameOverride": "1e5",
+    "global": {"imagePullSecrets": ["0123"]},
+    "config": {"existingSecret": "007", "key": "true"},
+    "apiKey": {"existingSecret": "1e3", "key": "1"},
+    "redis": {"auth": {"existingSecret": "123", "key": "1.0"}, "persistence": {"storageClass": "1"}, "priorityClassName": "true"},
+    "chroma": {"persistence": {"storageClass": "1"}},
+    "vllm": {"runtimeClassName": "1", "cache": {"existingClaim": "1"}},
+    "models": {"small": {"weights": {"claim": {"name": "007", "subPath": "2507"}}}},
+    "llm": {"apiKey": {"existingSecret": "1", "key": "null"}},
+    "ingest": {
+        "persistence": {"storageClass": "1"},
+        "secretEnv": [{"name": "no", "secret": "1", "key": "2"}],
+    },
+    "policies": {"existingConfigMap": "1"},
+    "ingress": {"className": "1", "hosts": ["*.hotel.internal"], "paths": ["/webhooks/", "/a: b"]},
+}
+"""Names and keys that Kubernetes takes and YAML reads as something else."""
+
+
+def test_a_name_stays_a_name_whatever_it_looks_like(helm: Helm, tools: Path, tmp_path: Path):
+    values = ("-f", str(CHART / "ci" / "full-values.yaml"), "-f", "-")
+    done = helm("template", "5", str(CHART), "-n", NAMESPACE, *values, stdin=json.dumps(LIKE_NUMBERS))
+    assert done.returncode == 0, done.stderr
+    release = read_release("full", done.stdout)
+    objects = [one for one in release.objects if one["kind"] not in CUSTOM]
+    assert validated(tools, NEWEST, objects, tmp_path) == []
+    (ingress,) = release.kind("Ingress")
+    assert [rule["host"] for rule in ingress["spec"]["rules"]] == ["*.hotel.internal"]
+    assert release.pod("api").labels["app.kubernetes.io/instance"] == "5"
 
 
 def test_settings_reach_every_pod_of_ours(render: Render):

@@ -123,3 +123,10 @@ def test_a_report_of_another_kind_is_wrong_use(tmp_path: Path, report: str) -> N
     told = run(tmp_path, "prove-egress", "--report", str(tmp_path / report))
     assert told.returncode == 2
     assert ".html" in told.stderr
+
+
+def test_a_report_that_can_not_be_written_is_told_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    told = run(tmp_path, "prove-egress", "--report", str(tmp_path / "report.html"))
+    assert told.returncode == 2
+    assert "can't be written" in " ".join(told.stderr.replace("│", " ").split())

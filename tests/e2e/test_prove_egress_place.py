@@ -44,12 +44,14 @@ owners.start()
 watch, loopback = Watch(place.tun, {"desk.internal": "10.99.53.10"}, owners), Loopback(owners)
 exec(code)
 time.sleep(1)
+outlived = [[one.pid, one.command] for one in owners.outliving(1)]
 seen = [[one.what, one.target, one.name, one.command] for one in watch.stop()]
 knocks = [[one.protocol, one.port, one.times] for one in loopback.stop()]
 reached = [[kind, host, port, times] for (kind, host, port), times in loopback.reached.items()]
 owners.stop()
 told = {"as_user": place.as_user, "seen": seen, "knocks": knocks, "reached": reached, "looked_up": watch.looked_up}
-told["is_blind"] = watch.is_blind
+told["outlived"] = outlived
+told["is_blind"], told["dropped"] = watch.is_blind, [watch.dropped, loopback.dropped]
 print(json.dumps(told | {"has_way_out": namespace.has_way_out(), "housekeeping": watch.housekeeping}))
 """
 TRY = """
@@ -82,9 +84,28 @@ odd.sendto(b"of my own", ("203.0.113.7", 0))
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
 head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 29, 0, 0, 64, 17, 0, socket.inet_aton("192.0.2.1"), socket.inet_aton("203.0.113.8"))
 wire.sendto(head + struct.pack("!HHHH", 4000, 9999, 9, 0) + b"x", ("outside", 0x0800))
+goes_on = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+goes_on.sendto(struct.pack("!HHIIBBHHH", 4000, 443, 7, 7, 0x50, 0x18, 1000, 0, 0) + b"all that I know", ("203.0.113.9", 0))
+wire.sendto(b"in a language of our own", ("outside", 0x88B5))
 time.sleep(1)
 """
 )
+FLOOD = """
+many = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(1500):
+    many.sendto(b"x", ("203.0.113.10", 2000 + number))
+"""
+MANY_AT_HOME = """
+many = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(200):
+    many.sendto(b"x", ("10.99.53.10", 2000 + number))
+"""
+OTHER_DEVICE = """
+import fcntl
+from agent.operations.proof import links
+other = os.open(namespace.TUN, os.O_RDWR)
+fcntl.ioctl(other, 0x400454CA, struct.pack("16sH22x", b"tunl0", 0x0001))
+"""
 AT_HOME = (
     TRY
     + """
@@ -142,9 +163,27 @@ def test_connections_datagrams_and_look_ups_are_seen_with_name_and_process() -> 
 
 def test_packets_that_a_program_builds_itself_are_seen() -> None:
     told = looked_on(BY_HAND)
-    wanted = [("icmp", "203.0.113.6", None), ("protocol 253", "203.0.113.7", None), ("udp", "203.0.113.8:9999", None)]
-    assert places(told) == wanted
-    assert all(sys.executable in command for *_, command in told["seen"])
+    assert places(told) == [
+        ("icmp", "203.0.113.6", None),
+        ("protocol 253", "203.0.113.7", None),
+        ("udp", "203.0.113.8:9999", None),
+        ("tcp, without a beginning", "203.0.113.9:443", None),
+        ("no IP", "24 bytes", None),
+    ]
+    assert all(sys.executable in command for *_, command in told["seen"][:4])
+
+
+def test_what_comes_too_fast_to_be_looked_at_is_counted() -> None:
+    told = looked_on(FLOOD)
+    assert len(told["seen"]) + told["dropped"][0] == 1500
+    assert told["dropped"][0] > 0
+
+
+def test_what_waits_to_be_looked_at_within_the_machine_is_not_forgotten_at_the_end() -> None:
+    told = looked_on(MANY_AT_HOME)
+    assert (len(told["reached"]), told["dropped"]) == (200, [0, 0])
+    told = looked_on("loopback._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)\n" + MANY_AT_HOME)
+    assert told["dropped"][1] > 0
 
 
 def test_what_stays_at_home_is_told_apart() -> None:
@@ -159,6 +198,19 @@ def test_the_kernels_own_words_are_no_attempt() -> None:
     told = looked_on("time.sleep(3)")
     assert told["seen"] == []
     assert not told["is_blind"]
+
+
+def test_what_goes_on_after_the_run_is_told_and_ended() -> None:
+    told = looked_on("import subprocess\nsubprocess.Popen(['sleep', '600'], start_new_session=True)")
+    ((pid, command),) = told["outlived"]
+    assert command == "sleep 600"
+    assert not Path(f"/proc/{pid}").exists() or "sleep" not in Path(f"/proc/{pid}/cmdline").read_text("utf-8")
+    assert looked_on("import subprocess\nsubprocess.Popen(['true'])")["outlived"] == []
+
+
+def test_a_device_that_is_off_is_no_way_out_and_one_that_is_on_is() -> None:
+    assert not looked_on(OTHER_DEVICE)["has_way_out"]
+    assert looked_on(OTHER_DEVICE + "links.set_up('tunl0')")["has_way_out"]
 
 
 def test_looking_on_that_broke_off_is_no_proof() -> None:

@@ -88,3 +88,10 @@ def test_every_alert_has_a_bad_day_here() -> None:
 def test_an_alert_fires_on_its_bad_day_and_on_no_good_one(alert: str, tmp_path: Path) -> None:
     fired(tmp_path, alert, A_GOOD_DAY | BAD[alert], expected=True)
     fired(tmp_path, alert, A_GOOD_DAY, expected=False)
+
+
+@pytest.mark.parametrize("turns", ["", "0+5x60 stale"], ids=["no worker has ever run", "the workers have gone"])
+def test_customers_who_wait_are_told_of_where_no_worker_shows_its_turns(turns: str, tmp_path: Path) -> None:
+    # Any process shows who waits; turns are counted by workers, and their series goes when they go.
+    waiting = {'innkeeper_conversations_unanswered{instance="a"}': "3x200", 'innkeeper_turns_total{decision="answer"}': turns}
+    fired(tmp_path, "InnkeeperNothingAnswered", A_GOOD_DAY | waiting, expected=True)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from agent.errors import BundleFailed
+
+BROKEN = (OSError, tarfile.TarError, EOFError, zlib.error)
+"""What reading an archive raises that was cut off or changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def _read(archive: Path) -> Chart:
             about = read_yaml(_member(tar, names[0]), names[0])
             values_name = names[0].removesuffix("Chart.yaml") + "values.yaml"
             values = read_yaml(_member(tar, values_name), values_name) if values_name in tar.getnames() else {}
-    except (OSError, tarfile.TarError) as error:
+    except (*BROKEN, UnicodeDecodeError) as error:
         raise BundleFailed(f"{archive} is no packed Helm chart: {error}") from error
     name, version = str(about.get("name", "")), str(about.get("version", ""))
     return Chart(archive, name, version, str(about.get("appVersion", version)), values)
@@ -95,7 +99,10 @@ def _member(tar: tarfile.TarFile, name: str) -> str:
 
 def _packed_by_hand(source: Path, folder: Path) -> Path:
     """The layout that Helm makes: everything under the chart's name, links followed, no time stamps."""
-    about = read_yaml((source / "Chart.yaml").read_text(encoding="utf-8"), "Chart.yaml")
+    try:
+        about = read_yaml((source / "Chart.yaml").read_text(encoding="utf-8"), "Chart.yaml")
+    except UnicodeDecodeError as error:
+        raise BundleFailed(f"{source / 'Chart.yaml'} is no text: {error}") from error
     made = folder / f"{about.get('name')}-{about.get('version')}.tgz"
     ignored = _ignored(source)
     with (

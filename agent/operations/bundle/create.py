@@ -26,6 +26,7 @@ from agent.operations.bundle.manifest import (
     ImageEntry,
     Manifest,
     PolicyEntry,
+    is_safe_path,
 )
 from agent.operations.bundle.models import Given
 from agent.operations.bundle.references import Reference, images_of_values, merge, parse_reference
@@ -127,9 +128,9 @@ def create(request: Request, say: Say = lambda _: None, on_bytes: OnBytes = lamb
 
 @contextmanager
 def _whole_or_nothing(out: Path) -> Iterator[Path]:
-    part = out.with_name(out.name + PART)
     if out.exists():
         raise BundleFailed(f"{out} is there already; name a new folder, a bundle is never changed")
+    part = out.with_name(out.name + PART)
     try:
         part.mkdir(parents=True)
     except FileExistsError as error:
@@ -225,6 +226,8 @@ def _listed(folder: Path, on_bytes: OnBytes) -> list[FileEntry]:
 
 
 def _entry(folder: Path, path: str, on_bytes: OnBytes) -> FileEntry:
+    if not is_safe_path(path):
+        raise BundleFailed(f"{path!a} is no name for a file of a bundle; rename it")
     return FileEntry(path=path, size=(folder / path).stat().st_size, sha256=sha256_of(folder / path, on_bytes))
 
 

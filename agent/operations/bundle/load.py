@@ -3,6 +3,7 @@
 May be stopped at any time and begun again: what is in place and right is left alone, what isn't whole never has its name.
 """
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,8 +14,7 @@ from pathlib import Path
 
 from agent.errors import BundleFailed
 from agent.operations.bundle.contents import OnBytes, copy, sha256_of, walk
-from agent.operations.bundle.manifest import FileEntry, ImageEntry, Manifest
-from agent.operations.bundle.models import manifest_sha256
+from agent.operations.bundle.manifest import SUMS, FileEntry, ImageEntry, Manifest
 from agent.operations.bundle.skopeo import Skopeo, archive_digest
 
 
@@ -79,8 +79,9 @@ def load(bundle: Path, manifest: Manifest, target: Target, say: Callable[[str], 
             say(f"model {model.name}")
             folder, entries = f"models/{model.name}", manifest.under(f"models/{model.name}")
             state = _folder(bundle, folder, entries, target.models / model.name, target.is_trial, on_bytes)
-            place, digest = str(target.models / model.name), manifest_sha256(bundle / folder)
-            done.append(Loaded("model", model.name, place, digest, state))
+            # From the signed list, not from the disk: that may have changed since it was verified.
+            digest = next((entry.sha256 for entry in entries if entry.path == f"{folder}/{SUMS}"), "")
+            done.append(Loaded("model", model.name, str(target.models / model.name), digest, state))
     if target.wheels and (entries := manifest.under("wheels")):
         say("wheels")
         state = _folder(bundle, "wheels", entries, target.wheels, target.is_trial, on_bytes)
@@ -93,7 +94,7 @@ def helm_command(bundle: Path, manifest: Manifest, registry: str) -> list[str]:
     if manifest.chart is None:
         return []
     words = ["helm", "upgrade", "--install", manifest.chart.name, str(bundle / manifest.chart.archive)]
-    words += ["--set", "global.airgap=true", "--set", f"global.imageRegistry={registry}"]
+    words += ["--set", "global.airgap=true", "--set", f"global.imageRegistry={registry.rstrip('/')}"]
     for image in manifest.images:
         for path in image.values:
             words += ["--set", f"{path}.digest={image.digest}"]
@@ -152,18 +153,48 @@ def _is_empty(folder: Path) -> bool:
 @contextmanager
 def _whole(target: Path) -> Iterator[Path]:
     """A folder beside the target that takes its name at the end. What an earlier run left of it is begun anew."""
+    target = target.absolute()
     part = target.with_name(f".{target.name}.part")
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        yield part
-        if target.exists():
-            target.rmdir()
-        part.rename(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(part):
+            try:
+                shutil.rmtree(part, ignore_errors=True)
+                part.mkdir()
+                yield part
+                if target.exists():
+                    target.rmdir()
+                part.rename(target)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
         folder = os.open(target.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
     except OSError as error:
         raise BundleFailed(f"{target} can't be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[None]:
+    """Nobody else fills this folder meanwhile. The kernel lets go of the lock of a run that was killed."""
+    lock = part.with_name(part.name + ".lock")
+    while True:
+        with lock.open("ab") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BundleFailed(f"another run is filling {part} now; wait until it has ended") from error
+            # Who had it last may have removed it between our opening it and our getting it.
+            if _is_at(lock, held.fileno()):
+                try:
+                    yield
+                finally:
+                    lock.unlink(missing_ok=True)
+                return
+
+
+def _is_at(path: Path, opened: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(opened), path.stat())
+    except FileNotFoundError:
+        return False

@@ -13,6 +13,7 @@ SUMS = "SHA256SUMS"
 SBOM = "sbom.cdx.json"
 UNLISTED = frozenset({MANIFEST, SIGNATURE})
 """The files that no manifest can list: itself, and what is made from it."""
+MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -67,7 +68,7 @@ class Licence(_Data):
 class ModelEntry(_Data):
     """The files of one model, in `models/NAME`."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[str, Field(pattern=MODEL_NAME)]
     checkpoint: str | None = None
     licence: Licence
 

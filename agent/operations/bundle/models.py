@@ -1,5 +1,6 @@
 """Model folders: copied with the sum of every file, and with the licence that each may be used under."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -8,8 +9,8 @@ from typing import Any
 
 from agent.errors import BundleFailed
 from agent.operations.bundle.chart import read_yaml
-from agent.operations.bundle.contents import OnBytes, copy, sha256_of, walk
-from agent.operations.bundle.manifest import SUMS, Licence, ModelEntry
+from agent.operations.bundle.contents import OnBytes, copy, walk
+from agent.operations.bundle.manifest import MODEL_NAME, SUMS, Licence, ModelEntry, is_safe_path
 from agent.operations.deployed import deployed
 
 _LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
@@ -33,6 +34,10 @@ def describe(given: Given, profiles: Traversable | None = None) -> ModelEntry:
     Raises:
         BundleFailed: there is no such folder, it has links or no files, or its licence isn't known.
     """
+    if not re.fullmatch(MODEL_NAME, given.name):
+        raise BundleFailed(
+            f"{given.name!r} can't be a model's name, which has letters, digits, dots, - and _: give it one, --model NAME=FOLDER"
+        )
     if not given.folder.is_dir():
         raise BundleFailed(f"{given.folder} is no folder; name the one with config.json and the weights")
     found = list(walk(given.folder))
@@ -41,6 +46,8 @@ def describe(given: Given, profiles: Traversable | None = None) -> ModelEntry:
             f"{given.folder / strange[0]} is a link or no plain file. A download cache is made of links: "
             "copy the model out of it with `cp --recursive --dereference`"
         )
+    if unfit := [one.path for one in found if not is_safe_path(one.path)]:
+        raise BundleFailed(f"{unfit[0]!a} in {given.folder} is no name for a file of a bundle; rename it")
     if not found:
         raise BundleFailed(f"{given.folder} is empty")
     profile = _profile(given.name, profiles or deployed() / "models")
@@ -73,16 +80,11 @@ def collect(given: Given, target: Path, on_bytes: OnBytes) -> None:
     (target / SUMS).write_text(written, encoding="utf-8")
 
 
-def manifest_sha256(folder: Path) -> str:
-    """What the chart's `weights.manifestSha256` wants: the sum of the model's own list of sums."""
-    return sha256_of(folder / SUMS, lambda *_: None)
-
-
 def _compare(listed: Path, sums: Mapping[str, str]) -> None:
-    for line in listed.read_text(encoding="utf-8").splitlines():
+    for line in listed.read_text(encoding="utf-8", errors="replace").splitlines():
         expected, _, path = line.partition(" ")
         path = path.strip().removeprefix("*").removeprefix("./")
-        if path and sums.get(path) != expected:
+        if line.strip() and sums.get(path) != expected:
             raise BundleFailed(f"{listed} says of {path} that it is {expected[:16]}…, and it isn't; fetch the model again")
 
 

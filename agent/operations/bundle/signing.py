@@ -7,7 +7,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -44,7 +44,7 @@ def read_private(path: Path, passphrase: bytes | None) -> Ed25519PrivateKey:
     """
     try:
         key = serialization.load_pem_private_key(_read(path), passphrase)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BundleFailed(
             f"{path} gives no private key: {error}. Is it the private one, and its passphrase the right one?"
         ) from error
@@ -61,7 +61,7 @@ def read_public(path: Path) -> Ed25519PublicKey:
     """
     try:
         key = serialization.load_pem_public_key(_read(path))
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise BundleFailed(f"{path} gives no public key: {error}. Give the file that ends in .pub") from error
     if not isinstance(key, Ed25519PublicKey):
         raise BundleFailed(f"{path} is not an Ed25519 key; `innkeeper bundle keygen` makes one")

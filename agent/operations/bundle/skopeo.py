@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,14 @@ from agent.errors import BundleFailed
 
 _PRESERVE = "--preserve-digests"
 _LAST_LINES = 3
+
+
+class SkopeoFailed(BundleFailed):
+    """Skopeo ended with an error. `said`: its own words on it."""
+
+    def __init__(self, arguments: tuple[str, ...], said: str) -> None:
+        self.said = said
+        super().__init__(f"skopeo {' '.join(arguments)} failed: {said}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,8 @@ class Skopeo:
         ]
         try:
             raw = _run("inspect", "--raw", *flags, f"docker://{reference}")
-        except BundleFailed as error:
-            if any(said in str(error).lower() for said in ("manifest unknown", "name unknown", "not found", "404")):
+        except SkopeoFailed as error:
+            if any(words in error.said.lower() for words in ("manifest unknown", "name unknown", "not found", "status code 404")):
                 return None
             raise
         return "sha256:" + hashlib.sha256(raw).hexdigest()
@@ -97,7 +106,7 @@ def archive_digest(archive: Path) -> str:
             content: Any = json.loads(file.read()) if file else {}
         (descriptor,) = content["manifests"]
         digest = str(descriptor["digest"])
-    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
+    except (OSError, tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise BundleFailed(
             f"{archive} is no OCI archive of one image; make one with `skopeo copy docker-daemon:NAME:TAG oci-archive:FILE`"
         ) from error
@@ -111,5 +120,5 @@ def _run(*arguments: str) -> bytes:
     done = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-_LAST_LINES:]
-        raise BundleFailed(f"skopeo {' '.join(arguments)} failed: {' '.join(said)}")
+        raise SkopeoFailed(arguments, " ".join(said))
     return done.stdout

@@ -13,6 +13,8 @@ from agent.operations.bundle.contents import sha256_of, walk
 from agent.operations.bundle.manifest import MANIFEST, SIGNATURE, UNLISTED, FileEntry, Manifest, read_manifest
 from agent.operations.bundle.signing import fingerprint, is_signed
 
+LARGEST = 256 << 20
+"""Bytes of a manifest or signature, which are read into memory before anything is known of them: for a million files."""
 OnProgress = Callable[[int, int, str], None]
 """Told the bytes that are done, those there are, and the file."""
 
@@ -96,9 +98,12 @@ class _Refused(BundleInvalid):
 def _small(bundle: Path, name: str) -> bytes:
     try:
         with os.fdopen(os.open(bundle / name, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            return file.read()
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise _Refused(Kind.UNREADABLE, name, error.strerror or "can't be read") from error
+    if len(content) > LARGEST:
+        raise _Refused(Kind.MANIFEST_INVALID, name, f"it has more than {LARGEST >> 20} MiB")
+    return content
 
 
 def _why_not_signed(content: bytes, key: Ed25519PublicKey) -> tuple[Kind, str, str]:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_string
@@ -65,7 +66,7 @@ def read(folder: Path) -> Iterator[Wheel]:
             with zipfile.ZipFile(path) as archive:
                 (name,) = (n for n in archive.namelist() if n.count("/") == 1 and n.endswith(".dist-info/METADATA"))
                 about = message_from_string(archive.read(name).decode("utf-8"))
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise BundleFailed(f"{path} is no wheel: {error}. Fetch it again") from error
         licence, is_expression = _licence(about)
         yield Wheel(path, str(about["Name"]), str(about["Version"]), licence, is_expression, about.get("Summary"))

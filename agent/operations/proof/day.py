@@ -63,10 +63,8 @@ async def pass_a_day(product: Product, upstream: Upstream, sources: Sequence[str
         work.append(
             Work("polls of helpdesks by the worker", polls, "requests to the stand-ins of what is polled, while the day passed")
         )
-    return [
-        *work,
-        Work("sweeps for lost work by the worker", int(seconds / SWEEP_S), f"one each {SWEEP_S:g} s, while the day passed"),
-    ]
+    told = f"reckoned: one each {SWEEP_S:g} s, while the day passed"
+    return [*work, Work("sweeps for lost work by the worker", int(seconds / SWEEP_S), told)]
 
 
 def _polled(upstream: Upstream) -> int:

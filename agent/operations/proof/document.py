@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from agent.operations.proof.record import Proof, Tickets
 from knowledge.pages import page_environment
 
+DAY = 24
 CANT_SEE = (
     "Code that runs only under conditions that the run didn't meet: another day, another number of tickets, another kind of "
     "file, a package that was not installed.",
@@ -80,7 +81,9 @@ WRITERS: Mapping[str, Callable[[Proof], str]] = {
 def verdict(proof: Proof) -> str:
     """One sentence."""
     attempts = sum(one.times for one in proof.tried)
-    done = f"over {proof.ticket_count} tickets and a day's scheduled work"
+    known = {0: "", 1: " and an hour's scheduled work", DAY: " and a day's scheduled work"}
+    passed = known.get(proof.hours, f" and {proof.hours} hours of scheduled work")
+    done = f"over {proof.ticket_count} tickets{passed}"
     if attempts:
         return f"{attempts} attempt{'' if attempts == 1 else 's'} to reach a place outside of the allow-list, {done}."
     if proof.failures:

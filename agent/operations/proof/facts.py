@@ -1,8 +1,9 @@
 """What was run, exactly: versions of every package, the policy pack, the model, the machine."""
 
 import platform
-from collections.abc import Iterable
-from importlib.metadata import distributions, version
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distributions, version
 
 from agent.allowlist import reached, services, source_services
 from agent.model_profiles import ModelProfile
@@ -33,6 +34,14 @@ def gather(settings: Settings, profile: ModelProfile, stamp: PolicyStamp, source
         model=profile.model,
         model_file=f"{weights.file} of {weights.package}" if weights else "served, not run here",
         model_sha256=weights.sha256 if weights else None,
-        packages=dict(sorted({one.metadata["Name"]: one.version for one in distributions()}.items(), key=lambda p: p[0].lower())),
+        packages=dict(sorted(_installed(), key=lambda package: package[0].lower())),
         configured={str(place): purposes for place, purposes in listed.items()},
     )
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    """Name and version of each package; what a broken-off installation has left has neither."""
+    for one in distributions():
+        with suppress(PackageNotFoundError, KeyError):
+            if name := one.metadata["Name"]:
+                yield name, one.version

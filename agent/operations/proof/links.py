@@ -3,6 +3,7 @@
 Source: rtnetlink(7), and the structures of linux/rtnetlink.h, linux/if_addr.h and linux/if_link.h.
 """
 
+import fcntl
 import ipaddress
 import os
 import socket
@@ -11,6 +12,7 @@ import struct
 RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 20, 24
 REQUEST, ACK, CREATE = 0x1, 0x4, 0x400
 IFF_UP = 1
+SIOCGIFFLAGS = 0x8913
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RTA_DST, RTA_OIF = 1, 4
 IFLA_AF_SPEC, IFLA_INET6_ADDR_GEN_MODE = 26, 8
@@ -29,6 +31,13 @@ def set_up(device: str) -> None:
         OSError: there is none of that name, or it may not be.
     """
     _ask(RTM_NEWLINK, struct.pack("=BxHiII", socket.AF_UNSPEC, 0, socket.if_nametoindex(device), IFF_UP, IFF_UP))
+
+
+def is_up(device: str) -> bool:
+    """Whether a device is switched on. Raises `OSError`. Source: netdevice(7)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        answer = fcntl.ioctl(asking, SIOCGIFFLAGS, struct.pack("16sH22x", device.encode(), 0))
+    return bool(struct.unpack_from("=16xH", answer)[0] & IFF_UP)
 
 
 def make_no_addresses(device: str) -> None:

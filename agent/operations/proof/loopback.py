@@ -21,6 +21,8 @@ from agent.operations.proof.packets import Kind
 from agent.operations.proof.record import Knock
 
 _ETH_P_ALL, _OUTGOING, _SO_ATTACH_FILTER = 3, 4, 26
+_SO_RCVBUFFORCE, _SOL_PACKET, _PACKET_STATISTICS = 33, 263, 6
+_ROOM = 8 << 20
 _LISTEN = "0A"
 _MOST_LOOKS = 1000
 _ACCEPT, _DROP = 16, 17
@@ -58,6 +60,8 @@ class Loopback:
         buffer = ctypes.create_string_buffer(code)
         program = struct.pack("@HP", len(_FILTER), ctypes.addressof(buffer))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        with suppress(OSError):  # a smaller one does, too; what it has no room for is counted
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _ROOM)
         self._socket.bind(("lo", _ETH_P_ALL))
         self._knocks: Counter[tuple[Kind, int]] = Counter()
         self._open: set[tuple[Kind, int]] = set()
@@ -66,15 +70,18 @@ class Loopback:
         """How often each address beside the loopback's own was reached for, by kind, address and port."""
         self.is_blind = False
         """True if looking on ended before it was told to."""
+        self.dropped = 0
+        """Packets that came too fast to be looked at."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, name="loopback", daemon=True)
         self._thread.start()
 
     def stop(self) -> tuple[Knock, ...]:
-        """End, and give the ports at which nothing ever listened."""
+        """Read what is still there, end, and give the ports at which nothing ever listened."""
         self.is_blind = not self._thread.is_alive()
         self._stopping.set()
         self._thread.join()
+        _, self.dropped = struct.unpack("=II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
         self._socket.close()
         never = sorted(one for one in self._knocks if one not in self._open)
         return tuple(Knock(kind, port, self._knocks[kind, port], self._command((kind, port))) for kind, port in never)
@@ -84,12 +91,15 @@ class Loopback:
         return self._by.get((kind, host, port))
 
     def _read(self) -> None:
-        while not self._stopping.is_set():
-            if select.select([self._socket], [], [], 0.2)[0]:
+        while True:
+            is_stopping = self._stopping.is_set()
+            if select.select([self._socket], [], [], 0 if is_stopping else 0.2)[0]:
                 raw, sender = self._socket.recvfrom(256)
                 packet = packets.read(raw) if sender[2] == _OUTGOING else None
                 if packet is not None and packet.target[1]:
                     self._count(packet)
+            elif is_stopping:
+                return
 
     def _count(self, packet: packets.Packet) -> None:
         host, port = packet.target

@@ -179,9 +179,23 @@ def _mount(source: str, target: Path, flags: int) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(target))
 
 
+def overflowed() -> int:
+    """How many packets the device lost, because those before them had not been read yet. Source: proc(5), /proc/net/dev."""
+    for line in Path("/proc/net/dev").read_text(encoding="ascii").splitlines():
+        name, _, counts = line.partition(":")
+        if name.strip() == DEVICE:
+            return int(counts.split()[11])
+    raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), DEVICE)
+
+
 def has_way_out() -> bool:
-    """True if a device other than the loopback and ours is in this namespace: then nothing is proven."""
+    """True if a device other than the loopback and ours is switched on in this namespace: then nothing is proven.
+
+    One that is off carries nothing: a kernel that has modules for tunnels puts one of each kind into every namespace (`sit0`,
+    `tunl0`). Source: Documentation/admin-guide/sysctl/net.rst, fb_tunnels_only_for_init_net.
+    """
     with suppress(OSError):
         lines = Path("/proc/net/dev").read_text(encoding="ascii").splitlines()[2:]
-        return bool({line.partition(":")[0].strip() for line in lines} - {"lo", DEVICE})
+        others = {line.partition(":")[0].strip() for line in lines} - {"lo", DEVICE}
+        return any(links.is_up(device) for device in others)
     return True

@@ -5,9 +5,11 @@ Good for as long as the socket is open. Who waits for an answer keeps it open, a
 
 import os
 import re
+import signal
 import socket
 import struct
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +64,20 @@ class Owners:
                     pid = int(folder.name)
                     return Process(pid, self.command(pid))
         return None
+
+    def outliving(self, patience_s: float) -> tuple[Process, ...]:
+        """The other processes that are still in the namespace after that long. They are ended: nobody will look on any more."""
+        deadline = time.monotonic() + patience_s
+        while (left := self._others()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        told = tuple(Process(pid, self.command(pid)) for pid in left)
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return told
+
+    def _others(self) -> list[int]:
+        return sorted({int(one.name) for one in self._folders()} - {os.getpid()})
 
     def _folders(self) -> list[Path]:
         return [one for one in Path("/proc").iterdir() if one.name.isdigit() and self._is_here(one)]

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ STARTS_IN_S = 600.0
 COMMAND_IN_S = 1800.0
 STOPS_IN_S = 90.0
 TAIL = 2000
+TARGET = 200
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
@@ -69,13 +71,7 @@ class Product:
             await self._ready(process, log)
             yield
         finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(process.wait(), STOPS_IN_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+            await _stop(process)
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         """One command to its end. Its exit code, and what it printed.
@@ -95,9 +91,9 @@ class Product:
         try:
             told, wrong = await asyncio.wait_for(process.communicate(), COMMAND_IN_S)
         except TimeoutError:
-            process.kill()
-            await process.wait()
             raise ServiceFailed(f"`innkeeper {arguments[0]}` did not end within {COMMAND_IN_S:g} s") from None
+        finally:
+            await _stop(process)  # also on Ctrl-C: the folder that it writes into is removed next
         code = process.returncode or 0
         with (self.folder / "commands.log").open("ab") as log:
             log.write(wrong)
@@ -120,7 +116,7 @@ class Product:
             with contextlib.suppress(OSError):
                 lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
                 found += [line.removeprefix(REFUSED_MARK) for line in lines if line.startswith(REFUSED_MARK)]
-        return [json.loads(line) for line in found if line.startswith("{") and line.endswith("}")]
+        return [_read(line) for line in found if line.strip()]
 
     async def _ready(self, process: asyncio.subprocess.Process, log: Path) -> None:
         """Wait until it says so, which is when the worker was started, too."""
@@ -135,6 +131,29 @@ class Product:
                         return
                 await asyncio.sleep(0.2)
         raise ServiceFailed(f"the product did not start in the namespace. What it said:\n{_end_of(log)}")
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), STOPS_IN_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _read(line: str) -> dict[str, Any]:
+    """A refusal; of one that was cut off by the end of its process, that there was one."""
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError:
+        found = None
+    if isinstance(found, dict) and "at" in found:
+        return found
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {"at": now, "event": "a refusal that was cut off", "target": line[:TARGET]}
 
 
 def _end_of(log: Path) -> str:

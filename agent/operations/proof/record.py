@@ -114,7 +114,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The whole of it."""
+    """The whole of it. `hours`: of scheduled work that passed in the run; 0 if it broke off before or in them."""
 
     began: datetime
     seconds: float
@@ -127,6 +127,7 @@ class Proof:
     failures: Sequence[str]
     as_user: bool
     housekeeping: int
+    hours: int = 0
 
     @property
     def is_clean(self) -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from agent.operations.proof import names, packets
-from agent.operations.proof.namespace import RESOLVER
+from agent.operations.proof.namespace import RESOLVER, overflowed
 from agent.operations.proof.owners import Owners
 from agent.operations.proof.packets import Kind, Packet
 from agent.operations.proof.record import Attempt, Seen
@@ -36,6 +36,7 @@ class Watch:
         self._attempts: list[Attempt] = []
         self.housekeeping = 0
         self.dropped = 0
+        """Packets that left and were not looked at one by one: too many, or too fast."""
         self.is_blind = False
         """True if looking on ended before it was told to: then nothing is proven."""
         self.looked_up: Counter[str] = Counter()
@@ -49,6 +50,7 @@ class Watch:
         os.close(self._stop_write)
         self._thread.join()
         os.close(self._stop_read)
+        self.dropped += overflowed()
         return tuple(self._attempts)
 
     def _read(self) -> None:
@@ -63,16 +65,17 @@ class Watch:
 
     def _see(self, raw: bytes) -> None:
         packet = packets.read(raw)
-        if packet is None or packet.is_housekeeping:
+        if packet is None:  # the kernel sends none such: a program has put it on the wire by itself
+            self._keep(Attempt(Seen.DEVICE, "no IP", f"{len(raw)} bytes", datetime.now(UTC)))
+            return
+        if packet.is_housekeeping:
             self.housekeeping += 1
             return
-        if not packet.opens:
-            return  # the rest of a conversation that can't have begun
         asked = names.question(packet.payload) if packet.kind is Kind.UDP and packet.target[1] == names.PORT else None
         self._note(packet, asked)
         if asked is not None:
             self._send(packets.reply(packet, self._names.answer(asked)))
-        elif packet.kind is Kind.TCP:
+        elif packet.kind is Kind.TCP and packet.opens:
             self._send(packets.reset(packet))
 
     def _send(self, raw: bytes) -> None:
@@ -86,7 +89,7 @@ class Watch:
             self.looked_up[asked.name] += 1
             return
         if len(self._attempts) >= MOST:
-            self.dropped += 1
+            self.dropped += 1  # before it is asked whose it is, which takes longer
             return
         owner = self._owners.of(packet)
         if asked is not None:
@@ -94,9 +97,17 @@ class Watch:
             target, name = asked.name or ".", None
         else:
             what = packet.kind.value if packet.kind is not Kind.OTHER else f"protocol {packet.protocol}"
+            # No conversation can have begun: who goes on with one builds the packets by hand.
+            what += "" if packet.opens else ", without a beginning"
             target, name = address(host, port), self._names.name_of(host)
         pid, command = (owner.pid, owner.command) if owner else (0, "")
-        self._attempts.append(Attempt(Seen.DEVICE, what, target, datetime.now(UTC), name, pid=pid, command=command))
+        self._keep(Attempt(Seen.DEVICE, what, target, datetime.now(UTC), name, pid=pid, command=command))
+
+    def _keep(self, attempt: Attempt) -> None:
+        if len(self._attempts) < MOST:
+            self._attempts.append(attempt)
+        else:
+            self.dropped += 1
 
 
 def address(host: str, port: int) -> str:

@@ -32,6 +32,8 @@ from agent.settings import Settings
 
 SETTLE_S = 1.0
 """What a process sends as it ends is still on its way."""
+ENDS_IN_S = 30.0
+"""For whatever the product has started to end in."""
 STEPS = 10
 """Of the progress that isn't tickets or hours: the single commands and the start."""
 Progress = Callable[[int, int, str], None]
@@ -69,6 +71,7 @@ class _Run:
     work: list[Work] = field(default_factory=list)
     tickets: list[Tickets] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    hours: int = 0
 
 
 def own_channels(inbox: Inbox) -> tuple[Channel, ...]:
@@ -97,7 +100,7 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
     hosts = dict(zip((DESK, SITE, *stand_ins, *(host for one in more for host in one.hosts)), ADDRESSES, strict=False))
     place = namespace.enter(_made(plan.folder / "names"), tuple(hosts.values()))
     if namespace.has_way_out():
-        raise ProofImpossible("this namespace has a network device of its own beside the loopback; nothing would be proven")
+        raise ProofImpossible("this namespace has another network device that is switched on; nothing would be proven")
     owners = Owners()
     owners.start()
     try:
@@ -112,6 +115,9 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
         stack.enter_context(upstream.serving({host: hosts[host] for host in (DESK, SITE, *stand_ins)}))
         run, configured = asyncio.run(_work(plan, upstream, channels, hosts, stand_ins, progress))
     time.sleep(SETTLE_S)
+    for left in owners.outliving(ENDS_IN_S):
+        who = left.command or f"process {left.pid}"
+        run.failures.append(f"`{who}` went on after the product had stopped; what it would have done is not known")
     attempts, knocks = watch.stop(), loopback.stop()
     owners.stop()
     refused = [_refusal(line, owners) for line in run.product.refusals()]
@@ -120,6 +126,10 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
         run.failures.append("looking on broke off before the end, so this proves nothing; what stopped it stands on stderr")
     if watch.dropped:
         run.failures.append(f"{watch.dropped} more packets left than could be looked at one by one")
+    if namespace.has_way_out():
+        run.failures.append("another network device was switched on in the namespace, so this proves nothing")
+    if loopback.dropped:
+        run.failures.append(f"{loopback.dropped} packets within this machine came too fast to be looked at")
     return Proof(
         began=began,
         seconds=time.monotonic() - clock,
@@ -132,6 +142,7 @@ def prove(plan: Plan, facts: Facts, bar: Bar, more: Sequence[Channel] = (), inst
         failures=run.failures,
         as_user=place.as_user,
         housekeeping=watch.housekeeping,
+        hours=run.hours,
     )
 
 
@@ -196,6 +207,7 @@ async def _use(plan: Plan, run: _Run, channels: Sequence[Channel]) -> None:
                 run.failures.append(f"{lost} of {found.sent} tickets by {found.channel} had no end")
         try:
             run.work += await pass_a_day(run.product, run.upstream, sources, plan.hours, lambda: run.step("a day's work"))
+            run.hours = plan.hours
         except ServiceFailed as error:
             run.failures.append(str(error))
         asked = str(plan.samples / "questions.jsonl")

@@ -13,6 +13,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from agent.errors import BundleFailed
 from agent.operations.bundle import chart, models, signing, wheels
+from agent.operations.bundle.contents import OnBytes
 from agent.operations.bundle.create import Request, create
 from agent.operations.bundle.load import State, Target, load
 from agent.operations.bundle.manifest import SBOM, SUMS
@@ -109,11 +110,16 @@ def test_everything_in_it_stands_in_a_valid_bill_of_materials(request_for: Reque
 
 
 def test_the_models_sums_are_what_is_checked_where_it_is_served(request_for: Request, tmp_path: Path) -> None:
-    create(Request(request_for.out, request_for.key, models=(Given("tiny", model_folder(tmp_path / "tiny")),)))
+    manifest = create(Request(request_for.out, request_for.key, models=(Given("tiny", model_folder(tmp_path / "tiny")),)))
     folder = request_for.out / "models" / "tiny"
     done = subprocess.run(["sha256sum", "--check", "--strict", "--quiet", SUMS], cwd=folder, capture_output=True, check=False)
     assert done.returncode == 0
-    assert models.manifest_sha256(folder) == sha256((folder / SUMS).read_bytes()).hexdigest()
+    expected = sha256((folder / SUMS).read_bytes()).hexdigest()
+    for changed in ("", "not what was signed"):
+        # Once it is in place, a bundle that changes has no say in what pods compare it with.
+        (folder / SUMS).write_text(changed or (folder / SUMS).read_text())
+        (loaded,) = load(request_for.out, manifest, Target(models=tmp_path / "srv"), lambda _: None, lambda *_: None)
+        assert loaded.digest == expected
 
 
 def test_a_chart_packed_without_helm_has_helms_layout(tmp_path: Path) -> None:
@@ -228,3 +234,18 @@ def test_what_changes_between_check_and_copy_does_not_get_its_name(request_for: 
     with pytest.raises(BundleFailed, match="changed while"):
         load(request_for.out, manifest, Target(models=tmp_path / "srv"), lambda _: None, lambda *_: None)
     assert not list((tmp_path / "srv").iterdir())
+
+
+def test_two_loads_into_the_same_place_do_not_mix(request_for: Request, tmp_path: Path) -> None:
+    manifest = create(Request(request_for.out, request_for.key, models=(Given("tiny", model_folder(tmp_path / "tiny")),)))
+
+    def bring_in(on_bytes: OnBytes) -> list[State]:
+        return [one.state for one in load(request_for.out, manifest, Target(models=tmp_path / "srv"), lambda _: None, on_bytes)]
+
+    def meanwhile(count: int, name: str) -> None:
+        with pytest.raises(BundleFailed, match="another run"):
+            bring_in(lambda *_: None)
+
+    assert bring_in(meanwhile) == [State.LOADED]
+    assert bring_in(lambda *_: None) == [State.THERE]
+    assert [path.name for path in (tmp_path / "srv").iterdir()] == ["tiny"]

@@ -129,6 +129,12 @@ def test_unsigned_wrong_key_and_a_changed_manifest_are_told_apart(made: Path, bu
     assert found(bundle, made / "k.pub") == [(Kind.NO_BUNDLE, MANIFEST)]
 
 
+@pytest.mark.parametrize("name", [MANIFEST, SIGNATURE])
+def test_what_is_not_verified_yet_is_not_read_without_end(made: Path, bundle: Path, name: str) -> None:
+    os.truncate(bundle / name, 1 << 40)
+    assert found(bundle, made / "k.pub") == [(Kind.MANIFEST_INVALID, name)]
+
+
 def test_a_signed_manifest_that_points_outside_is_refused(made: Path, bundle: Path) -> None:
     content = (bundle / MANIFEST).read_bytes().replace(WEIGHTS.encode(), b"models/../../../etc/passwd")
     (bundle / MANIFEST).write_bytes(content)
@@ -164,6 +170,21 @@ def test_openssl_and_sha256sum_check_a_bundle_without_innkeeper(made: Path, bund
     assert sums() != 0
     (bundle / MANIFEST).write_bytes((bundle / MANIFEST).read_bytes() + b" ")
     assert openssl(made / "k.pub") != 0
+
+
+def test_the_page_finds_a_wheel_that_nobody_signed_before_any_is_installed(bundle: Path) -> None:
+    page = (Path(__file__).parents[3] / "deploy" / "air-gap.md").read_text("utf-8")
+    before, _, _ = page.partition("pip install --no-index")
+    (command,) = [line.strip() for line in before.replace("\\\n", " ").splitlines() if line.startswith("    find ")]
+
+    def said() -> str:
+        return subprocess.run(command, shell=True, cwd=bundle, capture_output=True, text=True, check=False).stdout
+
+    assert said() == "and there is no other\n"
+    (bundle / "wheels").mkdir()
+    (bundle / "wheels" / "innkeeper-99-py3-none-any.whl").write_bytes(b"")
+    (bundle / "models" / "manifest.json").symlink_to("/etc/passwd")
+    assert sorted(said().split()) == ["models/manifest.json", "wheels/innkeeper-99-py3-none-any.whl"]
 
 
 def test_openssl_reads_our_keys_and_comes_to_the_same_fingerprint(tmp_path: Path) -> None:

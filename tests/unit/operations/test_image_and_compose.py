@@ -90,6 +90,23 @@ def test_every_service_is_locked_down(compose: dict[str, Any]):
         assert not any("docker.sock" in str(volume) for volume in service.get("volumes", ()))
 
 
+WRITABLE = {"api": "/data", "worker": "/data", "chroma": "/data", "valkey": "/data", "vllm": "/var/tmp"}
+"""Folders that the image has and its user may write into: a new volume takes their owner. What is not in the image is root's."""
+
+
+def test_every_named_volume_lies_where_its_user_may_write(compose: dict[str, Any]):
+    for name, service in compose["services"].items():
+        mounted = [str(one).split(":") for one in service["volumes"]]
+        assert [place for source, place, *_ in mounted if source in compose["volumes"]] == [WRITABLE[name]], name
+
+
+def test_whatever_the_model_server_compiles_goes_to_its_volume(compose: dict[str, Any]):
+    found = compose["services"]["vllm"]["environment"]
+    caches = {name: value for name, value in found.items() if "CACHE" in name or name == "HOME"}
+    assert caches.keys() >= {"HOME", "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "XDG_CACHE_HOME"}
+    assert all(Path(value).is_relative_to(WRITABLE["vllm"]) for value in caches.values())
+
+
 def test_images_have_no_default_and_secrets_are_files(compose: dict[str, Any]):
     images = {service["image"].split(":?")[0] for service in compose["services"].values()}
     assert images == {"${INNKEEPER_IMAGE", "${VALKEY_IMAGE", "${VLLM_IMAGE"}

@@ -35,6 +35,7 @@ CLEAN = Proof(
     failures=[],
     as_user=False,
     housekeeping=0,
+    hours=24,
 )
 PHONED = Attempt(Seen.GUARD, "look-up", "collect.example", NOW, by="posthog > httpx", pid=9, command="python -m agent worker")
 CONNECTED = Attempt(
@@ -49,6 +50,10 @@ def test_a_clean_run_says_so_with_what_it_rests_on() -> None:
     assert CLEAN.is_clean
     assert verdict(CLEAN) == "No attempt to reach a place outside of the allow-list, over 200 tickets and a day's scheduled work."
     assert verdict(DIRTY).startswith("3 attempts to reach a place outside of the allow-list")
+    assert verdict(replace(CLEAN, hours=3)).endswith("over 200 tickets and 3 hours of scheduled work.")
+    assert verdict(replace(CLEAN, hours=1)).endswith("over 200 tickets and an hour's scheduled work.")
+    # It didn't start: what was not run is not claimed.
+    assert verdict(replace(CLEAN, tickets=[], hours=0, failures=["the run broke off"])).endswith(", over 0 tickets.")
     unfinished = replace(CLEAN, failures=["the worker could not refresh website"])
     assert not unfinished.is_clean
     assert "not everything was run" in verdict(unfinished)

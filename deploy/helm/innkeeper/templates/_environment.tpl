@@ -39,12 +39,12 @@
 {{ include "innkeeper.env.common" . }}
 {{- if .Values.redis.auth.existingSecret }}
 - name: REDIS_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ .Values.redis.auth.existingSecret }}, key: {{ .Values.redis.auth.key }}}}
+  valueFrom: {secretKeyRef: {name: {{ .Values.redis.auth.existingSecret | quote }}, key: {{ .Values.redis.auth.key | quote }}}}
 {{- end }}
 - {name: INNKEEPER_REDIS_URL, value: {{ include "innkeeper.redisUrl" . | quote }}}
 {{- if .Values.llm.apiKey.existingSecret }}
 - name: INNKEEPER_LLM_API_KEY
-  valueFrom: {secretKeyRef: {name: {{ .Values.llm.apiKey.existingSecret }}, key: {{ .Values.llm.apiKey.key }}}}
+  valueFrom: {secretKeyRef: {name: {{ .Values.llm.apiKey.existingSecret | quote }}, key: {{ .Values.llm.apiKey.key | quote }}}}
 {{- end }}
 {{- $llm := include "innkeeper.llm" . | fromJson }}
 - {name: INNKEEPER_LLM_BASE_URL, value: {{ $llm.url | quote }}}
@@ -64,7 +64,7 @@
 - {name: INNKEEPER_RERANKER_MODEL, value: {{ $reranker.model | quote }}}
 {{- if and $.Values.llm.apiKey.existingSecret $.Values.reranker.server }}
 - name: INNKEEPER_RERANKER_API_KEY
-  valueFrom: {secretKeyRef: {name: {{ $.Values.llm.apiKey.existingSecret }}, key: {{ $.Values.llm.apiKey.key }}}}
+  valueFrom: {secretKeyRef: {name: {{ $.Values.llm.apiKey.existingSecret | quote }}, key: {{ $.Values.llm.apiKey.key | quote }}}}
 {{- end }}
 {{- end }}
 {{- if .Values.config.existingSecret }}

@@ -52,8 +52,8 @@ spec:
         {{- include "innkeeper.env.common" $top | trim | nindent 8 }}
         - {name: INNKEEPER_SOURCES, value: /etc/innkeeper/sources/sources.yaml}
         {{- range $ingest.secretEnv }}
-        - name: {{ .name }}
-          valueFrom: {secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}}
+        - name: {{ .name | quote }}
+          valueFrom: {secretKeyRef: {name: {{ .secret | quote }}, key: {{ .key | quote }}}}
         {{- end }}
       resources:
         {{- toYaml $ingest.resources | nindent 8 }}
@@ -65,5 +65,5 @@ spec:
   volumes:
     {{- include "innkeeper.volumes" (list $top $ingest false $data) | trim | nindent 4 }}
     - name: sources
-      configMap: {name: {{ $listing }}, defaultMode: 0444}
+      configMap: {name: {{ $listing | quote }}, defaultMode: 0444}
 {{- end }}

@@ -93,9 +93,9 @@ http://{{ include "innkeeper.fullname" (index . 0) }}-model-{{ index . 1 }}:8000
 {{/* The addresses of all replicas that a server ever has, as a JSON list. Takes (list $ name). */}}
 {{- define "innkeeper.replicaUrls" -}}
 {{- $top := index . 0 }}{{ $name := index . 1 }}{{ $urls := list }}
-{{- $replicas := int (default 1 (index $top.Values.models $name).replicas) }}
+{{- $replicas := int (dig "replicas" 1 (index $top.Values.models $name)) }}
 {{- if $top.Values.keda.enabled }}{{ $replicas = int (dig $name "maxReplicas" $replicas $top.Values.keda.models) }}{{ end }}
 {{- $set := printf "%s-model-%s" (include "innkeeper.fullname" $top) $name }}
-{{- range until $replicas }}{{ $urls = append $urls (printf "http://%s-%d.%s-pods:8000" $set . $set) }}{{ end }}
+{{- range until (max 1 $replicas | int) }}{{ $urls = append $urls (printf "http://%s-%d.%s-pods:8000" $set . $set) }}{{ end }}
 {{- $urls | toJson }}
 {{- end }}

@@ -1,21 +1,21 @@
 {{- define "innkeeper.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 36 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 36 | trimAll "-" }}
 {{- end }}
 
 {{- define "innkeeper.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 36 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 36 | trimAll "-" }}
 {{- else if contains (include "innkeeper.name" .) .Release.Name }}
-{{- .Release.Name | trunc 36 | trimSuffix "-" }}
+{{- .Release.Name | trunc 36 | trimAll "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "innkeeper.name" .) | trunc 36 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name (include "innkeeper.name" .) | trunc 36 | trimAll "-" }}
 {{- end }}
 {{- end }}
 
 {{/* Labels that pods are selected by. Takes (list $ component). */}}
 {{- define "innkeeper.selector" -}}
-app.kubernetes.io/name: {{ include "innkeeper.name" (index . 0) }}
-app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/name: {{ include "innkeeper.name" (index . 0) | quote }}
+app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 

@@ -30,19 +30,19 @@ seccompProfile:
      environment, which is no setting, and one called vllm VLLM_PORT. Takes (list $ place) where place has nodeSelector etc. */}}
 {{- define "innkeeper.podStart" -}}
 {{- $top := index . 0 }}{{ $place := index . 1 -}}
-serviceAccountName: {{ include "innkeeper.serviceAccount" $top }}
+serviceAccountName: {{ include "innkeeper.serviceAccount" $top | quote }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 {{- with $top.Values.global.imagePullSecrets }}
 imagePullSecrets:
 {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
 {{- end }}
 {{- end }}
 securityContext:
   {{- include "innkeeper.podSecurityContext" $top | nindent 2 }}
 {{- with $place.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $place.nodeSelector }}
 nodeSelector:
@@ -93,15 +93,15 @@ checksum/config: {{ toJson $top.Values.config | sha256sum }}
 {{- if and $reads $top.Values.config.existingSecret }}
 - name: config
   secret:
-    secretName: {{ $top.Values.config.existingSecret }}
+    secretName: {{ $top.Values.config.existingSecret | quote }}
     defaultMode: 0440
     items:
-      - {key: {{ $top.Values.config.key }}, path: innkeeper.toml}
+      - {key: {{ $top.Values.config.key | quote }}, path: innkeeper.toml}
 {{- end }}
 {{- if and $reads (include "innkeeper.hasPolicies" $top) }}
 - name: policies
   configMap:
-    name: {{ default (printf "%s-policies" (include "innkeeper.fullname" $top)) $top.Values.policies.existingConfigMap }}
+    name: {{ default (printf "%s-policies" (include "innkeeper.fullname" $top)) $top.Values.policies.existingConfigMap | quote }}
     defaultMode: 0444
     {{- if $top.Values.policies.files }}
     items:

@@ -29,7 +29,7 @@ async def made(request: pytest.FixtureRequest) -> AsyncIterator[tuple[RedisTicke
     server.flush()
     clock = Clock()
     async with redis_client(server.url) as client:
-        yield RedisTicketLinks(client, clock), clock
+        yield RedisTicketLinks(client, clock=clock), clock
 
 
 async def test_a_link_is_found_from_both_ends(made: tuple[RedisTicketLinks, Clock]) -> None:

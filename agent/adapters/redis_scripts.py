@@ -1,6 +1,6 @@
 """The atomic steps of conversations and the outbox, in Lua. Which keys there are stands in `redis_store`.
 
-All begin with the four keys of a conversation, and end in how many seconds it is kept.
+All begin with the four keys of a conversation (`APPEND` with three), and end in how many seconds it is kept.
 """
 
 from agent.adapters.redis_clients import Script
@@ -13,9 +13,9 @@ local function keep()
     local kept_s = tonumber(ARGV[#ARGV])
     local is = redis.call('HMGET', meta, 'last_customer', 'answered', 'waits_for_person', 'undelivered')
     local is_owed = tonumber(is[1] or '0') > tonumber(is[2] or '0') or is[3] == '1' or tonumber(is[4] or '0') > 0
-    if is[3] == '1' then
+    if waiting and is[3] == '1' then
         redis.call('PERSIST', waiting)
-    elseif kept_s > 0 and redis.call('TTL', waiting) == -1 then
+    elseif waiting and kept_s > 0 and redis.call('TTL', waiting) == -1 then
         redis.call('EXPIRE', waiting, kept_s)
     end
     if kept_s > 0 and not is_owed then
@@ -40,10 +40,13 @@ keep()
 return entry
 """
 
+# A draft is given only with a person's message, which may end its waiting: on a cluster a step has to wait for a slot that
+# moves if one of its keys is not there, and most conversations have no draft.
 APPEND = Script(
     _KEEP
     + """
-local unanswered = KEYS[5]
+local unanswered = KEYS[4]
+waiting = KEYS[5]
 local cid, message_id, message, author, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if redis.call('SADD', ids, message_id) == 0 then return 0 end
 redis.call('RPUSH', messages, message)

@@ -87,10 +87,11 @@ class RedisConversations:
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
         cid = ticket.conversation_id
+        unanswered = shard_key(tag_of(cid), _UNANSWERED)
         with unavailable("store a message"):
             added = await self._step(
                 scripts.APPEND,
-                keys=_step_keys(cid, _UNANSWERED),
+                keys=[*_keys(cid)[:3], unanswered, *([waiting_key(cid)] if message.author is Author.HUMAN_AGENT else [])],
                 args=[
                     cid,
                     message.message_id,

@@ -77,7 +77,9 @@ async def kept(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
 
 async def gone(kept: Kept) -> None:
     async with asyncio.timeout(60):
-        while await kept.lasts():
+        while True:
+            if not await kept.lasts():
+                return
             await asyncio.sleep(0.05)
 
 

@@ -9,7 +9,7 @@ from redis import Redis
 
 _KINDS: Mapping[str, str] = {
     r"conversation:.*:(meta|messages|ids)$": "conversation: {}",
-    r":(waiting):": "checkpoint that waits for a person",
+    r"conversation:.*:waiting$": "checkpoint that waits for a person",
     r":lg:(cp|blob|blobs|wr|writes|idx|threads|seq)": "checkpoint: {}",
     r"outbox:(entries|pending|dead)$": "outbox: {}",
     r"(unanswered)$": "unanswered",
@@ -30,12 +30,14 @@ class Kind:
     """Keys of one kind.
 
     Attributes:
-        ttl_s: of the key that lives longest; None if one stays for ever.
+        stay: so many have no end.
+        ttl_s: of the one that lives longest among the others.
     """
 
     count: int = 0
     size: int = 0
-    ttl_s: int | None = 0
+    stay: int = 0
+    ttl_s: int = 0
 
 
 def kinds(redis: "Redis[bytes] | Redis[str]") -> dict[str, Kind]:
@@ -47,16 +49,17 @@ def kinds(redis: "Redis[bytes] | Redis[str]") -> dict[str, Kind]:
         kind.count += 1
         kind.size += int(redis.memory_usage(key, samples=0) or 0)
         ttl = int(redis.ttl(key))
-        kind.ttl_s = None if ttl == -1 or kind.ttl_s is None else max(kind.ttl_s, ttl)
+        kind.stay += ttl == -1
+        kind.ttl_s = max(kind.ttl_s, ttl)
     return dict(sorted(found.items(), key=lambda pair: -pair[1].size))
 
 
 def table(found: Mapping[str, Kind], tickets: int) -> str:
     """For people: keys and bytes of one ticket."""
-    lines = [f"{'kind of key':36} {'keys':>8} {'keys a ticket':>14} {'bytes a ticket':>15} {'lasts':>12}"]
+    lines = [f"{'kind of key':36} {'keys':>8} {'keys a ticket':>14} {'bytes a ticket':>15} {'last':>16} {'without end':>12}"]
     for name, kind in found.items():
-        lasts = "for ever" if kind.ttl_s is None else _told(kind.ttl_s)
-        lines.append(f"{name:36} {kind.count:>8} {kind.count / tickets:>14.2f} {kind.size / tickets:>15.0f} {lasts:>12}")
+        counts = f"{name:36} {kind.count:>8} {kind.count / tickets:>14.2f} {kind.size / tickets:>15.0f}"
+        lines.append(f"{counts} {_told(kind.ttl_s) if kind.ttl_s else '':>16} {kind.stay:>12}")
     size = sum(kind.size for kind in found.values())
     lines.append(f"{'together':36} {sum(kind.count for kind in found.values()):>8} {'':14} {size / tickets:>15.0f}")
     return "\n".join(lines)

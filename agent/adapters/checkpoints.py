@@ -37,21 +37,22 @@ from agent.adapters.redis_store import unavailable, waiting_key
 UNCOMMITTED_S = 24 * 3600
 """A turn is committed seconds after its checkpoint is written; a Redis that comes and goes may take hours."""
 
-# Writes come before or after the checkpoint that they belong to. What has no limit of time already waits for a person.
+# Writes come before or after the checkpoint that they belong to. What has no limit of time waits for a person already, and
+# stays so; no limit becomes shorter.
 _PUT = Script("""
-local is_new = redis.call('EXISTS', KEYS[1]) == 0
+local is_new = redis.call('TTL', KEYS[1]) == -2
 local ours = 'w:' .. ARGV[1] .. ':'
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
     if string.sub(field, 1, 2) == 'w:' and string.sub(field, 1, #ours) ~= ours then redis.call('HDEL', KEYS[1], field) end
 end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'parent', ARGV[2], 'data', ARGV[3])
-if is_new then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
+if is_new then redis.call('EXPIRE', KEYS[1], ARGV[4]) else redis.call('EXPIRE', KEYS[1], ARGV[4], 'GT') end
 return 1
 """)
 _PUT_WRITES = Script("""
-local is_new = redis.call('EXISTS', KEYS[1]) == 0
+local is_new = redis.call('TTL', KEYS[1]) == -2
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-if is_new then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+if is_new then redis.call('EXPIRE', KEYS[1], ARGV[1]) else redis.call('EXPIRE', KEYS[1], ARGV[1], 'GT') end
 return 1
 """)
 

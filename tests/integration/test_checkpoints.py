@@ -108,6 +108,10 @@ async def test_only_what_waits_is_written(kind: str, request: pytest.FixtureRequ
 async def test_what_already_waits_for_a_person_keeps_waiting(redis_url: str) -> None:
     async with open_checkpointer(redis_url, state_types=[Draft]) as checkpointer, redis_client(redis_url) as client:
         await approval(checkpointer).ainvoke({}, THREAD, durability="exit")
+        await client.together([command("EXPIRE", waiting_key("desk:1"), 60)])
+        await approval(checkpointer).ainvoke({}, THREAD, durability="exit")
+        (left,) = await client.together([command("TTL", waiting_key("desk:1"))])
+        assert left > 60, "a turn that is run again has all of its time"
         await client.together([command("PERSIST", waiting_key("desk:1"))])
         await approval(checkpointer).ainvoke({}, THREAD, durability="exit")
         assert await client.together([command("TTL", waiting_key("desk:1"))]) == [-1]

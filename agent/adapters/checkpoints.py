@@ -6,8 +6,8 @@ written of it. A thread is a conversation, and its newest checkpoint is one key 
     innkeeper:{tag}:conversation:<id>:waiting   hash  id, parent, data, and w:<id>:<task>:<number> for each write
 
 It is deleted in the step that answers or releases the draft. Until the draft is committed it has a time to live, so that a
-crash in between leaves nothing behind. LangGraph's own savers keep every checkpoint of every turn, each value of the state
-in a key of its own: twenty keys and 24 kB a ticket.
+crash in between leaves nothing behind. (A saver that keeps each value of every turn's state in a key of its own was measured
+here: 25 keys and 24 kB a ticket.)
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence

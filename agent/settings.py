@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         "", description="host:port of each further Redis that sentinels or a cluster may name, with commas; others are refused"
     )
     redis_replicas: int = Field(0, ge=0, le=10, description="replicas that must have a message or an outcome before it counts")
+    retention_days: int = Field(
+        90, ge=0, le=36_500, description="days after its last message that a conversation is forgotten; 0 keeps all for ever"
+    )
     chroma_url: str | None = Field(None, description="http://host:port of a Chroma server; embedded if not given")
     embedding_model: Path | None = Field(
         None, description="folder of a sentence-transformers model; packaged MiniLM if not given"
@@ -167,6 +170,20 @@ class Settings(BaseSettings):
             check_helpdesk_names(self.helpdesks)
         except ValueError as error:
             raise ValueError(f"INNKEEPER_HELPDESKS: {error}") from error
+        return self
+
+    @property
+    def retention_s(self) -> int:
+        """How long a conversation is kept after its last step, in seconds; 0 for ever."""
+        return self.retention_days * 24 * 3600
+
+    @model_validator(mode="after")
+    def _remembers_repeats(self) -> Self:
+        if self.retention_days and self.replay_window_s > self.retention_s:
+            raise ValueError(
+                f"{PREFIX}REPLAY_WINDOW_S is longer than {PREFIX}RETENTION_DAYS: a webhook could be repeated when its message is "
+                "forgotten; make one of them shorter or longer"
+            )
         return self
 
     @property

@@ -11,8 +11,12 @@ RUN_NAMESPACE = uuid.UUID("5d1c1f0e-6f0b-4f0c-9d1a-3a6f4c1f7a11")
 
 
 def run_id_of(conversation: Conversation) -> RunId:
-    """The same for every try at the same state of a conversation, so that a try done twice counts once."""
-    return RunId(str(uuid.uuid5(RUN_NAMESPACE, f"{conversation.conversation_id}:{conversation.length}")))
+    """The same for every try at the same state of a conversation, so that a try done twice counts once.
+
+    Never that of a conversation of the same id that is forgotten by now: the helpdesk would drop its reply as a repeat.
+    """
+    of = f"{conversation.conversation_id}:{conversation.begun}" if conversation.begun else conversation.conversation_id
+    return RunId(str(uuid.uuid5(RUN_NAMESPACE, f"{of}:{conversation.length}")))
 
 
 def has_question(conversation: Conversation) -> bool:

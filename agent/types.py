@@ -41,6 +41,7 @@ class Conversation:
 
     `length` counts every message ever appended and is what a commit is compared with; `answered`
     is how many of them the latest outcome had seen; `handed_off` is True while a person owns it.
+    `begun` tells it from an earlier one of the same id, which is forgotten by now.
     """
 
     conversation_id: ConversationId
@@ -51,6 +52,7 @@ class Conversation:
     answered: int = 0
     handed_off: bool = False
     subject: str | None = None
+    begun: str = ""
 
 
 class Decision(StrEnum):

@@ -7,7 +7,9 @@ Keys, all under `innkeeper:`, with the tag of the conversation's shard or of the
     innkeeper:{tag}:links:due                 zset    ticket, by when it is to be looked at again (seconds since 1970)
     innkeeper:{tag}:links:said                hash    ticket -> when something was last said in it
 
-The ticket's side is written first, so after a crash in between nobody takes its ticket for one that a customer has opened.
+A link lasts as long as a conversation from the last thing that was said, 30 days at least: for so long the widget shows what
+a person answers. The ticket's side is written first, so after a crash in between nobody takes its ticket for one that a
+customer has opened.
 """
 
 import json
@@ -26,20 +28,23 @@ SOONEST_S, LATEST_S = 15.0, 600.0
 WAIT_SHARE = 0.1
 """The next look comes after this share of the time since something was said, within the two limits above."""
 FORGOTTEN_AFTER_S = 14 * 24 * 3600
+LEAST_S = 30 * 24 * 3600
 _DUE = "links:due"
 _SAID = "links:said"
 
 _KEEP = Script("""
 redis.call('SET', KEYS[1], ARGV[1])
+if tonumber(ARGV[5]) > 0 then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
 redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
 return 1
 """)
 
 _TOUCH = Script("""
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
-return 1
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+if tonumber(ARGV[4]) > 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
+return redis.call('GET', KEYS[1])
 """)
 
 # What is due is put off in the step that finds it, so that one of several workers looks.
@@ -64,8 +69,10 @@ return found
 class RedisTicketLinks:
     """`agent.ports.TicketLinks` on Redis."""
 
-    def __init__(self, client: RedisClient, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, client: RedisClient, keep_s: int = 0, clock: Callable[[], float] = time.time) -> None:
+        """`keep_s`: how long conversations are kept; 0 for ever."""
         self._redis = client
+        self._keep_s = max(keep_s, LEAST_S) if keep_s else 0
         self._clock = clock
 
     async def keep(self, link: Link) -> None:
@@ -74,8 +81,10 @@ class RedisTicketLinks:
         text = json.dumps(asdict(link))
         due, said = _indexes(tag_of(link.ticket))
         with unavailable("link a ticket"):
-            await confirmed(self._redis, [_KEEP([_by_ticket(link.ticket), due, said], [text, link.ticket, now, now + SOONEST_S])])
-            await confirmed(self._redis, [command("SET", _by_conversation(link.conversation_id), text)])
+            args = [text, link.ticket, now, now + SOONEST_S, self._keep_s]
+            await confirmed(self._redis, [_KEEP([_by_ticket(link.ticket), due, said], args)])
+            lasts = ("EX", self._keep_s) if self._keep_s else ()
+            await confirmed(self._redis, [command("SET", _by_conversation(link.conversation_id), text, *lasts)])
 
     async def of_conversation(self, conversation_id: ConversationId) -> Link | None:
         """None if no ticket stands for it."""
@@ -96,15 +105,21 @@ class RedisTicketLinks:
         """Something was said: it is due soon, and often."""
         now = self._clock()
         with unavailable("write down that something was said"):
-            await self._redis.together([_TOUCH(_indexes(tag_of(ticket)), [ticket, now, now + SOONEST_S])])
+            keys = [_by_ticket(ticket), *_indexes(tag_of(ticket))]
+            (found,) = await self._redis.together([_TOUCH(keys, [ticket, now, now + SOONEST_S, self._keep_s])])
+            if found and self._keep_s:
+                other = _by_conversation(_load(found).conversation_id)
+                await self._redis.together([command("EXPIRE", other, self._keep_s)])
 
     async def _read(self, key: str) -> Link | None:
         with unavailable("read a link"):
             (found,) = cast(list[str | None], await self._redis.together([command("GET", key)]))
-        if found is None:
-            return None
-        value = json.loads(found)
-        return Link(ConversationId(value["conversation_id"]), ConversationId(value["ticket"]), value["told"])
+        return None if found is None else _load(found)
+
+
+def _load(text: str) -> Link:
+    value = json.loads(text)
+    return Link(ConversationId(value["conversation_id"]), ConversationId(value["ticket"]), value["told"])
 
 
 def _by_conversation(conversation_id: ConversationId) -> str:

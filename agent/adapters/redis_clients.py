@@ -207,20 +207,19 @@ async def redis_client(url: str, *, timeout_s: float = 5.0, replicas: int = 0) -
         timeout_s: for one answer of a server.
         replicas: so many must have what is `confirmed`.
     """
-    async with _open(url, timeout_s, {"decode_responses": True, "health_check_interval": 30}) as client:
-        client.replicas, client.limit_s = replicas, 2 * timeout_s + REPLICAS_WITHIN_MS / 1000
+    async with _open(url, timeout_s, replicas, {"decode_responses": True, "health_check_interval": 30}) as client:
         yield client
 
 
 @asynccontextmanager
-async def binary_client(url: str, *, timeout_s: float = 5.0) -> AsyncIterator[RedisClient]:
-    """A client for libraries that want bytes and speak the older protocol."""
-    async with _open(url, timeout_s, {"protocol": 2}) as client:
+async def binary_client(url: str, *, timeout_s: float = 5.0, replicas: int = 0) -> AsyncIterator[RedisClient]:
+    """The same, with bytes as replies."""
+    async with _open(url, timeout_s, replicas, {"health_check_interval": 30}) as client:
         yield client
 
 
 @asynccontextmanager
-async def _open(url: str, timeout_s: float, options: dict[str, Any]) -> AsyncIterator[RedisClient]:
+async def _open(url: str, timeout_s: float, replicas: int, options: dict[str, Any]) -> AsyncIterator[RedisClient]:
     options |= {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
     sentinel: Sentinel | None = None
     client: RedisClient
@@ -233,6 +232,7 @@ async def _open(url: str, timeout_s: float, options: dict[str, Any]) -> AsyncIte
         options |= {"max_connections": 2 * MOST_CONNECTIONS, "retry": _one_retry()}
         client = cast(OneServer, OneServer.from_pool(ConnectionPool.from_url(url, **options)))
     client.room = asyncio.Semaphore(MOST_CONNECTIONS)
+    client.replicas, client.limit_s = replicas, 2 * timeout_s + REPLICAS_WITHIN_MS / 1000
     try:
         yield client
     finally:

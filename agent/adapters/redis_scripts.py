@@ -1,6 +1,30 @@
-"""The atomic steps of conversations and the outbox, in Lua. Which keys there are stands in `redis_store`."""
+"""The atomic steps of conversations and the outbox, in Lua. Which keys there are stands in `redis_store`.
+
+All begin with the four keys of a conversation (`APPEND` with three), and end in how many seconds it is kept.
+"""
 
 from agent.adapters.redis_clients import Script
+
+# The conversation lasts so long from now, or for ever while something is owed: then only what has a time to live is touched.
+# A draft that nobody waits for any more goes with it; one that was never committed has its own, short time.
+_KEEP = """
+local meta, messages, ids, waiting = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local function keep()
+    local kept_s = tonumber(ARGV[#ARGV])
+    local is = redis.call('HMGET', meta, 'last_customer', 'answered', 'waits_for_person', 'undelivered')
+    local is_owed = tonumber(is[1] or '0') > tonumber(is[2] or '0') or is[3] == '1' or tonumber(is[4] or '0') > 0
+    if waiting and is[3] == '1' then
+        redis.call('PERSIST', waiting)
+    elseif waiting and kept_s > 0 and redis.call('TTL', waiting) == -1 then
+        redis.call('EXPIRE', waiting, kept_s)
+    end
+    if kept_s > 0 and not is_owed then
+        for _, key in ipairs({meta, messages, ids}) do redis.call('EXPIRE', key, kept_s) end
+    elseif redis.call('TTL', meta) > 0 then
+        for _, key in ipairs({meta, messages, ids}) do redis.call('PERSIST', key) end
+    end
+end
+"""
 
 # The end of a step that has found nothing in its way: the entry, and the message that it is for those who read on.
 _WRITE = """
@@ -11,37 +35,49 @@ if message ~= '' then
 end
 redis.call('HSET', entries, outbox_id, entry)
 redis.call('ZADD', pending, now, member)
+redis.call('HINCRBY', meta, 'undelivered', 1)
+keep()
 return entry
 """
 
-APPEND = Script("""
-local meta, messages, ids, unanswered = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+# A draft is given only with a person's message, which may end its waiting: on a cluster a step has to wait for a slot that
+# moves if one of its keys is not there, and most conversations have no draft.
+APPEND = Script(
+    _KEEP
+    + """
+local unanswered = KEYS[4]
+waiting = KEYS[5]
 local cid, message_id, message, author, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if redis.call('SADD', ids, message_id) == 0 then return 0 end
 redis.call('RPUSH', messages, message)
 local length = redis.call('HINCRBY', meta, 'length', 1)
 redis.call('HSETNX', meta, 'source', ARGV[6])
 redis.call('HSETNX', meta, 'ticket_id', ARGV[7])
+redis.call('HSETNX', meta, 'begun', now)
 if ARGV[8] ~= '' then redis.call('HSETNX', meta, 'subject', ARGV[8]) end
 if author == 'customer' then
     redis.call('HSET', meta, 'last_customer', length)
     redis.call('ZADD', unanswered, 'NX', now, cid)
 elseif author == 'human_agent' then
     redis.call('HSET', meta, 'handed_off', '1')
+    redis.call('HDEL', meta, 'waits_for_person')
 end
+keep()
 return 1
-""")
+"""
+)
 
 # Both in one step: no message comes in between.
 READ = Script("return {redis.call('HGETALL', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}")
 
 # The answer of a run that is committed again (its first reply was lost on the wire) is the entry that is
-# already stored. `false` is the port's None.
+# already stored. `false` is the port's None. Whatever is said now, a draft of before is no longer to be sent.
 COMMIT = Script(
-    """
-local meta, messages, ids, unanswered, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+    _KEEP
+    + """
+local unanswered, entries, pending = KEYS[5], KEYS[6], KEYS[7]
 local cid, length, answered, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local outbox_id, member, entry, message, handoff = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local outbox_id, member, entry, message, decision = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 if outbox_id ~= '' then
     local stored = redis.call('HGET', entries, outbox_id)
     if stored then return stored end
@@ -52,15 +88,26 @@ local last_customer = tonumber(redis.call('HGET', meta, 'last_customer') or '0')
 if now_length ~= length or now_answered ~= answered or last_customer <= now_answered then return false end
 redis.call('HSET', meta, 'answered', length)
 redis.call('ZREM', unanswered, cid)
-if handoff == '1' then redis.call('HSET', meta, 'handed_off', '1') end
-if outbox_id == '' then return false end
+if outbox_id == '' then
+    keep()
+    return false
+end
+if decision == 'handoff' then redis.call('HSET', meta, 'handed_off', '1') end
+if decision ~= 'draft' then redis.call('DEL', waiting) end
+if decision == 'handoff' or decision == 'draft' then
+    redis.call('HSET', meta, 'waits_for_person', '1')
+else
+    redis.call('HDEL', meta, 'waits_for_person')
+end
 """
     + _WRITE
 )
 
-# The id set remembers every release for ever, so a repeated approval finds it.
-RELEASE = Script("""
-local meta, messages, ids, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+# The id set remembers every release as long as the conversation is kept, so a repeated approval finds it.
+RELEASE = Script(
+    _KEEP
+    + """
+local entries, pending = KEYS[5], KEYS[6]
 local length, now, outbox_id, member = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local entry, message, handoff = ARGV[5], ARGV[6], ARGV[7]
 if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return false end
@@ -70,49 +117,73 @@ redis.call('RPUSH', messages, message)
 redis.call('HSET', meta, 'answered', redis.call('HINCRBY', meta, 'length', 1))
 redis.call('HSET', entries, outbox_id, entry)
 redis.call('ZADD', pending, now, member)
+redis.call('HINCRBY', meta, 'undelivered', 1)
+redis.call('HDEL', meta, 'waits_for_person')
+redis.call('DEL', waiting)
+keep()
 return entry
-""")
+"""
+)
 
 # What is handed off is taken back only once the helpdesk has shown it as a person's.
-SET_OWNER = Script("""
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+SET_OWNER = Script(
+    _KEEP
+    + """
+if redis.call('EXISTS', meta) == 0 then return 0 end
 if ARGV[1] == '1' then
-    redis.call('HSET', KEYS[1], 'handed_off', '1', 'seen_at_person', '1')
-elseif redis.call('HGET', KEYS[1], 'seen_at_person') == '1' then
-    redis.call('HDEL', KEYS[1], 'handed_off', 'seen_at_person')
+    redis.call('HSET', meta, 'handed_off', '1', 'seen_at_person', '1')
+    redis.call('HDEL', meta, 'waits_for_person')
+elseif redis.call('HGET', meta, 'seen_at_person') == '1' then
+    redis.call('HDEL', meta, 'handed_off', 'seen_at_person')
 end
+keep()
 return 1
-""")
+"""
+)
 
 # A note is heeded once: a hand-off that comes after it stands.
-GIVE_BACK = Script("""
-local meta, ids = KEYS[1], KEYS[2]
+GIVE_BACK = Script(
+    _KEEP
+    + """
 if redis.call('EXISTS', meta) == 0 or redis.call('SADD', ids, ARGV[1]) == 0 then return 0 end
-redis.call('HDEL', meta, 'handed_off', 'seen_at_person')
+redis.call('HDEL', meta, 'handed_off', 'seen_at_person', 'waits_for_person')
+keep()
 return 1
-""")
+"""
+)
 
 # Once a person owns the conversation there is nothing to hand off. What was asked so far is the person's.
 HAND_OFF = Script(
-    """
-local meta, messages, ids, unanswered, entries, pending = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+    _KEEP
+    + """
+local unanswered, entries, pending = KEYS[5], KEYS[6], KEYS[7]
 local cid, length, now, outbox_id = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local member, entry, message = ARGV[5], ARGV[6], ARGV[7]
 if redis.call('HGET', meta, 'handed_off') == '1' then return false end
 if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return false end
 redis.call('HSETNX', meta, 'source', ARGV[8])
 redis.call('HSETNX', meta, 'ticket_id', ARGV[9])
-redis.call('HSET', meta, 'handed_off', '1', 'answered', length, 'length', length)
+redis.call('HSETNX', meta, 'begun', now)
+redis.call('HSET', meta, 'handed_off', '1', 'answered', length, 'length', length, 'waits_for_person', '1')
 redis.call('ZREM', unanswered, cid)
 """
     + _WRITE
 )
 
-SETTLE = Script("""
-local entry = redis.call('HGET', KEYS[1], ARGV[1])
-redis.call('ZREM', KEYS[2], ARGV[2])
+# What is given up is kept aside whole, so the conversation may go.
+SETTLE = Script(
+    _KEEP
+    + """
+local entries, pending, dead, outbox_id = KEYS[5], KEYS[6], KEYS[7], ARGV[1]
+local entry = redis.call('HGET', entries, outbox_id)
+redis.call('ZREM', pending, ARGV[2])
 if not entry then return 0 end
-redis.call('HDEL', KEYS[1], ARGV[1])
-if ARGV[3] ~= '' then redis.call('HSET', KEYS[3], ARGV[1], ARGV[3]) end
+redis.call('HDEL', entries, outbox_id)
+if ARGV[3] ~= '' then redis.call('HSET', dead, outbox_id, ARGV[3]) end
+if tonumber(redis.call('HGET', meta, 'undelivered') or '0') > 0 then
+    redis.call('HINCRBY', meta, 'undelivered', -1)
+    keep()
+end
 return 1
-""")
+"""
+)

@@ -3,14 +3,18 @@
 Keys, all under `innkeeper:`. Those of one conversation share the tag of its shard, and so do the indexes that the shard
 has of its own, so each step is one script in one slot of a cluster:
 
-    innkeeper:{tag}:conversation:<id>:meta      hash  source, ticket_id, subject, length, answered, last_customer, handed_off,
-                                                      seen_at_person
+    innkeeper:{tag}:conversation:<id>:meta      hash  source, ticket_id, subject, begun, length, answered, last_customer,
+                                                      handed_off, seen_at_person, waits_for_person, undelivered
     innkeeper:{tag}:conversation:<id>:messages  list  one JSON each, oldest first
     innkeeper:{tag}:conversation:<id>:ids       set   message ids that are known
+    innkeeper:{tag}:conversation:<id>:waiting   hash  the turn whose draft waits for a person, see `checkpoints`
     innkeeper:{tag}:unanswered                  zset  conversation id, by the time of the first message no outcome has seen
     innkeeper:{tag}:outbox:entries              hash  outbox id -> JSON
     innkeeper:{tag}:outbox:pending              zset  outbox id, line end, conversation id, by the time of its commit
     innkeeper:{tag}:outbox:dead                 hash  outbox id -> JSON with the reason; kept for a person
+
+A conversation's keys go together, so long after the last thing that happened in it. None goes while something is owed: a
+message that no outcome has seen, an entry in the outbox, a draft or a hand-off that no person has taken up.
 
 What is written, and what is read from the outbox to be delivered, is confirmed by the replicas that the settings ask for:
 a reply that a fail-over could take back is not sent.
@@ -75,16 +79,19 @@ class DeadEntry:
 class RedisConversations:
     """`agent.ports.Conversations` on Redis."""
 
-    def __init__(self, client: RedisClient) -> None:
+    def __init__(self, client: RedisClient, keep_s: int = 0) -> None:
+        """`keep_s`: so long after its last step a conversation is forgotten, unless something is owed; 0 keeps it for ever."""
         self._redis = client
+        self._keep_s = keep_s
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
         cid = ticket.conversation_id
+        unanswered = shard_key(tag_of(cid), _UNANSWERED)
         with unavailable("store a message"):
             added = await self._step(
                 scripts.APPEND,
-                keys=_step_keys(cid, _UNANSWERED),
+                keys=[*_keys(cid)[:3], unanswered, *([waiting_key(cid)] if message.author is Author.HUMAN_AGENT else [])],
                 args=[
                     cid,
                     message.message_id,
@@ -104,7 +111,7 @@ class RedisConversations:
         Raises:
             ConversationMissing: nobody has ever written in it.
         """
-        meta_key, messages_key, _ = _keys(conversation_id)
+        meta_key, messages_key, *_ = _keys(conversation_id)
         with unavailable("read a conversation"):
             ((flat, messages),) = await self._redis.together([scripts.READ([meta_key, messages_key])])
         meta: dict[str, str] = dict(zip(flat[::2], flat[1::2], strict=True))
@@ -119,6 +126,7 @@ class RedisConversations:
             answered=int(meta.get("answered", 0)),
             handed_off=meta.get("handed_off") == "1",
             subject=meta.get("subject"),
+            begun=meta.get("begun", ""),
         )
 
     async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
@@ -142,7 +150,7 @@ class RedisConversations:
                     _pending_member(entry.key) if entry else "",
                     dump_entry(entry) if entry else "",
                     dump_message(reply) if reply else "",
-                    "1" if outcome.decision is Decision.HANDOFF else "",
+                    outcome.decision.value,
                 ],
             )
         return load_entry(stored) if stored else None
@@ -171,13 +179,12 @@ class RedisConversations:
     async def set_owner(self, conversation_id: ConversationId, *, person: bool) -> None:
         """Write down whom the helpdesk shows as the owner; see the port."""
         with unavailable("write down who owns a conversation"):
-            await self._step(scripts.SET_OWNER, keys=[_keys(conversation_id)[0]], args=["1" if person else ""])
+            await self._step(scripts.SET_OWNER, keys=_keys(conversation_id), args=["1" if person else ""])
 
     async def give_back(self, conversation_id: ConversationId, note_id: MessageId) -> bool:
         """Make the conversation ours, once for each note; see the port."""
-        meta, _, ids = _keys(conversation_id)
         with unavailable("give a conversation back"):
-            return bool(await self._step(scripts.GIVE_BACK, keys=[meta, ids], args=[f"given-back:{note_id}"]))
+            return bool(await self._step(scripts.GIVE_BACK, keys=_keys(conversation_id), args=[f"given-back:{note_id}"]))
 
     async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         """Write a hand-off that the customer asked for, in one atomic step, once; see the port."""
@@ -209,15 +216,17 @@ class RedisConversations:
 
     async def _step(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """One atomic step. It counts once the replicas have it."""
-        (found,) = await confirmed(self._redis, [script(keys, args)])
+        (found,) = await confirmed(self._redis, [script(keys, [*args, self._keep_s])])
         return found
 
 
 class RedisOutbox:
     """`agent.ports.Outbox` on Redis."""
 
-    def __init__(self, client: RedisClient) -> None:
+    def __init__(self, client: RedisClient, keep_s: int = 0) -> None:
+        """`keep_s`: as of `RedisConversations`, whose time begins anew once nothing is owed."""
         self._redis = client
+        self._keep_s = keep_s
 
     async def pending(self) -> list[OutboxKey]:
         """Oldest first."""
@@ -241,10 +250,10 @@ class RedisOutbox:
             if entry is None:
                 return
             dead = json.dumps({"entry": dump_entry(entry), "reason": detail, "at": _now()})
-        tag = tag_of(key.conversation_id)
-        keys = [shard_key(tag, name) for name in (_ENTRIES, _PENDING, _DEAD)]
+        keys = _step_keys(key.conversation_id, _ENTRIES, _PENDING, _DEAD)
+        args = [key.outbox_id, _pending_member(key), dead, self._keep_s]
         with unavailable("settle an outbox entry"):
-            await confirmed(self._redis, [scripts.SETTLE(keys, [key.outbox_id, _pending_member(key), dead])])
+            await confirmed(self._redis, [scripts.SETTLE(keys, args)])
 
     async def dead(self) -> list[DeadEntry]:
         """What was given up, for a person to look at; oldest first."""
@@ -291,9 +300,14 @@ def make_reply(entry: OutboxEntry) -> Message | None:
     )
 
 
+def waiting_key(conversation_id: str) -> str:
+    """Where the turn of a conversation is kept whose draft waits for a person."""
+    return shard_key(tag_of(conversation_id), f"conversation:{conversation_id}:waiting")
+
+
 def _keys(conversation_id: ConversationId) -> list[str]:
     name = shard_key(tag_of(conversation_id), f"conversation:{conversation_id}")
-    return [f"{name}:{part}" for part in ("meta", "messages", "ids")]
+    return [*(f"{name}:{part}" for part in ("meta", "messages", "ids")), waiting_key(conversation_id)]
 
 
 def _step_keys(conversation_id: ConversationId, *indexes: str) -> list[str]:

@@ -3,7 +3,8 @@
     innkeeper:{tag}:shadow:records    hash    run id -> JSON
     innkeeper:{tag}:shadow:times      zset    run id, by the time it was recorded
 
-`tag` is that of the conversation's shard, and each shard keeps its part of them.
+`tag` is that of the conversation's shard, and each shard keeps its part of them. What is older than conversations are kept
+goes when the shard gets another, and all of it once none has come for so long.
 """
 
 import dataclasses
@@ -27,12 +28,15 @@ _TIMES = "shadow:times"
 _RECORD = Script("""
 if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
-local over = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[4])
-if over > 0 then
-    for _, old in ipairs(redis.call('ZRANGE', KEYS[2], 0, over - 1)) do
-        redis.call('HDEL', KEYS[1], old)
-        redis.call('ZREM', KEYS[2], old)
-    end
+local over, kept_s, gone = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[4]), tonumber(ARGV[5]), {}
+if over > 0 then gone = redis.call('ZRANGE', KEYS[2], 0, over - 1) end
+if kept_s > 0 then
+    for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', tonumber(ARGV[3]) - kept_s)) do table.insert(gone, old) end
+    for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, kept_s) end
+end
+for _, old in ipairs(gone) do
+    redis.call('HDEL', KEYS[1], old)
+    redis.call('ZREM', KEYS[2], old)
 end
 return 1
 """)
@@ -41,10 +45,11 @@ return 1
 class RedisShadowRecords:
     """Implements `ShadowRecords`."""
 
-    def __init__(self, client: RedisClient, most: int = MOST // SHARDS) -> None:
-        """`most`: of each shard."""
+    def __init__(self, client: RedisClient, most: int = MOST // SHARDS, keep_s: int = 0) -> None:
+        """`most`: of each shard. `keep_s`: how long; 0 for ever."""
         self._client = client
         self._most = most
+        self._keep_s = keep_s
 
     async def record(self, record: ShadowRecord) -> None:
         """See `ShadowRecords`."""
@@ -52,7 +57,8 @@ class RedisShadowRecords:
         tag = tag_of(record.conversation_id)
         keys = [shard_key(tag, _RECORDS), shard_key(tag, _TIMES)]
         with unavailable("write a shadow record"):
-            await confirmed(self._client, [_RECORD(keys, [record.run_id, _dump(record), f"{at:.3f}", self._most])])
+            args = [record.run_id, _dump(record), f"{at:.3f}", self._most, self._keep_s]
+            await confirmed(self._client, [_RECORD(keys, args)])
 
     async def all(self) -> AsyncIterator[ShadowRecord]:
         """See `ShadowRecords`."""

@@ -1,6 +1,7 @@
 """The widget's conversations and their events on plain Redis (>= 7.0, or Valkey >= 8).
 
-Those of one conversation share its shard's tag, and last 30 days from the last thing that was published:
+Those of one conversation share its shard's tag, and last 30 days from the last thing that was published, or less if
+conversations are kept for less and no person is waited for:
 
     innkeeper:{tag}:widget:<id>:about     hash    fields of `WidgetConversation`, and `added`: events ever added
     innkeeper:{tag}:widget:<id>:events    stream  e: name, d: JSON; the last 1,000 or so
@@ -47,7 +48,6 @@ return 1
 
 _PUBLISH = Script("""
 local about, events, keys, messages, feedback = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local kept = ARGV[4]
 local given = cjson.decode(ARGV[3])
 if ARGV[2] ~= '' and redis.call('SADD', keys, ARGV[2]) == 0 then return {0, ''} end
 for _, event in ipairs(given.events) do
@@ -60,6 +60,7 @@ for _, change in ipairs(given.changes) do
     if change[2] == '' then redis.call('HDEL', about, change[1]) else redis.call('HSET', about, change[1], change[2]) end
 end
 for _, said in ipairs(given.feedback) do redis.call('HSET', feedback, said[1], said[2]) end
+local kept = redis.call('HGET', about, 'person') == ARGV[8] and ARGV[9] or ARGV[4]
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, kept) end
 redis.call('PUBLISH', ARGV[7], ARGV[1])
 return {1, redis.call('HGET', about, 'owner') or ''}
@@ -103,9 +104,11 @@ log = structlog.get_logger(__name__)
 class RedisWidgetConversations:
     """Implements `WidgetConversations`."""
 
-    def __init__(self, client: RedisClient, most_events: int = MOST_EVENTS) -> None:
+    def __init__(self, client: RedisClient, most_events: int = MOST_EVENTS, keep_s: int = 0) -> None:
+        """`keep_s`: how long conversations are kept; 0 for ever, which here is 30 days."""
         self._redis = client
         self._most_events = most_events
+        self._kept_s = min(keep_s, KEPT_S) if keep_s else KEPT_S
 
     async def create(self, conversation: WidgetConversation) -> None:
         """See `WidgetConversations`."""
@@ -113,10 +116,10 @@ class RedisWidgetConversations:
         values = {field.name: getattr(conversation, field.name) for field in fields(conversation) if field.name != "id"}
         stored = {name: "1" if value is True else str(value) for name, value in values.items() if value not in (None, False)}
         pairs = [word for pair in stored.items() for word in pair]
-        newest = command("SET", _newest(conversation.owner), conversation.id, "EX", KEPT_S)
+        newest = command("SET", _newest(conversation.owner), conversation.id, "EX", self._kept_s)
         with unavailable("begin a widget's conversation"):
             # In this order: what is the newest of its owner is there.
-            await confirmed(self._redis, [_CREATE([key], [KEPT_S, *pairs])])
+            await confirmed(self._redis, [_CREATE([key], [self._kept_s, *pairs])])
             await confirmed(self._redis, [newest])
 
     async def find(self, conversation_id: str) -> WidgetConversation | None:
@@ -144,10 +147,12 @@ class RedisWidgetConversations:
             conversation_id,
             publication.key,
             json.dumps(given),
-            KEPT_S,
+            self._kept_s,
             self._most_events,
             MOST_MESSAGES,
             WAKE,
+            PersonState.REQUESTED.value,
+            KEPT_S,
         ]
         step = _PUBLISH(_keys(conversation_id), args)
         with unavailable("publish to a widget"):
@@ -156,7 +161,7 @@ class RedisWidgetConversations:
                 return True
             ((is_new, owner),) = await confirmed(self._redis, [step])
             if owner and publication.messages:
-                await self._redis.together([_LAST_LONGER([_newest(owner)], [conversation_id, KEPT_S])])
+                await self._redis.together([_LAST_LONGER([_newest(owner)], [conversation_id, self._kept_s])])
         return bool(is_new)
 
     async def is_published(self, conversation_id: str, key: str) -> bool:

@@ -1,6 +1,7 @@
 """Where a turn goes next. Pure."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from langgraph.graph import END
 
@@ -40,3 +41,9 @@ def after_retrieve(state: TurnState) -> Literal["draft", "decide"]:
 def after_decide(state: TurnState) -> str:
     """A proposed reply waits for a person."""
     return "approve" if state["outcome"].decision is Decision.DRAFT else END
+
+
+def is_waiting(state: Mapping[str, Any]) -> bool:
+    """True if the graph stops in this state until a person has decided."""
+    outcome = state.get("outcome")
+    return outcome is not None and after_decide({"outcome": outcome}) == "approve"

@@ -19,6 +19,7 @@ class Ticket:
 class Conversations(Protocol):
     """The record of all conversations, and the outbox that is committed with them.
 
+    A conversation in which nothing is owed is forgotten a while after its last step; it is as if nobody had ever written in it.
     Every method raises `QueueUnavailable` when Redis can't be reached.
     """
 

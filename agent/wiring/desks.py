@@ -48,7 +48,8 @@ class Desks:
 @asynccontextmanager
 async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, policies: PolicyEngine) -> AsyncIterator[Desks]:
     """Clients of every helpdesk in the settings. Makes no call yet."""
-    conversations, hints, links = RedisConversations(redis), RedisTicketHints(redis), RedisTicketLinks(redis)
+    kept_s = settings.retention_s
+    conversations, hints, links = RedisConversations(redis, kept_s), RedisTicketHints(redis), RedisTicketLinks(redis, kept_s)
     async with AsyncExitStack() as stack:
         desks = clients(settings.helpdesks)
         for desk in desks.values():
@@ -64,8 +65,8 @@ async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, p
             if one.handoff is not None
         }
         by_api: dict[str, ReplySender] = dict.fromkeys(desks, DeskSender(desks, conversations))
-        sender = SenderBySource(by_api | {WIDGET_SOURCE: build_sender(redis, escalations, policies)}, otherwise=webhooks)
-        people = build_people(redis, conversations)
+        sender = SenderBySource(by_api | {WIDGET_SOURCE: build_sender(redis, escalations, policies, kept_s)}, otherwise=webhooks)
+        people = build_people(redis, conversations, kept_s)
         carry_back = partial(_carry_back, bridge, people)
         sync = TicketSync(desks, conversations, hints, carry_back)
 

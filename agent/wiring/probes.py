@@ -34,7 +34,9 @@ async def redis(settings: Settings) -> str:
         told = f"{await version(client)} at {place} ({nodes})"
         if wanted or replicas:
             told += f"; what is stored counts once {wanted} of {replicas} replicas have it (INNKEEPER_REDIS_REPLICAS)"
-        return told
+        days = settings.retention_days
+        kept = f"{days} days after the last thing that happened in them" if days else "for ever"
+        return f"{told}; conversations are kept {kept} (INNKEEPER_RETENTION_DAYS)"
 
 
 def model_names(settings: Settings) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from agent.adapters.shadow import RedisShadowRecords
 from agent.api import create_app, create_worker_app
 from agent.channels.deps import ApiDeps
 from agent.graph.build import build_graph
+from agent.graph.routes import is_waiting
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.turns import Turns, think
@@ -104,7 +105,9 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
         chat = await stack.enter_async_context(parts.open_chat(routes, parts.needed_tasks(routes, policies)))
         replicas = settings.redis_replicas
         redis = await stack.enter_async_context(redis_client(redis_url, replicas=replicas))
-        saver = await stack.enter_async_context(open_checkpointer(redis_url, state_types=parts.STATE_TYPES, replicas=replicas))
+        saver = await stack.enter_async_context(
+            open_checkpointer(redis_url, state_types=parts.STATE_TYPES, replicas=replicas, waits=is_waiting)
+        )
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
         second = await asyncio.to_thread(second_verifiers, settings, routes.profile(Task.JUDGE), policies, chat)
         workers, second_look = settings.worker_concurrency, settings.second_look
@@ -119,7 +122,8 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             raise  # a folder that can't be used stays so
         except KnowledgeError:
             pass
-        conversations, hints = RedisConversations(redis), RedisTicketHints(redis)
+        kept_s = settings.retention_s
+        conversations, hints = RedisConversations(redis, kept_s), RedisTicketHints(redis)
         turns = Turns(
             graph=build_graph(saver),
             context=context,
@@ -127,8 +131,8 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             queue=queue,
             model_down_handoff_s=settings.model_down_handoff_s,
             on_outcome=parts.outcome_counter(settings),
-            shadow=RedisShadowRecords(redis),
-            progress=build_progress(redis),
+            shadow=RedisShadowRecords(redis, keep_s=kept_s),
+            progress=build_progress(redis, kept_s),
             draftless=(WIDGET_SOURCE,),
             disclosing=(WIDGET_SOURCE,),
         )
@@ -149,7 +153,7 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
         widget = build_widget(settings, redis, policies, turns)
-        outbox = RedisOutbox(redis)
+        outbox = RedisOutbox(redis, kept_s)
         backlog = Backlog(conversations, outbox, queue)
         deps = ApiDeps(
             *(settings, conversations, queue, answer, turns, hints, checks),

@@ -29,7 +29,7 @@ def build_widget(settings: Settings, redis: RedisClient, policies: PolicyEngine,
     """None if no site has the widget."""
     if not settings.sites:
         return None
-    conversations = RedisWidgetConversations(redis)
+    conversations = RedisWidgetConversations(redis, keep_s=settings.retention_s)
     return WidgetDeps(
         sessions=RedisWidgetSessions(redis),
         conversations=conversations,
@@ -39,10 +39,12 @@ def build_widget(settings: Settings, redis: RedisClient, policies: PolicyEngine,
     )
 
 
-def build_sender(redis: RedisClient, escalations: Mapping[str, Escalation], policies: PolicyEngine) -> WidgetSender:
+def build_sender(
+    redis: RedisClient, escalations: Mapping[str, Escalation], policies: PolicyEngine, keep_s: int = 0
+) -> WidgetSender:
     """What a worker shows outcomes with. `escalations`: who is told of a hand-off, by site."""
     promises = {text: NOTED for text in policies.texts("handoff")} | {text: UNKNOWN for text in policies.texts("dont_know")}
-    return WidgetSender(RedisWidgetConversations(redis), listed_titles, escalations, promises)
+    return WidgetSender(RedisWidgetConversations(redis, keep_s=keep_s), listed_titles, escalations, promises)
 
 
 def build_by_webhook(
@@ -55,7 +57,8 @@ def build_by_webhook(
         if one.handoff is not None and isinstance(settings.helpdesks[one.handoff], HelpdeskSettings)
     }
     policy = PolicyTrace(policies.stamp.version, policies.stamp.sha256)
-    return ByWebhook(sources, sender, conversations, RedisWidgetConversations(redis), policy)
+    shown = RedisWidgetConversations(redis, keep_s=settings.retention_s)
+    return ByWebhook(sources, sender, conversations, shown, policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,14 @@ class PeopleRelay:
             await self.people.leave(conversation_id.partition(":")[2])
 
 
-def build_people(redis: RedisClient, conversations: Conversations) -> PeopleRelay:
+def build_people(redis: RedisClient, conversations: Conversations, keep_s: int = 0) -> PeopleRelay:
     """What a worker carries people's words back with."""
-    return PeopleRelay(WidgetPeople(conversations, RedisWidgetConversations(redis)))
+    return PeopleRelay(WidgetPeople(conversations, RedisWidgetConversations(redis, keep_s=keep_s)))
 
 
-def build_progress(redis: RedisClient) -> WidgetProgress:
+def build_progress(redis: RedisClient, keep_s: int = 0) -> WidgetProgress:
     """What turns tell their stages to."""
-    return WidgetProgress(RedisWidgetConversations(redis))
+    return WidgetProgress(RedisWidgetConversations(redis, keep_s=keep_s))
 
 
 def disclosure_of(policies: PolicyEngine) -> Callable[[str | None], str]:

@@ -5,7 +5,8 @@ number of calls at a time, each after the same time; every one a process of its 
 data folders of their own, as pods have. All tickets are sent at once, signed, to the two APIs in turn, and this process is the
 helpdesk that gets the replies. Throughput is what arrives between the first and the last tenth of the replies, so that
 neither start nor end counts. Prints a table: tickets a second, as a ratio to one worker, and how busy the processors were; and
-what a ticket costs each part, which `--costs FILE` writes down for `tests.bench.simulate_capacity`.
+what a ticket costs each part, which `--costs FILE` writes down for `tests.bench.simulate_capacity`; and what it has left in
+Redis, by kind of key.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from redis import Redis
 from agent.adapters.queue import DELIVERIES_QUEUE, TURNS
 from agent.channels.standard_webhooks import Signer
 from agent.wiring.up import new_secret
+from tests.bench.redis_keys import kinds, table
 from tests.bench.report_samples import SAMPLES
 from tests.e2e.product import INNKEEPER, ROOT, SOURCE, Inbox, environment, message, until
 from tests.servers import free_port, valkey
@@ -101,6 +103,11 @@ class House:
     def worker_bytes(self) -> int:
         """Memory of the largest worker."""
         return max(process.memory_info().rss for name, process in self.running.items() if name.startswith("worker"))
+
+    def left(self) -> str:
+        """What is in Redis now, as a table."""
+        with Redis.from_url(self.settings["INNKEEPER_REDIS_URL"]) as redis:
+            return table(kinds(redis), len(self.inbox.arrived))
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -272,6 +279,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, {APIS} APIs, {given.concurrency} turns at a time in a worker, {given.tickets} tickets a row")
     print(f"{'a model call':>12} {'workers':>8} {'taken in /s':>12} {'answered /s':>12} {'ratio':>6} {'busy':>6}")
     rows: list[Row] = []
+    left = ""
     for model_s in given.model_s:
         with tempfile.TemporaryDirectory() as folder, house(Path(folder), model_s, given.concurrency) as made:
             first = None
@@ -281,11 +289,13 @@ def main() -> None:
                 rows.append(row)
                 told = f"{model_s:>10g} s {workers:>8} {row.taken:>12.0f} {row.answered:>12.1f} {row.answered / first:>6.2f}"
                 print(f"{told} {row.busy:>5.0f}%", flush=True)
+            left = made.left()
     costs = {name: statistics.median(row.costs[name] for row in rows) for name in rows[0].costs}
     print("a ticket costs (idle: a worker that waits, a second), at the median of the rows:")
     for name, value in costs.items():
         seconds = name in {"api", "worker", "chroma", "redis", "model", "redis_idle"}
         print(f"  {name:18}{f'{1000 * value:.1f} ms of a core' if seconds else f'{value:.6g}'}")
+    print(f"what was left in Redis, right after the last reply:\n{left}")
     if given.costs:
         told = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {' '.join(sys.argv[1:])}"
         given.costs.write_text(json.dumps({"measured": told} | costs, indent=1) + "\n")

@@ -1,6 +1,7 @@
 """What every `ShadowRecords` must do."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,22 @@ async def test_the_oldest_go_when_there_are_too_many(redis_server: RedisServer) 
         for number in (1, 2, 3):
             await shadow.record(record(number))
         assert [one.run_id async for one in shadow.all()] == ["r2", "r3"]
+
+
+@pytest.mark.slow
+async def test_the_old_go_when_another_comes_and_all_after_a_while(redis_server: RedisServer) -> None:
+    redis_server.flush()
+    async with redis_client(redis_server.url) as client:
+        shadow = RedisShadowRecords(client, keep_s=3600)
+        first = record(1)
+        await shadow.record(first)
+        await shadow.record(replace(record(2), at=first.at + dt.timedelta(seconds=3599)))
+        assert [one.run_id async for one in shadow.all()] == ["r1", "r2"]
+        await shadow.record(replace(record(3), at=first.at + dt.timedelta(seconds=3601)))
+        assert [one.run_id async for one in shadow.all()] == ["r2", "r3"]
+        keys = [key async for key in client.scan_iter()]
+        assert len(keys) == 2
+        assert all([0 < await client.ttl(key) <= 3600 for key in keys])
 
 
 async def test_no_redis_is_told() -> None:

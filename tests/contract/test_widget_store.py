@@ -251,6 +251,23 @@ async def test_everything_ends_thirty_days_after_the_last_thing_was_said(redis_u
 
 
 @pytest.mark.slow
+async def test_what_is_kept_for_less_ends_sooner_unless_a_person_is_waited_for(redis_url: str) -> None:
+    async with redis_client(redis_url) as client:
+        store = RedisWidgetConversations(client, keep_s=600)
+        await store.create(ABOUT)
+        await store.publish(ABOUT.id, said("hello", key="k"))
+
+        async def lasts() -> set[bool]:
+            return {0 < await client.ttl(key) <= 600 async for key in client.scan_iter(f"innkeeper:*:widget:{ABOUT.id}:*")}
+
+        assert await lasts() == {True}
+        await store.publish(ABOUT.id, Publication([], "a", changes={"person": PersonState.REQUESTED}))
+        assert await lasts() == {False}
+        await store.publish(ABOUT.id, Publication([], "b", changes={"person": PersonState.JOINED}))
+        assert await lasts() == {True}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["redis_server", "redis_cluster"])
 async def test_streams_are_woken_by_what_is_published_and_after_every_lost_connection(
     kind: str, request: pytest.FixtureRequest

@@ -8,7 +8,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
-from agent.adapters.checkpoints import open_checkpointer
+from agent.adapters.checkpoints import UNCOMMITTED_S, open_checkpointer
+from agent.adapters.redis_clients import command, redis_client
+from agent.adapters.redis_store import waiting_key
 from tests.redis_groups import Group
 from tests.samples import full_outcome
 from tests.servers import RedisServer
@@ -40,7 +42,19 @@ def approval(checkpointer: BaseCheckpointSaver):
     return graph.compile(checkpointer=checkpointer)
 
 
+def failing(checkpointer: BaseCheckpointSaver):
+    def draft(state: State) -> State:
+        raise RuntimeError("the model is down")
+
+    graph = StateGraph(State)
+    graph.add_node("draft", draft)
+    graph.add_edge(START, "draft")
+    graph.add_edge("draft", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
 THREAD = {"configurable": {"thread_id": "desk:1"}}
+PASSING = {"configurable": {"thread_id": "desk:2"}}
 
 
 @pytest.mark.slow
@@ -55,7 +69,7 @@ async def test_an_interrupted_graph_goes_on_with_a_new_checkpointer(kind: str, r
         done = await approval(checkpointer).ainvoke(Command(resume="yes"), THREAD)
         assert done["answer"] == "half back"
         history = [state.next async for state in approval(checkpointer).aget_state_history(THREAD)]
-        assert (history[0], history[1]) == ((), ("approve",))
+        assert history == [()], "the newest alone is kept"
         other = {"configurable": {"thread_id": "desk:2"}}
         await approval(checkpointer).ainvoke({}, other)
         await checkpointer.adelete_thread("desk:1")
@@ -70,9 +84,39 @@ async def test_a_checkpoint_is_kept_for_a_while_only(redis_server, redis_url: st
     async with open_checkpointer(redis_url, state_types=[Draft]) as checkpointer:
         await approval(checkpointer).ainvoke({}, THREAD)
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        kept = {key: client.ttl(key) for key in client.scan_iter("innkeeper:{*}:lg:cp:*")}
-    assert kept
-    assert all(0 < ttl <= 30 * 24 * 3600 for ttl in kept.values())
+        kept = {key: client.ttl(key) for key in client.scan_iter("innkeeper:*")}
+    (key,) = kept
+    assert key.endswith("}:conversation:desk:1:waiting")
+    assert 0 < kept[key] <= UNCOMMITTED_S
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["redis_server", "redis_cluster"])
+async def test_only_what_waits_is_written(kind: str, request: pytest.FixtureRequest) -> None:
+    server: RedisServer | Group = request.getfixturevalue(kind)
+    server.flush()
+    async with open_checkpointer(server.url, state_types=[Draft], waits=lambda state: False) as checkpointer:
+        assert (await approval(checkpointer).ainvoke({}, PASSING, durability="exit"))["draft"] == Draft("half back")
+        assert await checkpointer.aget_tuple(PASSING) is None
+        with pytest.raises(RuntimeError, match="the model is down"):
+            await failing(checkpointer).ainvoke({}, THREAD, durability="exit")
+        async with redis_client(server.url) as client:
+            assert await client.together([command("EXISTS", waiting_key("desk:1"))]) == [0], "a failed try leaves nothing"
+
+
+@pytest.mark.slow
+async def test_what_already_waits_for_a_person_keeps_waiting(redis_url: str) -> None:
+    async with open_checkpointer(redis_url, state_types=[Draft]) as checkpointer, redis_client(redis_url) as client:
+        await approval(checkpointer).ainvoke({}, THREAD, durability="exit")
+        await client.together([command("EXPIRE", waiting_key("desk:1"), 60)])
+        await approval(checkpointer).ainvoke({}, THREAD, durability="exit")
+        (left,) = await client.together([command("TTL", waiting_key("desk:1"))])
+        assert left > 60, "a turn that is run again has all of its time"
+        await client.together([command("PERSIST", waiting_key("desk:1"))])
+        await approval(checkpointer).ainvoke({}, THREAD, durability="exit")
+        assert await client.together([command("TTL", waiting_key("desk:1"))]) == [-1]
+        state = await approval(checkpointer).aget_state(THREAD)
+        assert (state.next, len(state.interrupts)) == (("approve",), 1)
 
 
 async def test_a_single_question_needs_no_redis() -> None:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agent.adapters.links import FORGOTTEN_AFTER_S, LATEST_S, SOONEST_S, RedisTicketLinks
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import command, redis_client
+from agent.adapters.redis_shards import shard_key, tag_of
 from agent.errors import QueueUnavailable
 from agent.ports import Link
 from agent.types import ConversationId
@@ -29,7 +30,7 @@ async def made(request: pytest.FixtureRequest) -> AsyncIterator[tuple[RedisTicke
     server.flush()
     clock = Clock()
     async with redis_client(server.url) as client:
-        yield RedisTicketLinks(client, clock), clock
+        yield RedisTicketLinks(client, clock=clock), clock
 
 
 async def test_a_link_is_found_from_both_ends(made: tuple[RedisTicketLinks, Clock]) -> None:
@@ -59,6 +60,27 @@ async def test_a_ticket_is_due_often_at_first_then_seldom_and_after_two_weeks_ne
     await links.due()
     clock.now += LATEST_S
     assert await links.due() == []
+
+
+@pytest.mark.parametrize("kind", ["redis_server", "redis_cluster"])
+async def test_both_ends_last_from_what_was_said_last(kind: str, request: pytest.FixtureRequest) -> None:
+    server: RedisServer | Group = request.getfixturevalue(kind)
+    server.flush()
+    day_s, ends = 24 * 3600, {"conversation": LINK.conversation_id, "ticket": LINK.ticket}
+    names = [shard_key(tag_of(one), f"links:{end}:{one}") for end, one in ends.items()]
+    async with redis_client(server.url) as client:
+
+        async def lasts() -> list[int]:
+            return await client.together([command("TTL", name) for name in names])
+
+        await RedisTicketLinks(client, keep_s=90 * day_s).keep(LINK)
+        assert all(89 * day_s < left <= 90 * day_s for left in await lasts())
+        short = RedisTicketLinks(client, keep_s=1)  # a person's answer must find its way for as long as the widget shows it
+        await short.touch(LINK.ticket)
+        assert all(29 * day_s < left <= 30 * day_s for left in await lasts())
+        await short.touch(ConversationId("desk:99"))
+        await RedisTicketLinks(client).keep(LINK)
+        assert await lasts() == [-1, -1]
 
 
 async def test_without_redis_it_says_so() -> None:

@@ -153,3 +153,13 @@ def test_a_reranker_is_taken_to_the_knowledge_room(monkeypatch: pytest.MonkeyPat
     config(monkeypatch, tmp_path, "reranker_url = 'http://x/v1'\nreranker_model = 'm'\nreranker_api_key = 'hush-5'\n")
     assert reranker_of(load_settings()) == RerankerServer("http://x/v1", "m", "hush-5")
     assert "hush" not in repr(load_settings()) + repr(reranker_of(load_settings()))
+
+
+def test_conversations_are_kept_for_a_while_and_longer_than_webhooks_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().retention_s == 90 * 24 * 3600
+    monkeypatch.setenv("INNKEEPER_REPLAY_WINDOW_S", "90000")
+    monkeypatch.setenv("INNKEEPER_RETENTION_DAYS", "1")
+    with pytest.raises(SettingsInvalid, match="INNKEEPER_REPLAY_WINDOW_S is longer than INNKEEPER_RETENTION_DAYS"):
+        load_settings()
+    monkeypatch.setenv("INNKEEPER_RETENTION_DAYS", "0")
+    assert load_settings().retention_s == 0

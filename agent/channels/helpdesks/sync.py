@@ -87,7 +87,7 @@ class TicketSync:
     async def _keep(self, conversation_id: ConversationId, source: str, ticket: DeskTicket) -> bool:
         subject = (ticket.subject or "").strip()[:MAX_SUBJECT] or None
         place = Ticket(conversation_id, source, ticket.ticket_id, subject)
-        kept = [message for message in ticket.messages if is_said(message)][-MAX_MESSAGES:]
+        kept = still_open(ticket, await self._first_known(conversation_id))[-MAX_MESSAGES:]
         for message in kept:
             if await self._conversations.append(place, conversation_message(message)) and message.wrote is Wrote.CUSTOMER:
                 _found(conversation_id, message)
@@ -97,6 +97,13 @@ class TicketSync:
         if kept and note and await self._conversations.give_back(conversation_id, MessageId(note.message_id)):
             _log.info("given_back", conversation_id=conversation_id)
         return bool(kept)
+
+    async def _first_known(self, conversation_id: ConversationId) -> str | None:
+        try:
+            known = (await self._conversations.read(conversation_id)).messages
+        except ConversationMissing:
+            return None
+        return known[0].message_id if known else None
 
 
 def _found(conversation_id: ConversationId, message: DeskMessage) -> None:
@@ -123,6 +130,27 @@ def giving_back(ticket: DeskTicket) -> DeskMessage | None:
 def is_said(message: DeskMessage) -> bool:
     """True for what a customer or a person has said: no notes, no machine's words, and not our own, which we have."""
     return message.public and not message.automatic and message.wrote in _AUTHORS
+
+
+def still_open(ticket: DeskTicket, first_known: str | None) -> list[DeskMessage]:
+    """What was said, without what a conversation has answered that is forgotten by now.
+
+    A ticket may stir long after, and its old questions must not be answered once more. They stand before the last message of
+    ours that is older than all that we know of. What people have said counts always: the ticket may be theirs.
+
+    Args:
+        ticket: as the helpdesk shows it.
+        first_known: id of the oldest message that we know; None if we know of no conversation.
+    """
+    ids = [message.message_id for message in ticket.messages]
+    begun = ids.index(first_known) if first_known in ids else len(ids) if first_known is None else 0
+    ours = [place for place in range(begun) if ticket.messages[place].wrote is Wrote.US]
+    answered = ours[-1] if ours else 0
+    return [
+        message
+        for place, message in enumerate(ticket.messages)
+        if is_said(message) and (place >= answered or message.wrote is not Wrote.CUSTOMER)
+    ]
 
 
 def conversation_message(message: DeskMessage) -> Message:

@@ -84,3 +84,50 @@ async def test_of_a_long_ticket_the_newest_messages_are_kept(world: World) -> No
     assert await world.sync(CID)
     kept = [m.message_id for m in (await world.conversations.read(CID)).messages]
     assert kept == [str(n) for n in range(5, MAX_MESSAGES + 5)]
+
+
+OURS = DeskMessage("u1", Wrote.US, "It is on its way.", "2026-01-05T09:01:00.000Z")
+LATER = DeskMessage("m2", Wrote.CUSTOMER, "And where is it now?", "2026-06-05T09:00:00.000Z")
+STAFF = DeskMessage("s1", Wrote.STAFF, "I'll look.", "2026-01-05T09:02:00.000Z")
+
+
+def known(world: World) -> list[str]:
+    return [message.message_id for message in world.conversations.conversations[CID].messages]
+
+
+async def test_what_a_forgotten_conversation_has_answered_is_not_asked_again(world: World) -> None:
+    world.desk.answer = DeskTicket("1", None, (ASKED, OURS))
+    assert not await world.sync(CID)
+    assert await world.hints.waiting() == []
+    assert CID not in world.conversations.conversations
+
+
+async def test_who_writes_after_that_begins_anew(world: World) -> None:
+    world.desk.answer = DeskTicket("1", None, (ASKED, OURS, LATER))
+    assert await world.sync(CID)
+    await world.hear("d2")
+    assert await world.sync(CID), "nor later, when the ticket is read again"
+    assert known(world) == ["m2"]
+
+
+async def test_what_was_asked_while_we_wrote_is_still_open(world: World) -> None:
+    assert await world.sync(CID)
+    between = DeskMessage("m1b", Wrote.CUSTOMER, "Hello?", "2026-01-05T09:00:30.000Z")
+    world.desk.answer = DeskTicket("1", None, (ASKED, between, OURS))
+    assert await world.sync(CID)
+    assert known(world) == ["m1", "m1b"]
+
+
+async def test_a_merged_tickets_older_question_is_open_unless_it_was_answered(world: World) -> None:
+    assert await world.sync(CID)
+    older = [DeskMessage(f"o{n}", Wrote.CUSTOMER, "And my refund?", "2026-01-04T09:00:00.000Z") for n in range(2)]
+    world.desk.answer = DeskTicket("1", None, (older[0], OURS, older[1], ASKED))
+    assert await world.sync(CID)
+    assert known(world) == ["m1", "o1"]
+
+
+async def test_a_person_who_spoke_in_a_forgotten_conversation_still_owns_it(world: World) -> None:
+    world.desk.answer = DeskTicket("1", None, (ASKED, STAFF, OURS, LATER))
+    assert await world.sync(CID)
+    assert known(world) == ["s1", "m2"]
+    assert (await world.conversations.read(CID)).handed_off

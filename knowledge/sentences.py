@@ -6,7 +6,7 @@ are left out (they are on the passage already). Inside prose pysbd splits, which
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -27,11 +27,17 @@ def split_sentences(text: str, language: str) -> list[str]:
     A table row under a header reads `Column: value; Column: value`. `language` is an ISO 639-1 code; one that
     the splitter doesn't know is split like English.
     """
+    return list(_split(text, language))
+
+
+# A turn splits the same passages as the turns before it, several times, at up to 10 ms a text.
+@lru_cache(maxsize=4_000)
+def _split(text: str, language: str) -> tuple[str, ...]:
     sentences: list[str] = []
     for prose, is_row in _blocks(_parser().parse(text)):
         parts = [prose] if is_row else _segment(prose, language)
         sentences += [tidy for part in parts if _WORD.search(tidy := _SPACE.sub(" ", part).strip())]
-    return sentences
+    return tuple(sentences)
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[tuple[str, bool]]:

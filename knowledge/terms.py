@@ -41,7 +41,13 @@ def words(text: str) -> list[str]:
 
 def content_terms(text: str) -> list[str]:
     """Stems of the content words, in order, with repeats."""
-    return [stem(w) for w in words(text) if w not in FUNCTION_WORDS]
+    return list(_content_terms(text))
+
+
+# Of the same passages, several times a turn.
+@lru_cache(maxsize=4_000)
+def _content_terms(text: str) -> tuple[str, ...]:
+    return tuple(stem(w) for w in words(text) if w not in FUNCTION_WORDS)
 
 
 @lru_cache(maxsize=50_000)

@@ -72,7 +72,7 @@ class BuiltInVerifier:
 
     def _laid(self, question: str, sentences: Sequence[str], source: Source, *, for_reply: bool = False) -> "_Laid":
         texts = [claims.bare(sentence) for sentence in sentences]
-        regions = [source.region(read(text)) for text in texts]
+        regions = source.regions([read(text) for text in texts])
         near = Likeness(self._embedder)
         aligned = [aligned_claim(text, question, source, region) for text, region in zip(texts, regions, strict=True)]
         figures = self._weights.figures(texts, aligned)

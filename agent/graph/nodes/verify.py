@@ -1,6 +1,7 @@
 """Verify: every sentence must rest on a passage. What doesn't is dropped; a quote may take its place."""
 
 from collections.abc import Sequence
+from functools import cache
 
 from langgraph.runtime import Runtime
 
@@ -57,13 +58,18 @@ def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted:
     hits, evidence, asked = state["hits"], state["evidence"], state["asked"]
     question = question_of(state)
     own = of_document(hits, evidence.best)
-    quotes = document_quotes(embedder, asked, [hits[i].passage for i in own])
+
+    @cache
+    def quotes() -> Sequence[Quote]:
+        # Embeds every sentence of the article, which takes longer than all else: only where they are sent or compared with.
+        return document_quotes(embedder, asked, [hits[i].passage for i in own])
+
     order = checked_against(state, trusted)
     claims, dropped = supported_claims(verifier, embedder, question, state.get("draft"), hits, order)
-    if not trusted and (dropped or not evidence.sure or not in_own_words(claims) or not says_nearest(claims, quotes)):
+    if not trusted and (dropped or not evidence.sure or not in_own_words(claims) or not says_nearest(claims, quotes())):
         claims = ()
     if not claims:
-        claims = as_claims(quotes, own)
+        claims = as_claims(quotes(), own)
     for text, hit in unsaid(state.get("parts", ()), claims, hits):
         places = of_document(hits, hit)
         claims += as_claims(document_quotes(embedder, (text,), [hits[i].passage for i in places], most=1), places)

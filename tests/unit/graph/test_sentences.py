@@ -35,3 +35,14 @@ def test_second_table_has_its_own_columns():
 @pytest.mark.parametrize("text", ["a" * 6_000, "a " * 3_000, "*[(" * 300, "\x00<b>", "|" * 500, "....." * 200])
 def test_strange_text_does_no_harm(text: str):
     assert isinstance(split_sentences(text, "en"), list)
+
+
+def test_a_caller_may_change_what_it_got():
+    text = "Keep this. And this."
+    split_sentences(text, "en").clear()
+    assert split_sentences(text, "en") == ["Keep this.", "And this."]
+
+
+def test_the_same_text_is_split_by_the_rules_of_the_language_that_is_asked_for():
+    text = "Das gilt z. B. am Montag. Danach nicht."
+    assert [len(split_sentences(text, language)) for language in ("en", "de", "en")] == [3, 2, 3]

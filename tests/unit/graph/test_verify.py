@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 
 from agent.graph.checking import Checked
@@ -9,6 +11,7 @@ from agent.graph.state import TurnState
 from agent.grounding.claims import Claim
 from agent.grounding.types import Judgement
 from agent.grounding.verifier import BuiltInVerifier
+from knowledge.types import Vectors
 from tests.fakes import HashedWordsEmbedder
 from tests.samples import hit
 
@@ -62,6 +65,31 @@ def test_a_good_model_s_draft_counts_where_the_passage_may_answer():
     embedder = HashedWordsEmbedder()
     [claim] = claims_of(BuiltInVerifier(embedder), embedder, drafted(sure=False), trusted=True)
     assert not claim.is_quote
+
+
+class NotingEmbedder(HashedWordsEmbedder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.read += texts
+        return super().embed(texts)
+
+
+def test_an_article_is_read_sentence_by_sentence_only_where_it_may_be_quoted():
+    beside = "Long stays have other rules."
+    sent, quoted = NotingEmbedder(), NotingEmbedder()
+    [claim] = claims_of(BuiltInVerifier(sent), sent, drafted(sure=True), trusted=True)
+    assert not claim.is_quote
+    assert sent.read
+    assert beside not in sent.read
+    invented = drafted(sure=True) | {"draft": Draft(None, (DraftSentence("The longest stay is free of charge for dogs."),))}
+    claims = claims_of(BuiltInVerifier(quoted), quoted, invented, trusted=True)
+    assert all(one.is_quote for one in claims)
+    assert claims
+    assert beside in quoted.read
+    assert quoted.read.count(beside) == 1
 
 
 @pytest.mark.parametrize(("named_is_supported", "kept"), [(True, 2), (False, 0)])

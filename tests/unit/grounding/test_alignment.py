@@ -39,6 +39,15 @@ def test_a_region_never_spans_two_passages() -> None:
     assert aligned.region.end - aligned.region.first == 1
 
 
+def test_each_of_several_claims_has_the_region_that_it_has_alone() -> None:
+    source = source_of_texts([SENTENCES])
+    claims = [read(f"{text} It does.") for text in (SENTENCES[2], SENTENCES[0], "A refund and a fee.", SENTENCES[2])]
+    found = source.regions(claims)
+    assert found == [source.region(claim) for claim in claims]
+    assert [region and region.first for region in (found[0], found[1], found[3])] == [2, 0, 2]
+    assert source.regions([]) == []
+
+
 def test_nothing_to_compare_with_has_no_region() -> None:
     assert source_of_texts([]).region(read("A claim.")) is None
 

@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 FALLBACK_LANGUAGE = "en"
+KEPT_CHARS = 5_000
+"""The sentences of a longer text, which no passage is, are not remembered: a customer may send a megabyte."""
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\w")
 _PLAIN_END = re.compile(r"(?:(?<=[a-zà-ÿ]{5}[.!?])|(?<=[%)][.!?]))\s+(?=[A-ZÀ-Þ])")
@@ -27,17 +29,19 @@ def split_sentences(text: str, language: str) -> list[str]:
     A table row under a header reads `Column: value; Column: value`. `language` is an ISO 639-1 code; one that
     the splitter doesn't know is split like English.
     """
-    return list(_split(text, language))
+    return list((_split_once if len(text) <= KEPT_CHARS else _split)(text, language))
 
 
-# A turn splits the same passages as the turns before it, several times, at up to 10 ms a text.
-@lru_cache(maxsize=4_000)
 def _split(text: str, language: str) -> tuple[str, ...]:
     sentences: list[str] = []
     for prose, is_row in _blocks(_parser().parse(text)):
         parts = [prose] if is_row else _segment(prose, language)
         sentences += [tidy for part in parts if _WORD.search(tidy := _SPACE.sub(" ", part).strip())]
     return tuple(sentences)
+
+
+# A turn splits the passages of the turns before it again, several times, at milliseconds a text.
+_split_once = lru_cache(maxsize=4_000)(_split)
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[tuple[str, bool]]:

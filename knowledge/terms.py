@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import snowballstemmer
 
+KEPT_CHARS = 5_000
+"""The terms of a longer text, which no passage is, are not remembered: a customer may send a megabyte."""
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 # Function words and the courtesy and question words of people who ask. English: the product's articles are
@@ -41,13 +43,15 @@ def words(text: str) -> list[str]:
 
 def content_terms(text: str) -> list[str]:
     """Stems of the content words, in order, with repeats."""
-    return list(_content_terms(text))
+    return list((_terms_once if len(text) <= KEPT_CHARS else _terms)(text))
 
 
-# Of the same passages, several times a turn.
-@lru_cache(maxsize=4_000)
-def _content_terms(text: str) -> tuple[str, ...]:
+def _terms(text: str) -> tuple[str, ...]:
     return tuple(stem(w) for w in words(text) if w not in FUNCTION_WORDS)
+
+
+# The same passages are asked for by turn after turn, several times each.
+_terms_once = lru_cache(maxsize=4_000)(_terms)
 
 
 @lru_cache(maxsize=50_000)

@@ -1,6 +1,6 @@
 import pytest
 
-from knowledge.sentences import split_sentences
+from knowledge.sentences import KEPT_CHARS, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,9 @@ def test_a_caller_may_change_what_it_got():
 def test_the_same_text_is_split_by_the_rules_of_the_language_that_is_asked_for():
     text = "Das gilt z. B. am Montag. Danach nicht."
     assert [len(split_sentences(text, language)) for language in ("en", "de", "en")] == [3, 2, 3]
+
+
+def test_a_text_that_is_too_long_to_be_remembered_is_split_alike():
+    text = "Keep this. And this. " * (KEPT_CHARS // 20)
+    assert len(text) > KEPT_CHARS
+    assert set(split_sentences(text, "en")) == {"Keep this.", "And this."}

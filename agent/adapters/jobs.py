@@ -4,11 +4,12 @@ Whatever goes wrong in one ends here: it is tried again, or set aside for a pers
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import structlog
 from docket import ConcurrencyLimit, ExponentialRetry, Perpetual, Retry
@@ -35,8 +36,11 @@ GIVE_UP_AFTER = timedelta(hours=24)
 MAX_BACKOFF = timedelta(seconds=60)
 MOST_FAILURES = 4
 """So many times a turn may fail by an error that is no `TransientError`: 1 + 2 + 4 seconds of waiting."""
+MOST_AT_A_SWEEP = 500
+"""Of each kind. When a model has been away for hours thousands wait, and to go through all of them would keep a worker busy."""
 
 log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,20 +240,25 @@ def poll_task(source: str, every_s: float, ask: Callable[[], Awaitable[object]])
 
 async def _sweep_once(queue: TurnQueue, owed: Owed) -> None:
     """Ask again for all that is owed. What is waiting or running has its key taken, so that is free of repeats."""
-    for conversation_id in await owed.hints.waiting():
+    for conversation_id in _some(await owed.hints.waiting()):
         await queue.add_turn(conversation_id, "hint")
     pending = await owed.outbox.pending()
     OUTBOX_PENDING.set(len(pending))
-    for key in pending:
+    for key in _some(pending):
         await queue.add_delivery(key)
     unanswered = await owed.conversations.unanswered()
     UNANSWERED.set(len(unanswered))
-    for conversation_id in unanswered:
+    for conversation_id in _some(unanswered):
         with suppress(ConversationMissing):
             conversation = await owed.conversations.read(conversation_id)
             asked = [message.message_id for message in conversation.messages if message.author is Author.CUSTOMER]
             # The newest message's key is the one that its webhook has used.
             await queue.add_turn(conversation_id, asked[-1])
+
+
+def _some(owed: Sequence[_T]) -> Sequence[_T]:
+    """All, or so many by chance: every sweep others, whichever worker sweeps, so that each has its turn before long."""
+    return owed if len(owed) <= MOST_AT_A_SWEEP else random.sample(owed, MOST_AT_A_SWEEP)
 
 
 def _detail(error: Exception) -> str:

@@ -255,6 +255,13 @@ class RedisOutbox:
         with unavailable("settle an outbox entry"):
             await confirmed(self._redis, [scripts.SETTLE(keys, args)])
 
+    async def sizes(self) -> tuple[int, int]:
+        """How many are pending, and how many were given up."""
+        with unavailable("count the outbox entries"):
+            pending = [command("ZCARD", shard_key(tag, _PENDING)) for tag in TAGS]
+            found = await self._redis.together([*pending, *(command("HLEN", shard_key(tag, _DEAD)) for tag in TAGS)])
+        return sum(found[: len(TAGS)]), sum(found[len(TAGS) :])
+
     async def dead(self) -> list[DeadEntry]:
         """What was given up, for a person to look at; oldest first."""
         with unavailable("list the dead outbox entries"):

@@ -22,8 +22,9 @@ class Backlog:
 
     async def __call__(self) -> None:
         """Ask."""
-        OUTBOX_PENDING.set(len(await self.outbox.pending()))
-        OUTBOX_DEAD.set(len(await self.outbox.dead()))
+        pending, dead = await self.outbox.sizes()
+        OUTBOX_PENDING.set(pending)
+        OUTBOX_DEAD.set(dead)
         unanswered = await self.conversations.unanswered()
         UNANSWERED.set(len(unanswered))
         OLDEST_UNANSWERED.set(await self._longest_wait_s(unanswered))

@@ -90,7 +90,7 @@ def test_every_service_is_locked_down(compose: dict[str, Any]):
         assert not any("docker.sock" in str(volume) for volume in service.get("volumes", ()))
 
 
-WRITABLE = {"api": "/data", "worker": "/data", "chroma": "/data", "valkey": "/data", "vllm": "/var/tmp"}
+WRITABLE = {"api": "/data", "worker": "/data", "chroma": "/data", "valkey": "/data", "vllm": "/var/tmp", "rerank": "/var/tmp"}
 """Folders that the image has and its user may write into: a new volume takes their owner. What is not in the image is root's."""
 
 
@@ -100,8 +100,9 @@ def test_every_named_volume_lies_where_its_user_may_write(compose: dict[str, Any
         assert [place for source, place, *_ in mounted if source in compose["volumes"]] == [WRITABLE[name]], name
 
 
-def test_whatever_the_model_server_compiles_goes_to_its_volume(compose: dict[str, Any]):
-    found = compose["services"]["vllm"]["environment"]
+@pytest.mark.parametrize("server", ["vllm", "rerank"])
+def test_whatever_a_model_server_compiles_goes_to_its_volume(compose: dict[str, Any], server: str):
+    found = compose["services"][server]["environment"]
     caches = {name: value for name, value in found.items() if "CACHE" in name or name == "HOME"}
     assert caches.keys() >= {"HOME", "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "XDG_CACHE_HOME"}
     assert all(Path(value).is_relative_to(WRITABLE["vllm"]) for value in caches.values())

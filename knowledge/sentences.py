@@ -5,6 +5,7 @@ are left out (they are on the passage already). Inside prose pysbd splits, which
 """
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any
@@ -103,10 +104,18 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-@cache
 def _splitter(language: str) -> Any:
-    import pysbd
-    from pysbd.languages import LANGUAGE_CODES
+    """One for each thread: it keeps the text that it is at, and would look for the sentences of one in another."""
+    kept: dict[str, Any] | None = getattr(_local, "splitters", None)
+    if kept is None:
+        kept = _local.splitters = {}
+    if language not in kept:
+        import pysbd
+        from pysbd.languages import LANGUAGE_CODES
 
-    code = language.split("-")[0].lower()
-    return pysbd.Segmenter(language=code if code in LANGUAGE_CODES else FALLBACK_LANGUAGE, clean=False)
+        code = language.split("-")[0].lower()
+        kept[language] = pysbd.Segmenter(language=code if code in LANGUAGE_CODES else FALLBACK_LANGUAGE, clean=False)
+    return kept[language]
+
+
+_local = threading.local()

@@ -1,0 +1,26 @@
+"""Several turns split texts at the same time, and each gets its own sentences."""
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from knowledge.sentences import split_sentences
+
+TEXTS = [f"Guest no. {n} pays e.g. {n} euros. Is it {n}? Yes. Dr. Lee said so at {n} p.m. on day {n}." for n in range(300)]
+
+
+@pytest.fixture(autouse=True)
+def _many_switches() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_do_not_mix_texts() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda text: split_sentences(text, "en"), TEXTS))
+    wrong = [n for n, sentences in enumerate(found) if " ".join(sentences) != TEXTS[n]]
+    assert wrong == []

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from knowledge.sentences import FALLBACK_LANGUAGE, splitter
 from knowledge.types import Document, Passage, passage_id
 
 if TYPE_CHECKING:
@@ -184,14 +185,7 @@ def _segmenter_split(text: str) -> list[str]:
     if words(text) > 20_000:
         # The segmenter takes minutes on a text without line breaks; a plain rule is good enough there.
         return re.split(r"(?<=[.!?])\s+", text)
-    return list(_segmenter().segment(text))  # type: ignore[attr-defined]
-
-
-@lru_cache(maxsize=1)
-def _segmenter() -> object:
-    import pysbd
-
-    return pysbd.Segmenter(language="en", clean=False)
+    return list(splitter(FALLBACK_LANGUAGE).segment(text))
 
 
 def _by_words(sentence: str) -> list[str]:

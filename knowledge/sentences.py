@@ -85,7 +85,7 @@ def _segment(prose: str, language: str) -> Iterator[str]:
     for part in _PLAIN_END.split(prose):
         if _MAYBE_END.search(part):
             for chunk in _chunks(part):
-                yield from _splitter(language).segment(chunk)
+                yield from splitter(language).segment(chunk)
         else:
             yield part
 
@@ -104,8 +104,11 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def _splitter(language: str) -> Any:
-    """One for each thread: it keeps the text that it is at, and would look for the sentences of one in another."""
+def splitter(language: str) -> Any:
+    """What splits plain prose (its `segment`), a `Segmenter` of pysbd.
+
+    One for each thread: it keeps the text that it is at, and would look for the sentences of one in another.
+    """
     kept: dict[str, Any] | None = getattr(_local, "splitters", None)
     if kept is None:
         kept = _local.splitters = {}

@@ -1,7 +1,8 @@
 """Servers, models and the ingested samples that several kinds of tests use, and logging as each test found it.
 
-The environment is that of our processes, before any library is imported. With `pytest -n`, files are shared out whole, and
-the tests of the started product all go to one process: their deadlines hold beside one busy neighbour, not beside each other.
+The environment is that of our processes, before any library is imported. With `pytest -n`, files are shared out whole, the
+longest first, and the tests of the started product all go to one process: their deadlines hold beside one busy neighbour, not
+beside each other.
 """
 
 import json
@@ -30,6 +31,8 @@ KEPT = ("chroma", "lexical")
 STARTED_PRODUCT = "tests/e2e/"
 SINGLE_COMMANDS = ("tests/e2e/test_cli.py", "tests/e2e/test_ingest_list.py", "tests/e2e/test_redis_nodes.py")
 """Start no more than one command at a time and wait for its end: these may run beside anything."""
+PATIENT = "tests/e2e/test_prove_egress.py"
+"""Takes as long as it takes: its tickets wait for each other, and nothing in it has a deadline."""
 
 lock_down()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -42,12 +45,27 @@ class ProductApart(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return STARTED_PRODUCT if file.startswith(STARTED_PRODUCT) and file not in SINGLE_COMMANDS else file
+        apart = file.startswith(STARTED_PRODUCT) and file not in (*SINGLE_COMMANDS, PATIENT)
+        return STARTED_PRODUCT if apart else file
 
 
 @pytest.hookimpl(optionalhook=True)  # nobody asks where pytest-xdist is switched off
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ProductApart:
+    config.option.loadscopereorder = False  # it would put a file of few tests last, however long they take
     return ProductApart(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest is begun first, so that both processes end at about the same time."""
+
+    def rank(item: pytest.Item) -> int:
+        if item.nodeid.startswith(PATIENT):
+            return 1
+        if item.nodeid.startswith(STARTED_PRODUCT):
+            return 0
+        return 2 if item.get_closest_marker("slow") else 3
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(autouse=True)

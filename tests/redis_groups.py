@@ -86,11 +86,7 @@ def until(condition: Callable[[], Any], what: Callable[[], str] = lambda: "", ti
 def cluster(folder: Path, *, replicas: bool = False, binary: str | None = None) -> Iterator[Group]:
     """Three nodes with a third of the slots each, and a replica for each if asked for."""
     members = [
-        server(
-            folder / str(number),
-            binary,
-            *("--cluster-enabled", "yes", "--cluster-node-timeout", str(LOST_AFTER_MS), "--cluster-port", str(free_port())),
-        )
+        server(folder / str(number), binary, "--cluster-node-timeout", str(LOST_AFTER_MS), of_cluster=True)
         for number in range(6 if replicas else 3)
     ]
     url = f"redis+cluster://:{PASSWORD}@" + ",".join(one.address for one in members)
@@ -136,14 +132,19 @@ def watched(folder: Path, *, replicas: int = 1, sentinels: int = 3, binary: str 
         yield group
 
 
-def server(folder: Path, binary: str | None, *words: str) -> Member:
-    """One that is not started yet, in a new folder."""
+def server(folder: Path, binary: str | None, *words: str, of_cluster: bool = False) -> Member:
+    """One that is not started yet, in a new folder.
+
+    The nodes of a cluster talk to each other at a port that is 10,000 higher, if no other is named, and many a free one is too
+    high for that.
+    """
     folder.mkdir(parents=True)
     port = free_port()
     command = (
         *(binary or str(valkey_binary()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
         *("--requirepass", PASSWORD, "--masterauth", PASSWORD, "--save", "", "--appendonly", "yes"),
         *("--repl-diskless-sync-delay", "0", "--enable-debug-command", "yes"),
+        *(("--cluster-enabled", "yes", "--cluster-port", str(free_port())) if of_cluster else ()),
         *words,
     )
     return Member(folder, command, port)

@@ -30,7 +30,7 @@ def pointing_sentinel(folder: Path) -> Iterator[str]:
 @contextmanager
 def pointing_node(folder: Path) -> Iterator[str]:
     """The URL of a node of a cluster that calls itself by an address of another machine."""
-    one = server(folder, None, "--cluster-enabled", "yes", "--cluster-announce-ip", ELSEWHERE)
+    one = server(folder, None, "--cluster-announce-ip", ELSEWHERE, of_cluster=True)
     try:
         one.start()
         assert one.ask("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)

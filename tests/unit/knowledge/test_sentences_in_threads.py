@@ -1,4 +1,4 @@
-"""Several turns split texts at the same time, and each gets its own sentences."""
+"""Several turns split texts at the same time, and several sources are cut: each gets its own sentences."""
 
 import sys
 from collections.abc import Iterator
@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from knowledge.chunk import split
 from knowledge.sentences import split_sentences
+from knowledge.types import Audience, Document, DocumentId
 
 TEXTS = [f"Guest no. {n} pays e.g. {n} euros. Is it {n}? Yes. Dr. Lee said so at {n} p.m. on day {n}." for n in range(300)]
 
@@ -23,4 +25,13 @@ def test_threads_do_not_mix_texts() -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda text: split_sentences(text, "en"), TEXTS))
     wrong = [n for n, sentences in enumerate(found) if " ".join(sentences) != TEXTS[n]]
+    assert wrong == []
+
+
+def test_threads_do_not_mix_documents() -> None:
+    bodies = [" ".join(TEXTS[n : n + 20]) for n in range(0, 200, 5)]
+    documents = [Document(DocumentId(f"{n}"), "Fees", body, Audience.PUBLIC, "fees.md") for n, body in enumerate(bodies)]
+    with ThreadPoolExecutor(8) as pool:
+        cut = list(pool.map(split, documents))
+    wrong = [n for n, passages in enumerate(cut) if " ".join(one.text for one in passages) != bodies[n]]
     assert wrong == []

@@ -13,19 +13,15 @@ from agent.desk_settings import (
     STOP_TAG,
     ChatwootSettings,
     DeskSettings,
-    DjangoHelpdeskSettings,
-    EmailSettings,
     FreeScoutSettings,
     FreshdeskSettings,
     GlpiSettings,
     JiraSettings,
-    Polled,
-    PollStart,
-    RequestTrackerSettings,
     Table,
     ZammadSettings,
     ZendeskSettings,
 )
+from agent.polled_settings import DjangoHelpdeskSettings, EmailSettings, Polled, PollStart, RequestTrackerSettings
 
 __all__ = [
     "MAIL_ADDRESS",

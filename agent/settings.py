@@ -7,25 +7,22 @@ name stops the start and names the nearest known one. Helpdesks may also stand i
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.errors import SettingsInvalid
-from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, check_names
+from agent.helpdesk_settings import AnyHelpdesk
+from agent.helpdesks_file import check_helpdesk_names, helpdesks_path, read_helpdesks
 from agent.model_settings import DEFAULT_MODEL, ModelSettings, RouteSettings, check_model_names, check_routes
 from agent.redis_urls import check_redis_url, node_urls
-from agent.site_settings import WIDGET_SOURCE, SiteSettings, check_site_names
+from agent.site_settings import SiteSettings, check_site_names
 from agent.types import Task
 
-__all__ = ["HelpdeskSettings", "Settings", "helpdesks_path", "load_settings", "read_helpdesks"]
-
 PREFIX = "INNKEEPER_"
-_HELPDESKS: TypeAdapter[dict[str, AnyHelpdesk]] = TypeAdapter(dict[str, AnyHelpdesk])
 
 
 class Settings(BaseSettings):
@@ -268,39 +265,6 @@ def load_settings() -> Settings:
                 "and `innkeeper connect` knows none of that name"
             )
     return settings.model_copy(update={"helpdesks": helpdesks})
-
-
-def helpdesks_path(data_dir: Path) -> Path:
-    """The file that `innkeeper connect` writes: one table for each helpdesk."""
-    return data_dir / "helpdesks.toml"
-
-
-def read_helpdesks(path: Path) -> dict[str, AnyHelpdesk]:
-    """The helpdesks of such a file; none if there is no file.
-
-    Raises:
-        SettingsInvalid: it can't be read, or holds what is none.
-    """
-    try:
-        found = _HELPDESKS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-        check_helpdesk_names(found)
-        return found
-    except FileNotFoundError:
-        return {}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"{path} can't be read: {error}") from error
-    except ValidationError as error:
-        problems = "\n".join(f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise SettingsInvalid(f"{path} can't be used:\n{problems}") from error
-    except ValueError as error:
-        raise SettingsInvalid(f"{path} can't be used: {error}") from error
-
-
-def check_helpdesk_names(helpdesks: Mapping[str, AnyHelpdesk]) -> None:
-    """Raise `ValueError` for a name that no helpdesk can have."""
-    if WIDGET_SOURCE in helpdesks:
-        raise ValueError(f"{WIDGET_SOURCE!r} is what the chat widget goes by; name the helpdesk otherwise")
-    check_names(helpdesks)
 
 
 def _unknown_in_environment() -> list[str]:

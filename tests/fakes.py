@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from agent.adapters.redis_store import make_entry, make_reply
+from agent.adapters.redis_outbox import make_entry, make_reply
 from agent.errors import ConversationMissing
 from agent.ports import ShadowRecord, Ticket
 from agent.types import (

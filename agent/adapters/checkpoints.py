@@ -32,7 +32,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import ERROR
 
 from agent.adapters.redis_clients import RedisClient, Script, binary_client, command, confirmed
-from agent.adapters.redis_store import unavailable, waiting_key
+from agent.adapters.redis_failures import unavailable
+from agent.adapters.redis_keys import waiting_key
 
 UNCOMMITTED_S = 24 * 3600
 """A turn is committed seconds after its checkpoint is written; a Redis that comes and goes may take hours."""

@@ -13,8 +13,9 @@ import time
 from typing import cast
 
 from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_failures import unavailable
+from agent.adapters.redis_keys import oldest_first
 from agent.adapters.redis_shards import PREFIX, shard_key, tag_of
-from agent.adapters.redis_store import oldest_first, unavailable
 from agent.types import ConversationId
 
 SEEN_FOR_S = 7 * 24 * 3600

@@ -19,8 +19,8 @@ from dataclasses import asdict
 from typing import cast
 
 from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import TAGS, shard_key, tag_of
-from agent.adapters.redis_store import unavailable
 from agent.ports import Link
 from agent.types import ConversationId
 

@@ -1,4 +1,4 @@
-"""The atomic steps of conversations and the outbox, in Lua. Which keys there are stands in `redis_store`.
+"""The atomic steps of conversations and the outbox, in Lua. Which keys there are stands in `redis_keys`.
 
 All begin with the four keys of a conversation (`APPEND` with three), and end in how many seconds it is kept.
 """

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 
 from agent.adapters.redis_clients import RedisClient
+from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import PREFIX
-from agent.adapters.redis_store import RedisConversations, unavailable
+from agent.adapters.redis_store import RedisConversations
 from agent.adapters.shadow import RedisShadowRecords
 from agent.errors import ConversationMissing
 from agent.ports import RecordedTurn

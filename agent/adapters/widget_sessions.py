@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from agent.adapters.redis_clients import RedisClient, Script, command
+from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import PREFIX
-from agent.adapters.redis_store import unavailable
 from agent.widget_ports import Limit, Session
 
 IDLE_S = 24 * 3600

@@ -21,8 +21,8 @@ from typing import Any, cast
 import structlog
 
 from agent.adapters.redis_clients import FAILURES, RedisClient, Script, command, confirmed
+from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import PREFIX, shard_key, tag_of
-from agent.adapters.redis_store import unavailable
 from agent.site_settings import WIDGET_SOURCE
 from agent.widget_ports import History, Page, PersonState, Publication, StoredEvent, WidgetConversation
 

@@ -11,7 +11,7 @@ import httpx
 
 from agent.channels.standard_webhooks import Clock, Signer
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
-from agent.settings import HelpdeskSettings
+from agent.helpdesk_settings import HelpdeskSettings
 from agent.surface import citation_bodies
 from agent.types import Decision, OutboxEntry
 

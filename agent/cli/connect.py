@@ -17,7 +17,8 @@ from agent.channels.helpdesks.types import Finding
 from agent.cli import show
 from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, settings_class
-from agent.settings import Settings, check_helpdesk_names
+from agent.helpdesks_file import check_helpdesk_names
+from agent.settings import Settings
 from agent.wiring.connecting import Connection, connect, helpdesk_of, keep, own_address, send_sample
 
 HIDDEN = ("token", "password")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agent.adapters.queue import DocketQueue
-from agent.adapters.redis_store import RedisConversations, RedisOutbox
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.errors import ConversationMissing
 from agent.standing import waited_s
 from agent.telemetry import OLDEST_UNANSWERED, OUTBOX_DEAD, OUTBOX_PENDING, QUEUE_JOBS, UNANSWERED

@@ -15,7 +15,8 @@ from agent.channels.helpdesks.sync import GIVEN_BACK
 from agent.channels.helpdesks.types import Finding, Helpdesk, PolledHelpdesk, Sample
 from agent.errors import AgentError, SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, Polled, plain
-from agent.settings import Settings, helpdesks_path, read_helpdesks
+from agent.helpdesks_file import helpdesks_path, read_helpdesks
+from agent.settings import Settings
 from agent.wiring import shelf
 
 TIMEOUT_S = 10.0

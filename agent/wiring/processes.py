@@ -10,7 +10,8 @@ from agent.adapters.hints import RedisTicketHints
 from agent.adapters.jobs import Handlers, Owed, WorkerOptions
 from agent.adapters.queue import DocketQueue, run_worker
 from agent.adapters.redis_clients import RedisClient, is_ready, redis_client
-from agent.adapters.redis_store import RedisConversations, RedisOutbox
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.adapters.shadow import RedisShadowRecords
 from agent.api import create_app, create_worker_app
 from agent.channels.deps import ApiDeps

@@ -1,7 +1,7 @@
 """What no helpdesk took, for the command line."""
 
 from agent.adapters.redis_clients import redis_client
-from agent.adapters.redis_store import DeadEntry, RedisOutbox
+from agent.adapters.redis_outbox import DeadEntry, RedisOutbox
 from agent.settings import Settings
 from agent.wiring import shelf
 

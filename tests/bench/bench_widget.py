@@ -30,7 +30,9 @@ import psutil
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.jobs import Handlers, Owed, WorkerOptions
 from agent.adapters.queue import DocketQueue, run_worker
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.adapters.widget_sessions import RedisWidgetSessions
 from agent.adapters.widget_store import RedisWidgetConversations
 from agent.channels.widget.sessions import hash_of

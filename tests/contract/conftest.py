@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent.adapters.hints import RedisTicketHints
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.adapters.shadow import RedisShadowRecords
 from agent.ports import Conversations, Outbox, ShadowRecords, TicketHints
 from tests.fakes import InMemoryConversations, InMemoryOutbox, InMemoryShadowRecords, InMemoryTicketHints

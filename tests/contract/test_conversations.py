@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.errors import ConversationMissing, QueueUnavailable
 from agent.types import Author, Conversation, ConversationId, Decision, MessageId, RunId
 from tests.contract.conftest import Stores

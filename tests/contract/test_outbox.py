@@ -2,7 +2,9 @@
 
 import pytest
 
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.types import ConversationId, OutboxEntry, OutboxId, OutboxKey, RunId
 from tests.contract.conftest import Stores
 from tests.samples import message, outcome, ticket

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.adapters.shadow import RedisShadowRecords
 from agent.errors import QueueUnavailable
 from agent.ports import ShadowRecord

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.adapters.hints import RedisTicketHints
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.errors import QueueUnavailable
 from agent.types import ConversationId
 from tests.contract.conftest import Stores

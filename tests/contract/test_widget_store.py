@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.adapters.widget_sessions import IDLE_S, LONGEST_S, RedisWidgetSessions
 from agent.adapters.widget_store import RedisWakes, RedisWidgetConversations
 from agent.errors import QueueUnavailable

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.adapters.widget_store import RedisWidgetConversations
 from tests.e2e.product import ANSWERS_IN_S, Product, http, until
 from tests.integration.web.stage import HostPage

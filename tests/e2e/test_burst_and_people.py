@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.redis_store import RedisConversations, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_store import RedisConversations
 from agent.errors import QueueUnavailable
-from agent.settings import HelpdeskSettings, Settings
+from agent.helpdesk_settings import HelpdeskSettings
+from agent.settings import Settings
 from agent.types import Author, Conversation, ConversationId, OutboxEntry, Outcome, RunId
 from agent.wiring.processes import assemble
 from policies.load import default_folder

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.types import Author, Conversation, ConversationId
 from tests.e2e.product import SOURCE, ModelServer, Product, message, product, until
 

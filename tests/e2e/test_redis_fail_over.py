@@ -11,7 +11,9 @@ from threading import Event
 
 import pytest
 
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.types import Author, Conversation, ConversationId
 from tests.e2e.product import SOURCE, Product, http, message, product, run, until
 from tests.faulty_server import FaultyServer, completion, in_thread

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.adapters.shadow import RedisShadowRecords
 from policies.load import default_folder
 from tests.e2e.product import SOURCE, ModelServer, Product, product, run, until

@@ -11,7 +11,9 @@ from pathlib import Path
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.jobs import Handlers, Owed, WorkerOptions
 from agent.adapters.queue import DocketQueue, run_worker
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, ModelUnavailable
 from agent.telemetry import configure_logging
 from agent.types import ConversationId, OutboxEntry, RunId

@@ -9,7 +9,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from agent.adapters.queue import DocketQueue
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.channels.health import Gauges, Readiness
 from agent.errors import QueueUnavailable
 from agent.types import RunId

@@ -10,7 +10,7 @@ from langgraph.types import Command, interrupt
 
 from agent.adapters.checkpoints import UNCOMMITTED_S, open_checkpointer
 from agent.adapters.redis_clients import command, redis_client
-from agent.adapters.redis_store import waiting_key
+from agent.adapters.redis_keys import waiting_key
 from tests.redis_groups import Group
 from tests.samples import full_outcome
 from tests.servers import RedisServer

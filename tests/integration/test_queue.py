@@ -15,7 +15,9 @@ import pytest
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.jobs import MOST_FAILURES
 from agent.adapters.queue import DocketQueue
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.errors import QueueUnavailable
 from agent.types import ConversationId
 from tests.samples import message, ticket

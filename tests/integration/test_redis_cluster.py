@@ -10,8 +10,9 @@ from redis.crc import key_slot
 
 from agent.adapters.redis_clients import RedisClient, is_ready, redis_client
 from agent.adapters.redis_nodes import announced, fewest_replicas, version
+from agent.adapters.redis_outbox import RedisOutbox
 from agent.adapters.redis_shards import tag_of
-from agent.adapters.redis_store import RedisConversations, RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.adapters.tickets import recorded_turns
 from agent.errors import QueueUnavailable
 from agent.types import ConversationId, RunId

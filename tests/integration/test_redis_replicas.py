@@ -14,7 +14,8 @@ from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.redis_clients import RedisClient, is_ready, redis_client
 from agent.adapters.redis_nodes import announced, fewest_replicas
-from agent.adapters.redis_store import RedisConversations, RedisOutbox
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.adapters.widget_store import RedisWidgetConversations
 from agent.errors import QueueUnavailable
 from agent.types import ConversationId, RunId

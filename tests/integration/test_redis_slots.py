@@ -12,8 +12,9 @@ from redis.crc import key_slot
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.links import RedisTicketLinks
 from agent.adapters.redis_clients import Command, OneServer, redis_client
+from agent.adapters.redis_outbox import RedisOutbox
 from agent.adapters.redis_shards import TAGS
-from agent.adapters.redis_store import RedisConversations, RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.adapters.shadow import RedisShadowRecords
 from agent.adapters.widget_sessions import RedisWidgetSessions
 from agent.adapters.widget_store import RedisWidgetConversations

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import pytest
 
 from agent.adapters.redis_clients import RedisClient, command, redis_client
+from agent.adapters.redis_keys import waiting_key
+from agent.adapters.redis_outbox import RedisOutbox
 from agent.adapters.redis_shards import shard_key, tag_of
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, waiting_key
+from agent.adapters.redis_store import RedisConversations
 from agent.errors import ConversationMissing
 from agent.standing import run_id_of
 from agent.types import Author, Conversation, Decision, MessageId, OutboxEntry, RunId

@@ -10,7 +10,7 @@ import filelock
 import pytest
 
 from agent.adapters.queue import DocketQueue
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from knowledge.refresh import load_states
 from tests.integration.test_queue import World, until
 from tests.servers import RedisServer, valkey

@@ -5,7 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.cli import app
 from agent.types import Decision, RunId
 from tests.samples import TICKET, message, outcome

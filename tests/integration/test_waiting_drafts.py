@@ -7,7 +7,9 @@ import pytest
 
 from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.redis_clients import RedisClient, command, redis_client
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, waiting_key
+from agent.adapters.redis_keys import waiting_key
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.graph.build import build_graph
 from agent.graph.routes import is_waiting
 from agent.turns import Turns

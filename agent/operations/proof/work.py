@@ -24,6 +24,7 @@ from agent.operations.proof.loopback import Loopback
 from agent.operations.proof.owners import Owners
 from agent.operations.proof.packets import Kind
 from agent.operations.proof.product import Product
+from agent.operations.proof.questions import shared_out, write_replies
 from agent.operations.proof.record import Attempt, Facts, Permitted, Proof, Seen, Tickets, Work, gathered
 from agent.operations.proof.upstream import ADDRESSES, DESK, PORT, SITE, Inbox, Upstream
 from agent.operations.proof.watch import Watch, address
@@ -198,7 +199,7 @@ async def _use(plan: Plan, run: _Run, channels: Sequence[Channel]) -> None:
     await _command(run, "search", "search", "Can I bring my dog?")
     async with run.product.running():
         run.step("started")
-        for channel, questions in _shares(plan, channels):
+        for channel, questions in shared_out(plan.samples, plan.tickets, channels):
             if not questions:
                 continue
             found = await channel.ask(run.product, questions, partial(run.step, channel.name))
@@ -212,7 +213,7 @@ async def _use(plan: Plan, run: _Run, channels: Sequence[Channel]) -> None:
             run.failures.append(str(error))
         asked = str(plan.samples / "questions.jsonl")
         await _command(run, "evaluation of answers", "eval", "answers", asked, "--limit", str(plan.evaluated))
-        await _command(run, "evaluation of grounding", "eval", "grounding", str(_replies(plan.folder)))
+        await _command(run, "evaluation of grounding", "eval", "grounding", str(write_replies(plan.folder)))
         await _command(run, "replay of recorded tickets", "replay", "--limit", str(plan.evaluated))
         # It tells of the stand-ins that they are no helpdesks; what counts is that every client made its calls.
         await _command(run, "check of every dependency and helpdesk", "doctor", may_fail=True)
@@ -232,37 +233,6 @@ async def _command(run: _Run, name: str, *arguments: str, may_fail: bool = False
     run.work.append(Work(name, 1, f"{shown}, exit code {code}"))
     if code != 0 and not may_fail:
         run.failures.append(f"`{shown}` failed: {told.strip()[-500:]}")
-
-
-def _replies(folder: Path) -> Path:
-    """A file of replies with what they rest on."""
-    passage = "Guests may bring two dogs to the house. A dog costs 12 euros per night."
-    said = ("A dog costs 12 euros per night.", "A dog costs 20 euros per night.")
-    path = folder / "replies.jsonl"
-    path.write_text("".join(json.dumps({"reply": one, "passages": [passage]}) + "\n" for one in said), encoding="utf-8")
-    return path
-
-
-def _shares(plan: Plan, channels: Sequence[Channel]) -> list[tuple[Channel, list[str]]]:
-    """Which questions go by which channel: the sample company's, again from the first when they are through."""
-    lines = (plan.samples / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    asked = [str(json.loads(line)["conversation"][-1]["text"]) for line in lines if line.strip()]
-    counts = shares(plan.tickets, [one.most for one in channels])
-    given, first = [], 0
-    for channel, count in zip(channels, counts, strict=True):
-        given.append((channel, [asked[number % len(asked)] for number in range(first, first + count)]))
-        first += count
-    return given
-
-
-def shares(tickets: int, most: Sequence[int | None]) -> list[int]:
-    """How many tickets each channel gets: those with a limit no more than it, the others the same."""
-    counts = [min(limit, tickets // len(most)) if limit is not None else 0 for limit in most]
-    open_ended = [number for number, limit in enumerate(most) if limit is None]
-    left = tickets - sum(counts)
-    for turn, number in enumerate(open_ended):
-        counts[number] = left // len(open_ended) + (turn < left % len(open_ended))
-    return counts
 
 
 def _permitted(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from tests.contract.helpdesks.fake_chatwoot import FakeChatwoot, FakeChatwootAccount
 from tests.contract.helpdesks.fake_desk import IMPATIENT_S, FakeDesk, Fault
 from tests.contract.helpdesks.fake_django_helpdesk import FakeDjangoHelpdesk

@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.jobs import deliver_once
-from agent.adapters.redis_store import RedisConversations, RedisOutbox
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.api import create_app
 from agent.channels.deps import ApiDeps
 from agent.channels.helpdesks.polling import poll_once

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agent.adapters.links import RedisTicketLinks
-from agent.adapters.redis_store import RedisConversations, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_store import RedisConversations
 from agent.channels.helpdesks.bridge import Bridge
 from agent.channels.helpdesks.marks import marks_in
 from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Owner, Words

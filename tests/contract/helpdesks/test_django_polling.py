@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.channels.helpdesks.django_helpdesk import DjangoHelpdesk
 from agent.channels.helpdesks.polling import poll_once
 from agent.channels.helpdesks.types import Owner, PolledHelpdesk, Words, Wrote

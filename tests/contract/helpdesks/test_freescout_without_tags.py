@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from tests.contract.helpdesks.fake_desk import STAFF
 from tests.contract.helpdesks.fake_freescout import FakeFreeScoutWithoutTags
 from tests.contract.helpdesks.inn import HANDOFF, Inn, started_inn

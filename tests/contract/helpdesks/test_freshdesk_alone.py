@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.channels.helpdesks.types import Contact, Owner, Words
 from tests.contract.helpdesks.fake_desk import Entry, FakeTicket, Webhook
 from tests.contract.helpdesks.fake_freshdesk import FakeFreshdesk

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.channels.helpdesks.glpi import Glpi
 from agent.channels.helpdesks.types import Owner, Wrote
 from agent.errors import HelpdeskUnavailable, TicketMissing

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.channels.helpdesks.types import Contact, Words, Wrote
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from agent.helpdesk_settings import JiraSettings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from agent.adapters.links import RedisTicketLinks
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.adapters.widget_store import RedisWidgetConversations
 from agent.channels.desk_markup import TAGS
 from agent.channels.helpdesks.bridge import Bridge

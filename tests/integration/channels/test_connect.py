@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from agent.adapters.hints import RedisTicketHints
-from agent.adapters.redis_store import redis_client
+from agent.adapters.redis_clients import redis_client
 from agent.channels.helpdesks.polling import poll_once
 from agent.channels.helpdesks.request_tracker import RequestTracker
 from agent.cli import app

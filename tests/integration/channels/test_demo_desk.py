@@ -13,7 +13,7 @@ from agent.channels.demo_desk import DeskSettings, create_desk
 from agent.channels.outbound import WebhookSender, new_client
 from agent.channels.standard_webhooks import Signer
 from agent.errors import HelpdeskRefused, QueueUnavailable
-from agent.settings import HelpdeskSettings
+from agent.helpdesk_settings import HelpdeskSettings
 from agent.types import Author, Citation, ConversationId, Decision, Outcome, PolicyTrace, RunId
 from knowledge.types import DocumentId, PassageId
 from tests.fakes import InMemoryConversations

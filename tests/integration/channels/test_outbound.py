@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from agent.channels.outbound import TIMEOUT_S, WebhookSender, new_client
 from agent.channels.standard_webhooks import Verifier
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
-from agent.settings import HelpdeskSettings
+from agent.helpdesk_settings import HelpdeskSettings
 from tests.integration.channels.world import SECRET, served
 from tests.unit.channels.test_surface_and_events import entry
 

@@ -324,7 +324,7 @@ async def test_streams_are_bounded_by_session_and_by_process(redis_url: str) -> 
 
 async def test_redis_away_is_told_as_that(redis_url: str, world: WidgetWorld) -> None:
     browser, cid = await world.talk()
-    from agent.adapters.redis_store import redis_client
+    from agent.adapters.redis_clients import redis_client
 
     async with redis_client(redis_url) as redis:
         await redis.config_set("maxmemory", 1)

@@ -100,7 +100,7 @@ async def test_a_repeat_mends_what_a_crash_left_out_in_the_words_that_were_store
     world.worker.is_paused = True
     key = str(uuid.uuid4())
     first = await browser.say(cid, "stored words", key)
-    from agent.adapters.redis_store import redis_client
+    from agent.adapters.redis_clients import redis_client
 
     async with redis_client(world.redis_url) as redis:  # as if the process had died before it published
         await redis.delete(*[k async for k in redis.scan_iter(f"{stored_at(cid)}:*") if not k.endswith(":about")])
@@ -163,7 +163,7 @@ async def test_a_heartbeat_keeps_the_connection_and_looks_for_what_was_missed(re
         browser, cid = await world.talk()
         async with browser.events(cid) as stream:
             await asyncio.sleep(0.7)
-            from agent.adapters.redis_store import redis_client
+            from agent.adapters.redis_clients import redis_client
 
             async with redis_client(redis_url) as redis:  # as if the wake-up had been lost
                 await redis.xadd(f"{stored_at(cid)}:events", {"e": "progress", "d": '{"stage":"searching"}'})

@@ -13,7 +13,9 @@ from typing import Any
 
 import httpx
 
-from agent.adapters.redis_store import RedisConversations, RedisOutbox, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_store import RedisConversations
 from agent.adapters.widget_sessions import RedisWidgetSessions
 from agent.adapters.widget_store import RedisWakes, RedisWidgetConversations
 from agent.api import ApiDeps, create_app

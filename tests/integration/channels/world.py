@@ -16,8 +16,9 @@ import uvicorn
 from agent.api import ApiDeps, create_app
 from agent.channels.standard_webhooks import Signer
 from agent.errors import QueueUnavailable
+from agent.helpdesk_settings import HelpdeskSettings
 from agent.ports import ModelsSeen
-from agent.settings import HelpdeskSettings, Settings
+from agent.settings import Settings
 from agent.types import ConversationId, Decision, Message, Outcome, PolicyTrace, RunId
 from tests.fakes import InMemoryConversations, InMemoryQueue, InMemoryTicketHints
 

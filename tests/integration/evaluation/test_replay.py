@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from agent.adapters.redis_store import RedisConversations, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_store import RedisConversations
 from agent.adapters.shadow import RedisShadowRecords
 from agent.ports import ShadowRecord, Ticket
 from agent.types import Author, ConversationId, Decision, Message, MessageId, RunId

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.operations.proof.document import WRITERS, to_json, verdict
+from agent.operations.proof.questions import shares
 from agent.operations.proof.record import Attempt, Facts, Knock, Permitted, Proof, Seen, Tickets, Work, gathered
-from agent.operations.proof.work import shares
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 FACTS = Facts(

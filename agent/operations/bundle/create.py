@@ -36,6 +36,8 @@ from policies.load import default_folder, load_pack
 
 Say = Callable[[str], None]
 PART = ".part"
+_TAG = 100
+"""Characters of a tag that are kept where something comes after them; all of it may have 128."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def create(request: Request, say: Say = lambda _: None, on_bytes: OnBytes = lamb
         for given in request.models:
             say(f"model {given.name}")
             models.collect(given, folder / "models" / given.name, on_bytes)
-        images = tuple(_image(request, one, folder, say, on_bytes) for one in needed)
+        images = _with_tags_of_their_own([_image(request, one, folder, say, on_bytes) for one in needed])
         say("sums")
         listed = _listed(folder, on_bytes)
         now = datetime.now(UTC).replace(microsecond=0)
@@ -218,6 +220,19 @@ def _image(request: Request, one: Reference, folder: Path, say: Say, on_bytes: O
         digest=digest,
         archive=place,
         values=one.values,
+    )
+
+
+def _with_tags_of_their_own(images: list[ImageEntry]) -> tuple[ImageEntry, ...]:
+    """Images of two registries may share repository and tag. In the one registry that they go to, the later would take it."""
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for one in images:
+        wanted.setdefault((one.repository, one.tag), set()).add(one.digest)
+    return tuple(
+        one.model_copy(update={"tag": f"{one.tag[:_TAG]}-{one.digest.removeprefix('sha256:')[:16]}"})
+        if len(wanted[one.repository, one.tag]) > 1
+        else one
+        for one in images
     )
 
 

@@ -166,6 +166,21 @@ def test_another_image_under_the_same_tag_is_replaced(tmp_path: Path, signed: tu
         assert digest_in(target, "it", "1") == wanted
 
 
+def test_images_of_two_registries_with_one_name_keep_a_tag_each(tmp_path: Path, signed: tuple[Path, Path]) -> None:
+    key, public = signed
+    digests = {image(tmp_path / f"{name}.tar", name) for name in ("one", "two")}
+    (tmp_path / "list").write_text("one.example/it:1\ntwo.example/it:1\n")
+    archives = [word for name in ("one", "two") for word in ("--archive", f"{name}.example/it={tmp_path}/{name}.tar")]
+    code, out, err = command("create", tmp_path / "out", "--key", key, "--images", tmp_path / "list", *archives, "--json")
+    assert code == 0, err
+    tags = {one["tag"] for one in json.loads(out)["images"]}
+    with registry(tmp_path / "inside") as target:
+        load = ["load", tmp_path / "out", "--key", public, "--registry", target, "--plain-http", "--json"]
+        assert command(*load)[0] == 0
+        assert {digest_in(target, "it", tag) for tag in tags} == digests
+        assert [one["state"] for one in json.loads(command(*load)[1])["loaded"]] == ["there already"] * 2
+
+
 def test_nothing_is_pushed_from_a_bundle_that_is_not_what_was_signed(tmp_path: Path, signed: tuple[Path, Path]) -> None:
     key, public = signed
     image(tmp_path / "it.tar")

@@ -5,6 +5,7 @@ Who does is counted in `loopback`.
 """
 
 import json
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -117,10 +118,17 @@ class Upstream:
             yield
 
 
-class _Mail(ThreadingTCPServer):
-    """Says that it takes nothing, as a mail server would."""
-
+class _Server(ThreadingTCPServer):
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is stopped lets go of its connections, which is no fault of anybody's."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Mail(_Server):
+    """Says that it takes nothing, as a mail server would."""
 
     def __init__(self, upstream: Upstream, host: str, address: str, port: int) -> None:
         class Handler(BaseRequestHandler):
@@ -131,9 +139,7 @@ class _Mail(ThreadingTCPServer):
         super().__init__((address, port), Handler)
 
 
-class _Web(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Web(_Server, ThreadingHTTPServer):
     def __init__(self, upstream: Upstream, host: str, address: str, port: int) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"

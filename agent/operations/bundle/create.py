@@ -193,6 +193,8 @@ def _needed_images(request: Request, chart: charts.Chart | None) -> list[Referen
         raise BundleFailed(
             f"--archive {min(unknown)}: no image of that name is needed; there are: {', '.join(sorted(names)) or 'none'}"
         )
+    for path in request.archives.values():
+        archive_digest(path)  # before minutes of work, not after them
     for one in needed:
         if not one.registry and one.name not in request.archives:
             raise BundleFailed(f"the image {one} names no registry: give it as an archive, --archive {one.name}=FILE.tar")

@@ -17,6 +17,7 @@ from agent.errors import BundleFailed
 
 _PRESERVE = "--preserve-digests"
 _LAST_LINES = 3
+_MAKES_ONE = "skopeo copy docker-daemon:NAME:TAG oci-archive:FILE"
 
 
 class SkopeoFailed(BundleFailed):
@@ -97,8 +98,10 @@ def archive_digest(archive: Path) -> str:
     """The digest of the one image in an OCI archive.
 
     Raises:
-        BundleFailed: it is no OCI archive, or holds several images.
+        BundleFailed: it isn't there, is no OCI archive, or holds several images.
     """
+    if not archive.is_file():
+        raise BundleFailed(f"{archive} is no file; make one with `{_MAKES_ONE}`")
     try:
         with tarfile.open(archive) as tar:
             index = next((one for one in tar if one.name.removeprefix("./") == "index.json" and one.isreg()), None)
@@ -107,9 +110,7 @@ def archive_digest(archive: Path) -> str:
         (descriptor,) = content["manifests"]
         digest = str(descriptor["digest"])
     except (OSError, tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
-        raise BundleFailed(
-            f"{archive} is no OCI archive of one image; make one with `skopeo copy docker-daemon:NAME:TAG oci-archive:FILE`"
-        ) from error
+        raise BundleFailed(f"{archive} is no OCI archive of one image; make one with `{_MAKES_ONE}`") from error
     return digest
 
 

@@ -111,6 +111,12 @@ def spoilt(content: bytes) -> bytes:
     return content[:40] + bytes(one ^ 0xFF for one in content[40:60]) + content[60:]
 
 
+def test_an_archive_that_is_not_there_is_told_before_any_wheel_is_made(here: Path):
+    (here / "list").write_text("reg.example/it:1\n")
+    given = ("--images", "list", "--archive", "reg.example/it=away.tar", "--source", ".")
+    assert "away.tar is no file" in refused("create", "new", "--key", "k.key", *given)
+
+
 @pytest.mark.parametrize("spoil", [half, spoilt])
 @pytest.mark.parametrize("read", [lambda path: chart.pack(path, path.parent / "chart"), archive_digest])
 def test_an_archive_that_was_cut_off_or_changed_is_told(

@@ -8,13 +8,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from markdown_it import MarkdownIt
+
+from knowledge.markdown_parser import markdown_parser
 from knowledge.sentences import FALLBACK_LANGUAGE, splitter
 from knowledge.types import Document, Passage, passage_id
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
 
 LAYOUT = "9"
 """Raise it when this module cuts differently, or a document gets other points or another partition: it is then cut and
@@ -100,11 +99,8 @@ def _sections(document: Document) -> Iterator[tuple[tuple[str, ...], list[_Unit]
 
 
 @lru_cache(maxsize=1)
-def _parser() -> "MarkdownIt":
-    # Its set-up takes longer than a short text.
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark").enable("table")
+def _parser() -> MarkdownIt:
+    return markdown_parser()  # its set-up takes longer than a short text
 
 
 def _path(headings: list[tuple[int, str]], title: str) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from knowledge.markdown_parser import markdown_parser
+
 FALLBACK_LANGUAGE = "en"
 KEPT_CHARS = 5_000
 """The sentences of a longer text, which no passage is, are not remembered: a customer may send a megabyte."""
@@ -101,7 +103,7 @@ def _chunks(prose: str, size: int = 5000) -> Iterator[str]:
 
 @cache
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable("table")
+    return markdown_parser(html=False)
 
 
 def splitter(language: str) -> Any:

@@ -38,4 +38,6 @@ def _parts(node: SyntaxTreeNode) -> Tree:
 
 @cache
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "image", "autolink", "reference"])
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "image", "autolink", "reference"])
+    parser.parse("- *a*")  # makes its tables of rules, which threads would otherwise find half made
+    return parser

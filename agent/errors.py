@@ -11,9 +11,10 @@ AgentError
     OriginRefused, SiteUnknown, SessionInvalid, IdentityInvalid, MessageMissing, ConversationClosed,
     TooManyRequests, TooManyStreams (the widget)
   TransientError                       -> try again with backoff
-    ModelUnavailable, QueueUnavailable, HelpdeskUnavailable
+    ModelUnavailable, QueueUnavailable, HelpdeskUnavailable, ToolUnavailable
   PermanentError                       -> hand off, don't try again
-    ModelOutputInvalid, ConversationMissing, HelpdeskRefused (TicketMissing), ReplyWithheld
+    ModelOutputInvalid, ConversationMissing, HelpdeskRefused (TicketMissing), ReplyWithheld,
+    ToolRefused, ToolUncertain
   EgressRefused                        -> a bug or an attack: logged and counted
   BundleFailed (BundleInvalid)         -> the operator: an air-gap bundle can't be made, read or loaded
 """
@@ -182,6 +183,10 @@ class HelpdeskUnavailable(TransientError):
     """The helpdesk did not take a reply now."""
 
 
+class ToolUnavailable(TransientError):
+    """A system of the company could not be asked, and nothing has happened there."""
+
+
 class PermanentError(AgentError):
     """Won't work later either."""
 
@@ -204,6 +209,14 @@ class TicketMissing(HelpdeskRefused):
 
 class ReplyWithheld(PermanentError):
     """A person has spoken since, so a reply is not sent. Nothing is wrong; it is kept aside."""
+
+
+class ToolRefused(PermanentError):
+    """A system of the company says no to a call, and nothing has happened there."""
+
+
+class ToolUncertain(PermanentError):
+    """A change in a system of the company was begun, and nobody knows whether it has happened."""
 
 
 class EgressRefused(AgentError, PermissionError):

@@ -23,6 +23,36 @@ class Author(StrEnum):
     SYSTEM = "system"
 
 
+class Identity(StrEnum):
+    """How surely the channel knows who somebody is.
+
+    `ANONYMOUS`: nothing is known. `CLAIMED`: an address or name that nobody has checked, as the sender of a mail.
+    `VERIFIED`: the company's own systems vouch for it.
+    """
+
+    ANONYMOUS = "anonymous"
+    CLAIMED = "claimed"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who wrote, as the channel knows; never from a text.
+
+    Attributes:
+        customer_id: the company's own name for them, if the channel gives it.
+        email: their address, if the channel gives it.
+    """
+
+    identity: Identity = Identity.ANONYMOUS
+    customer_id: str | None = None
+    email: str | None = None
+
+
+NOBODY = Customer()
+"""Nothing is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a conversation. `sent_at` is ISO 8601 in UTC."""
@@ -33,6 +63,8 @@ class Message:
     sent_at: str
     visible: bool = True
     """False for an internal note: the customer can't see it, and the agent must not repeat it."""
+    customer: Customer = NOBODY
+    """Who wrote it, if a customer did."""
 
 
 @dataclass(frozen=True, slots=True)

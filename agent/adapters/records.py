@@ -5,10 +5,13 @@ import json
 from typing import Any
 
 from agent.types import (
+    NOBODY,
     Author,
     Citation,
     ConversationId,
+    Customer,
     Decision,
+    Identity,
     Message,
     MessageId,
     OutboxEntry,
@@ -23,7 +26,10 @@ from knowledge.types import DocumentId, PassageId
 
 def dump_message(message: Message) -> str:
     """JSON of one message."""
-    return _dump(dataclasses.asdict(message))
+    value = dataclasses.asdict(message)
+    if message.customer == NOBODY:
+        del value["customer"]
+    return _dump(value)
 
 
 def load_message(text: str) -> Message:
@@ -35,6 +41,7 @@ def load_message(text: str) -> Message:
         text=value["text"],
         sent_at=value["sent_at"],
         visible=value["visible"],
+        customer=_load_customer(value.get("customer")),
     )
 
 
@@ -88,6 +95,10 @@ def load_entry(text: str) -> OutboxEntry:
         outcome=load_outcome(value["outcome"]),
         created_at=value["created_at"],
     )
+
+
+def _load_customer(value: dict[str, Any] | None) -> Customer:
+    return Customer(Identity(value["identity"]), value["customer_id"], value["email"]) if value else NOBODY
 
 
 def _load_citation(value: dict[str, Any]) -> Citation:

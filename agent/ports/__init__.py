@@ -2,6 +2,7 @@
 
 from agent.ports.conversations import Conversations, Link, Ticket, TicketHints, TicketLinks
 from agent.ports.models import ChatModel, Embedder, ModelsSeen, PairReader, Retriever
+from agent.ports.tools import Effect, ToolCall, ToolResult, Tools, ToolSpec
 from agent.ports.turns import (
     Answerer,
     Approvals,
@@ -21,6 +22,7 @@ __all__ = [
     "Approvals",
     "ChatModel",
     "Conversations",
+    "Effect",
     "Embedder",
     "Link",
     "ModelsSeen",
@@ -37,5 +39,9 @@ __all__ = [
     "Ticket",
     "TicketHints",
     "TicketLinks",
+    "ToolCall",
+    "ToolResult",
+    "ToolSpec",
+    "Tools",
     "TurnQueue",
 ]

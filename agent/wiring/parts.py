@@ -26,7 +26,7 @@ from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.standing import waited_s
 from agent.telemetry import FIRST_ANSWER_SECONDS, HANDOFFS, OUTCOMES, TURN_SECONDS, TURNS, exemplar
-from agent.types import Author, Citation, Conversation, Decision, Message, Outcome, PolicyTrace, Task, Usage
+from agent.types import Author, Citation, Conversation, Customer, Decision, Identity, Message, Outcome, PolicyTrace, Task, Usage
 from knowledge.base import KnowledgeBase
 from knowledge.pair_reader import PairReader
 from knowledge.types import Audience, Hit, Passage, Trust
@@ -34,7 +34,7 @@ from policies.engine import PolicyEngine
 from policies.types import Action, Facts, Verdict, Verifier
 
 STATE_TYPES: tuple[type, ...] = (
-    *(Message, Author, Outcome, Decision, Citation, PolicyTrace, Usage),
+    *(Message, Author, Customer, Identity, Outcome, Decision, Citation, PolicyTrace, Usage),
     *(Facts, Verdict, Action, Hit, Passage, Audience, Trust, Evidence, Answerability, Draft, DraftSentence, Claim),
 )
 """What a checkpoint may hold: all that `TurnState` is made of."""

@@ -1,9 +1,11 @@
 """What is written is what is read."""
 
+from dataclasses import replace
+
 import pytest
 
 from agent.adapters.records import dump_entry, dump_message, load_entry, load_message
-from agent.types import Author, Decision, Message, Outcome
+from agent.types import NOBODY, Author, Customer, Decision, Identity, Message, Outcome
 from tests.samples import entry, full_outcome, message, outcome
 
 OUTCOMES = [full_outcome(), outcome(answer=""), *(outcome(decision) for decision in Decision)]
@@ -23,3 +25,10 @@ def test_an_entry_survives_json(result: Outcome) -> None:
 @pytest.mark.parametrize("before", MESSAGES, ids=range(len(MESSAGES)))
 def test_a_message_survives_json(before: Message) -> None:
     assert load_message(dump_message(before)) == before
+
+
+def test_who_wrote_a_message_is_kept_and_costs_nothing_where_nobody_is_known() -> None:
+    known = replace(message("m"), customer=Customer(Identity.VERIFIED, "c-7", "ada@example.org"))
+    assert load_message(dump_message(known)) == known
+    assert "customer_id" not in dump_message(message("m"))
+    assert load_message(dump_message(message("m"))).customer == NOBODY

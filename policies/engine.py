@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from knowledge.types import Audience
 from policies.condition import Condition
+from policies.judging import Judge
 from policies.patterns import normalise, windows
 from policies.schema import Pack
 from policies.topics import Dialled
@@ -70,6 +71,8 @@ class PolicyEngine:
             (Guideline(rule.id, self._fill(rule.then)), _compile(rule.id, rule.when), not rule.when) for rule in pack.guidelines
         )
         self._topics = tuple((topic, _compile(topic.id, topic.any)) for topic in pack.topics.topics)
+        self._actions = tuple((Judge(action), _compile(action.id, action.when)) for action in pack.actions)
+        self._texts = {**pack.escalation.texts, **pack.canned}
 
     @property
     def mode(self) -> Mode:
@@ -115,17 +118,18 @@ class PolicyEngine:
     @property
     def approved(self) -> frozenset[str]:
         """Every text that may be said without a source, in every language."""
-        texts = (self._pack.disclosure.text, *self._pack.escalation.texts.values())
+        texts = (self._pack.disclosure.text, *self._texts.values())
         return frozenset(self._fill(text) for one in texts for text in one.values())
 
     def examples(self) -> Mapping[str, tuple[str, ...]]:
         """Texts to embed once, by key. `Facts.similarity` has these very keys.
 
-        A key is the id of a trigger, guideline or topic; a rule with look-alikes has a second one.
+        A key is the id of a trigger, guideline, topic or action; a rule with look-alikes has a second one.
         """
         found: dict[str, tuple[str, ...]] = {}
         triggers, topics = (rule for _, rule in self._triggers), (rule for _, rule in self._topics)
-        for rule in (*triggers, *(rule for _, rule, _ in self._guidelines), *topics):
+        actions = (rule for _, rule in self._actions)
+        for rule in (*triggers, *(rule for _, rule, _ in self._guidelines), *topics, *actions):
             if rule.by_example is not None:
                 found[rule.id] = rule.by_example.examples
                 if rule.by_example.but_not:
@@ -144,6 +148,19 @@ class PolicyEngine:
             return Verdict(Action.ALLOW)
         first = min(fired, key=lambda trigger: (trigger.action is not Action.HANDOFF, _URGENCY[trigger.priority]))
         return Verdict(first.action, first.id, first.queue, first.priority, first.say)
+
+    @property
+    def actions(self) -> Mapping[str, Judge]:
+        """What the agent may do, by id in the order of the files, each ready to be judged."""
+        return {judge.action.id: judge for judge, _ in self._actions}
+
+    def requested(self, facts: Facts) -> tuple[Judge, ...]:
+        """The actions that a message asks for, nearest first; by a pattern counts as nearest."""
+        pieces = tuple(windows(normalise(facts.text)))
+        found = [(judge, rule) for judge, rule in self._actions if rule.holds(pieces, facts)]
+        by_pattern = {rule.id for _, rule in found if any(p.search(piece) for p in rule.patterns for piece in pieces)}
+        found.sort(key=lambda one: (one[1].id not in by_pattern, -facts.similarity.get(one[1].id, -1.0)))
+        return tuple(judge for judge, _ in found)
 
     @property
     def standing(self) -> tuple[Guideline, ...]:
@@ -199,11 +216,11 @@ class PolicyEngine:
             KeyError: there is no such text. The keys that a verdict names, and those in
                 `policies.schema.REQUIRED_TEXTS`, always exist.
         """
-        return self._translate(self._pack.escalation.texts[key], language)
+        return self._translate(self._texts[key], language)
 
     def texts(self, key: str) -> tuple[str, ...]:
         """An approved text in every language that it exists in. See `text`."""
-        return tuple(self._fill(text) for text in self._pack.escalation.texts[key].values())
+        return tuple(self._fill(text) for text in self._texts[key].values())
 
     def _translate(self, texts: Mapping[str, str], language: str) -> str:
         return self._fill(texts.get(_language(language), texts[self.locales[0]]))

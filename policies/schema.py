@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from knowledge.types import Audience
+from policies.actions import Action
 from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples
 from policies.topics import ONE_DIAL, TopicsFile
-from policies.types import Action, Mode
+from policies.types import Action as Demand
+from policies.types import Mode
 
 REQUIRED_TEXTS = ("handoff", "dont_know", "clarify", "refuse", "technical", "safety", "quoted", "closest", "which", "missing")
 """What the agent may have to say whatever the triggers are."""
@@ -72,7 +74,7 @@ class Trigger(Strict):
 
     id: Identifier
     any: tuple[Condition, ...] = Field(min_length=1)
-    action: Literal[Action.HANDOFF, Action.REFUSE]
+    action: Literal[Demand.HANDOFF, Demand.REFUSE]
     queue: Identifier | None = None
     priority: Literal["urgent", "high", "normal"] = "normal"
     say: Identifier
@@ -160,4 +162,6 @@ class Pack(Strict):
     guidelines: tuple[GuidelineRule, ...]
     privacy: PrivacyFile
     topics: TopicsFile = ONE_DIAL
+    actions: tuple[Action, ...] = ()
+    canned: dict[Identifier, dict[Locale, Line]] = Field(default_factory=dict)
     sha256: str

@@ -1,0 +1,102 @@
+"""What no file of a policy folder can know alone: locales, texts that are named, ids that are used twice. Pure."""
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from policies.actions import Action, placeholder_problems
+from policies.canned import CannedFile
+from policies.pages import Location, Page
+from policies.schema import REQUIRED_TEXTS, DisclosureFile, EscalationFile, GuidelinesFile, PolicyFile
+from policies.topics import TopicsFile
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_RULES_OF = {EscalationFile: "triggers", GuidelinesFile: "guidelines", TopicsFile: "topics"}
+"""The list of rules in a file, each with an id that no other rule of the folder has."""
+
+
+def together_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | None]) -> list[str]:
+    """A line for each problem. `pages` and `models` are by the file's name; a model that could not be read is None."""
+    policy = models.get("policy.yaml")
+    locales = policy.locales if isinstance(policy, PolicyFile) else None
+    problems: list[str] = []
+    for name, model in models.items():
+        page = pages[name]
+        match model:
+            case DisclosureFile():
+                problems += _locale_problems(page, ("text",), model.text, locales)
+            case EscalationFile() | CannedFile():
+                for key, by_locale in model.texts.items():
+                    problems += _locale_problems(page, ("texts", key), by_locale, locales)
+            case Action():
+                problems += [page.problem(place, what) for place, what in model.problems()]
+    return [*problems, *_text_problems(pages, models), *_duplicate_ids(pages, models)]
+
+
+def _text_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | None]) -> Iterator[str]:
+    """Texts that are named and aren't there, and placeholders that nothing fills."""
+    escalation = models.get("escalation.yaml")
+    if not isinstance(escalation, EscalationFile):
+        return
+    canned = {key: (name, text) for name, model in _all(models, CannedFile) for key, text in model.texts.items()}
+    texts = {**escalation.texts, **{key: text for key, (_, text) in canned.items()}}
+    page = pages["escalation.yaml"]
+    for key in REQUIRED_TEXTS:
+        if key not in escalation.texts:
+            yield page.problem(("texts",), f"`{key}` is missing; the agent needs it, add it")
+    for index, trigger in enumerate(escalation.triggers):
+        yield from _missing_text(page, ("triggers", index, "say"), trigger.say, texts)
+        yield from _filled(page, ("triggers", index, "say"), trigger.say, texts, ())
+    for name, action in _all(models, Action):
+        for place, key in action.texts.items():
+            yield from _missing_text(pages[name], place, key, texts)
+            yield from _filled(pages[name], place, key, texts, action.names)
+    said = {key for _, action in _all(models, Action) for key in action.texts.values()}
+    for key, (name, _) in canned.items():
+        if key not in said:
+            yield from _filled(pages[name], ("texts", key), key, texts, ())
+        if key in escalation.texts:
+            yield pages[name].problem(("texts", key), f"`{key}` is already used in escalation.yaml; rename one")
+
+
+def _missing_text(page: Page, at: Location, key: str, texts: Collection[str]) -> Iterator[str]:
+    if key not in texts:
+        near = difflib.get_close_matches(key, texts, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(texts)}"
+        yield page.problem(at, f"there is no text `{key}`; {hint}")
+
+
+def _filled(page: Page, at: Location, key: str, texts: Mapping[str, Mapping[str, str]], names: tuple[str, ...]) -> Iterator[str]:
+    problems = {what for text in texts.get(key, {}).values() for what in placeholder_problems(text, names)}
+    for what in sorted(problems):
+        yield page.problem(at, f"the text `{key}` has {what}")
+
+
+def _all(models: Mapping[str, BaseModel | None], kind: type[_Model]) -> Iterator[tuple[str, _Model]]:
+    return ((name, model) for name, model in models.items() if isinstance(model, kind))
+
+
+def _locale_problems(page: Page, at: Location, texts: Mapping[str, str], locales: tuple[str, ...] | None) -> list[str]:
+    if locales is None:
+        return []
+    missing = [page.problem(at, f"locale `{locale}` is missing; add it") for locale in locales if locale not in texts]
+    extra = [locale for locale in texts if locale not in locales]
+    return missing + [page.problem((*at, locale), "this locale is not in policy.yaml; add it there") for locale in extra]
+
+
+def _duplicate_ids(pages: Mapping[str, Page], models: Mapping[str, BaseModel | None]) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for name, model in models.items():
+        if isinstance(model, Action):
+            placed: list[tuple[Location, str]] = [(("id",), model.id)]
+        elif isinstance(model, CannedFile):
+            placed = [(("texts", key), f"text {key}") for key in model.texts]
+        else:
+            list_name = _RULES_OF.get(type(model), "") if model else ""
+            placed = [((list_name, n, "id"), rule.id) for n, rule in enumerate(getattr(model, list_name, ()))]
+        for at, rule_id in placed:
+            if rule_id in first:
+                yield pages[name].problem(at, f"`{rule_id}` is already used in {first[rule_id]}; rename one")
+            first.setdefault(rule_id, name)

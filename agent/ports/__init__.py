@@ -1,6 +1,8 @@
 """The seams of the agent: what it needs from the world, said in its own words. No vendor library here."""
 
 from agent.ports.conversations import Conversations, Link, Ticket, TicketHints, TicketLinks
+from agent.ports.ledger import Entry, Ledger, Taken, Taking
+from agent.ports.ledger import Stage as LedgerStage
 from agent.ports.models import ChatModel, Embedder, ModelsSeen, PairReader, Retriever
 from agent.ports.tools import Effect, ToolCall, ToolResult, Tools, ToolSpec
 from agent.ports.turns import (
@@ -24,6 +26,9 @@ __all__ = [
     "Conversations",
     "Effect",
     "Embedder",
+    "Entry",
+    "Ledger",
+    "LedgerStage",
     "Link",
     "ModelsSeen",
     "Outbox",
@@ -36,6 +41,8 @@ __all__ = [
     "ShadowRecord",
     "ShadowRecords",
     "Stage",
+    "Taken",
+    "Taking",
     "Ticket",
     "TicketHints",
     "TicketLinks",

@@ -75,11 +75,10 @@ def test_a_fact_that_nobody_gave_has_no_value() -> None:
         Expression("order.n == 3", ["order"]).holds({}, CLOCK)
 
 
-@pytest.mark.parametrize("fact", [10**30, object(), {"n": 10**30}, float("nan")])
+@pytest.mark.parametrize("fact", [10**30, object(), {"n": 10**30}])
 def test_a_fact_that_is_no_value_of_the_language_is_never_met(fact: object) -> None:
     with pytest.raises(Unevaluable):
-        if Expression("order == 1", ["order"]).holds({"order": fact}, CLOCK) is False:
-            raise Unevaluable("it was compared, and is not met")
+        Expression("order == 1", ["order"]).holds({"order": fact}, CLOCK)
 
 
 def test_a_condition_is_true_or_false() -> None:

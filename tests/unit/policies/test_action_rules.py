@@ -157,7 +157,11 @@ def test_nothing_is_computed_of_somebody_elses_thing() -> None:
         ({"allow_when": [{"id": "a", "that": "true"}, {"id": "a", "that": "true"}]}, ("allow_when", 1, "id"), "already used"),
         ({"say": {"done": "b", "denied": "c", "pending": "d", "identify": "e"}}, ("say",), "`confirm` is missing"),
         ({"say": {"done": "b", "denied": "c", "confirm": "d", "identify": "e"}}, ("say",), "`pending` is missing"),
-        ({"facts": {"order": {"tool": "orders.get", "arguments": {"id": "order.id"}}}}, ("facts", "order", "arguments", "id"), "order"),
+        (
+            {"facts": {"order": {"tool": "orders.get", "arguments": {"id": "order.id"}}}},
+            ("facts", "order", "arguments", "id"),
+            "order",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_found_beforehand(change: dict[str, Any], where: tuple[Any, ...], what: str) -> None:

@@ -1,0 +1,158 @@
+"""The ledger on Redis. A call is remembered as long as its limits look back, and `REMEMBERED_S` at least.
+
+All that is known of an action is in one slot, so that a step over all of its limits is one script:
+
+    innkeeper:{action:<id>}:call:<key>        hash    stage, result, amount, at, day
+    innkeeper:{action:<id>}:of:<customer>     zset    <amount>:<key>, by time; the customer's name as its SHA-256
+    innkeeper:{action:<id>}:day:<day>         string  cents of all customers
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_failures import unavailable
+from agent.ports import Entry, LedgerStage, Taken, Taking
+from policies.amounts import seconds
+from policies.judging import Spent
+
+REMEMBERED_S = 30 * 86_400
+_DAYS_S = 3 * 86_400
+"""A day's sum is kept until it is over in every time zone."""
+
+_COUNT = """
+local function spent(of, day, key, since_amount, since_count)
+    local amount, count = 0, 0
+    for _, pair in ipairs({{since_amount, 'amount'}, {since_count, 'count'}}) do
+        if pair[1] ~= '' then
+            for _, member in ipairs(redis.call('ZRANGEBYSCORE', of, '(' .. pair[1], '+inf')) do
+                local cents, whose = string.match(member, '^(%d+):(.*)$')
+                if whose ~= key then
+                    if pair[2] == 'amount' then amount = amount + tonumber(cents) else count = count + 1 end
+                end
+            end
+        end
+    end
+    return amount, count, tonumber(redis.call('GET', day) or '0')
+end
+"""
+
+_SPENT = Script(
+    _COUNT
+    + """
+local amount, count, today = spent(KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3])
+if redis.call('HGET', KEYS[1], 'day') == ARGV[4] then today = today - tonumber(redis.call('HGET', KEYS[1], 'amount')) end
+return {amount, count, today}
+"""
+)
+
+_TAKE = Script(
+    _COUNT
+    + """
+local call, of, day = KEYS[1], KEYS[2], KEYS[3]
+local key, since_amount, since_count, amount, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local most_amount, most_count, most_day, today, kept_s, days_s = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local stage = redis.call('HGET', call, 'stage')
+if stage then return {'known', stage, redis.call('HGET', call, 'result') or ''} end
+local customers, count, all = spent(of, day, key, since_amount, since_count)
+if most_amount ~= '' and customers + amount > tonumber(most_amount) then return {'full', 'per_customer'} end
+if most_day ~= '' and all + amount > tonumber(most_day) then return {'full', 'per_day'} end
+if most_count ~= '' and count + 1 > tonumber(most_count) then return {'full', 'rate'} end
+redis.call('HSET', call, 'stage', 'begun', 'amount', amount, 'at', now, 'day', today)
+redis.call('EXPIRE', call, kept_s)
+redis.call('ZADD', of, now, amount .. ':' .. key)
+redis.call('ZREMRANGEBYSCORE', of, '-inf', tonumber(now) - tonumber(kept_s) * 1000)
+redis.call('EXPIRE', of, kept_s)
+redis.call('INCRBY', day, amount)
+redis.call('EXPIRE', day, days_s)
+return {'taken'}
+"""
+)
+
+_SETTLE = Script("""
+local stage = redis.call('HGET', KEYS[1], 'stage')
+if not stage or stage == 'done' then return 0 end
+redis.call('HSET', KEYS[1], 'stage', ARGV[1], 'result', ARGV[2])
+return 1
+""")
+
+_GIVE_BACK = Script("""
+local call, of = KEYS[1], KEYS[2]
+if redis.call('HGET', call, 'stage') ~= 'begun' then return 0 end
+local amount, day = redis.call('HGET', call, 'amount'), redis.call('HGET', call, 'day')
+redis.call('ZREM', of, amount .. ':' .. ARGV[1])
+if day == ARGV[2] and redis.call('EXISTS', KEYS[3]) == 1 then redis.call('DECRBY', KEYS[3], amount) end
+redis.call('DEL', call)
+return 1
+""")
+
+
+class RedisLedger:
+    """`agent.ports.Ledger` on Redis."""
+
+    def __init__(self, client: RedisClient) -> None:
+        self._redis = client
+
+    async def spent(self, taking: Taking) -> Spent:
+        """What is taken of the limits now, by others than this call."""
+        with unavailable("read an action's limits"):
+            args = [taking.key, *_since(taking), taking.day]
+            ((amount, count, day),) = await self._redis.together([_SPENT(_keys(taking), args)])
+        return Spent(customer=amount, day=day, count=count)
+
+    async def take(self, taking: Taking) -> Taken:
+        """Begin a call, in one atomic step; see the port."""
+        limits = taking.limits
+        most = (
+            limits.per_customer.amount if limits.per_customer else "",
+            limits.rate.count if limits.rate else "",
+            "" if limits.per_day is None else limits.per_day,
+        )
+        kept_s = max([REMEMBERED_S, *(seconds(one.window) for one in (limits.per_customer, limits.rate) if one)])
+        args = [taking.key, *_since(taking), taking.amount, taking.at_ms, *most, taking.day, kept_s, _DAYS_S]
+        with unavailable("take of an action's limits"):
+            (found,) = await confirmed(self._redis, [_TAKE(_keys(taking), args)])
+        if found[0] == "known":
+            return Taken(known=_entry(found[1], found[2]))
+        return Taken(full=found[1]) if found[0] == "full" else Taken()
+
+    async def find(self, action: str, key: str) -> Entry | None:
+        """What is known of a call."""
+        with unavailable("read the ledger"):
+            ((stage, result),) = await self._redis.together([command("HMGET", _call_key(action, key), "stage", "result")])
+        return _entry(stage, result or "") if stage else None
+
+    async def settle(self, taking: Taking, stage: LedgerStage, result: Mapping[str, Any] | None = None) -> None:
+        """Write down what came of a call; see the port."""
+        args = [stage.value, "" if result is None else json.dumps(result)]
+        with unavailable("write into the ledger"):
+            await confirmed(self._redis, [_SETTLE(_keys(taking)[:1], args)])
+
+    async def give_back(self, taking: Taking) -> None:
+        """What a call took is free again; see the port."""
+        with unavailable("give back of an action's limits"):
+            await confirmed(self._redis, [_GIVE_BACK(_keys(taking), [taking.key, taking.day])])
+
+
+def _entry(stage: str, result: str) -> Entry:
+    return Entry(LedgerStage(stage), json.loads(result) if result else None)
+
+
+def _since(taking: Taking) -> tuple[str, str]:
+    """The moments from which the customer's amounts and calls count; empty for a limit that there isn't."""
+    limits = taking.limits
+    return tuple(
+        "" if one is None else str(taking.at_ms - seconds(one.window) * 1000) for one in (limits.per_customer, limits.rate)
+    )  # type: ignore[return-value]
+
+
+def _call_key(action: str, key: str) -> str:
+    return f"innkeeper:{{action:{action}}}:call:{key}"
+
+
+def _keys(taking: Taking) -> list[str]:
+    whose = hashlib.sha256(taking.customer.encode()).hexdigest()
+    start = f"innkeeper:{{action:{taking.action}}}"
+    return [_call_key(taking.action, taking.key), f"{start}:of:{whose}", f"{start}:day:{taking.day}"]

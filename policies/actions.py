@@ -187,6 +187,8 @@ class Action(Strict):
         call: the tool's arguments as expressions.
         owner: expression that gives whose thing it is; must be the customer's id. A change needs it.
         amount: name of the computed value, in cents, that limits and approvals count.
+        key: expression that is the same for two calls of which only one may happen, e.g. a booking and how often it was paid
+            back; text. One that pays needs it. Without it a call is told from others by the question that the customer confirmed.
         allow_when: all must hold.
         forbid_when: none may hold; stronger than everything else.
     """
@@ -203,6 +205,7 @@ class Action(Strict):
     call: dict[str, Cel] = Field(default_factory=dict)
     owner: Cel | None = None
     amount: Identifier | None = None
+    key: Cel | None = None
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
     requires: Requires = Requires()
     allow_when: tuple[Rule, ...] = ()
@@ -252,6 +255,8 @@ class Action(Strict):
             yield from _expression_problem(("call", parameter), text, known)
         if self.owner is not None:
             yield from _expression_problem(("owner",), self.owner, known)
+        if self.key is not None:
+            yield from _expression_problem(("key",), self.key, known)
         for place, rule in self._rules():
             yield from _expression_problem((*place, "that"), rule.that, known, condition=True)
 
@@ -308,6 +313,8 @@ class Action(Strict):
             )
         if self.amount is not None and self.amount not in self.compute:
             yield ("amount",), f"`{self.amount}` is not in `compute`; compute it there, in cents"
+        if self.amount is not None and self.key is None:
+            yield ("amount",), "`key` is missing: say what two calls have in common of which only one may be made"
         if self.amount is not None and self.currency is None:
             yield ("amount",), "`currency` is missing; add it, e.g. `currency: EUR`"
 

@@ -174,8 +174,9 @@ async def test_a_limit_over_several_orders(client: RedisClient, orders: Orders) 
     words = ("refund for", "And a refund of", "One more refund, please:", "The last one that I want a refund for is")
     for n, cents in enumerate((9000, 9000, 2001, 2000)):
         orders.order(f"O-300{n}", total=cents)
-        await shop.hear(f"{words[n]} O-300{n}")
-        await shop.hear("yes")
+        asked = await shop.hear(f"{words[n]} O-300{n}")
+        if asked.decision is Decision.CLARIFY:
+            await shop.hear("yes")
     assert [cents for _, cents in orders.refunds] == [9000, 9000, 2000]
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from policies.condition import Condition, Identifier, Line, Locale, Strict, only_company
 
-NEAR = 0.3
+NEAR = 0.25
 """Cosine similarity to an example from which a guideline may match that names no threshold of its own.
 
 It only keeps out what has nothing to do with any guideline; which of those that are left fit best is told by rank.

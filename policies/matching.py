@@ -22,6 +22,8 @@ MOST = 5
 """So many guidelines are told to the model at most, beside the standing ones."""
 MOST_BYTES = 1_500
 """Of all of them together, which is 500 tokens. The first is told whatever its length."""
+BEHIND = 0.2
+"""A guideline that fits so much worse than the one that fits best is left out, unless its author has said when it holds."""
 _FEW = 100
 """With so many examples half of what they have in common is taken off, with more of them more: of a few it isn't known."""
 
@@ -68,7 +70,11 @@ class ExampleTable:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A soft rule that matches. `size` is the bytes of its text in the prompt."""
+    """A soft rule that matches.
+
+    `sure` if its author has said when: by a pattern, a threshold of its own, or no examples at all. `size` is the bytes of
+    its text in the prompt.
+    """
 
     id: str
     priority: int = 0
@@ -76,6 +82,7 @@ class Candidate:
     excludes: frozenset[str] = field(default_factory=frozenset)
     requires: frozenset[str] = field(default_factory=frozenset)
     size: int = 0
+    sure: bool = True
 
 
 def choose(candidates: Sequence[Candidate], standing: frozenset[str] = frozenset()) -> tuple[str, ...]:
@@ -88,7 +95,9 @@ def choose(candidates: Sequence[Candidate], standing: frozenset[str] = frozenset
         candidates: what matches.
         standing: ids that apply to every turn, and are always there to be required.
     """
-    ordered = sorted(candidates, key=lambda one: (-one.priority, -one.fit))
+    best = max((one.fit for one in candidates if not one.sure), default=0.0)
+    near = [one for one in candidates if one.sure or one.fit >= best - BEHIND]
+    ordered = sorted(near, key=lambda one: (-one.priority, -one.fit))
     applying = {one.id: one for one in _at_peace(ordered, standing)}
     chosen: dict[str, Candidate] = {}
     left = MOST_BYTES

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from policies.guidelines import GuidelineRule, OnlyIf
+from policies.guidelines import NEAR, GuidelineRule, OnlyIf
 from policies.matching import FIT, NAMED, Candidate, choose
 from policies.patterns import normalise, windows
 from policies.rule import Rule, compile_rule, language_of
@@ -18,17 +18,22 @@ class _Soft:
     said: Guideline
     when: Rule
 
-    def fit(self, pieces: Sequence[str], facts: Facts, topics: Collection[str]) -> float | None:
-        """How well it fits the turn; None if it doesn't match."""
+    def match(self, pieces: Sequence[str], facts: Facts, topics: Collection[str]) -> Candidate | None:
+        """As it stands in this turn; None if it doesn't match."""
         if self.rule.once and self.rule.id in facts.used:
             return None
         if self.rule.only_if is not None and not _holds(self.rule.only_if, facts, topics):
             return None
         if not self.rule.conditions or self.when.is_named(pieces):
-            return NAMED
+            return self._candidate(NAMED, sure=True)
         if not self.when.is_near(facts):
             return None
-        return facts.similarity.get(self.rule.id + FIT, facts.similarity[self.rule.id])
+        fit = facts.similarity.get(self.rule.id + FIT, facts.similarity[self.rule.id])
+        return self._candidate(fit, sure=self.when.by_example is not None and self.when.by_example.threshold != NEAR)
+
+    def _candidate(self, fit: float, *, sure: bool) -> Candidate:
+        rule, size = self.rule, len(self.said.then.encode())
+        return Candidate(rule.id, rule.priority, fit, frozenset(rule.excludes), frozenset(rule.requires), size, sure)
 
 
 class SoftRules:
@@ -63,23 +68,14 @@ class SoftRules:
             topics: ids of those that claim the message.
         """
         pieces = tuple(windows(normalise(facts.text)))
-        matching: list[Candidate] = []
-        for soft in self._softs:
-            fit = None if soft.rule.id in self._standing_ids else soft.fit(pieces, facts, topics)
-            if fit is not None:
-                matching.append(_candidate(soft, fit))
+        others = (soft for soft in self._softs if soft.rule.id not in self._standing_ids)
+        matching = [found for soft in others if (found := soft.match(pieces, facts, topics)) is not None]
         return (*self.standing, *(self._said[rule_id] for rule_id in choose(matching, self._standing_ids)))
 
 
 def is_standing(rule: GuidelineRule) -> bool:
     """True for a rule without any condition: it is told in every turn, in the part of the prompt that all turns share."""
     return not (rule.conditions or rule.only_if or rule.once or rule.requires)
-
-
-def _candidate(soft: _Soft, fit: float) -> Candidate:
-    rule = soft.rule
-    size = len(soft.said.then.encode())
-    return Candidate(rule.id, rule.priority, fit, frozenset(rule.excludes), frozenset(rule.requires), size)
 
 
 def _holds(only_if: OnlyIf, facts: Facts, topics: Collection[str]) -> bool:

@@ -80,7 +80,7 @@ class GuidelineRule(Strict):
         then: what the model is asked to heed.
         say: an approved text that is said behind the answer, as it stands.
         priority: who comes first where too many match; 0 if not given.
-        excludes: guidelines that don't apply where this one does.
+        excludes: guidelines that don't apply where this one does, unless their priority is higher.
         requires: guidelines without which this one doesn't apply.
         once: `conversation` if it applies to one reply of a conversation at most.
     """

@@ -88,8 +88,9 @@ class Candidate:
 def choose(candidates: Sequence[Candidate], standing: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Ids of the rules that apply, the most important first.
 
-    By priority, then by fit, then as they stand in the files. A rule that applies keeps out those that it excludes; one that
-    another has kept out excludes nobody. What a rule requires must apply too, and is counted with it.
+    By priority, then by fit, then as they stand in the files. A rule that applies keeps out those that it excludes, unless their
+    priority is higher; of two that exclude each other the first stays, and one that is kept out excludes nobody. What a rule
+    requires must apply too, and is counted with it.
 
     Args:
         candidates: what matches.
@@ -114,15 +115,26 @@ def _at_peace(ordered: Sequence[Candidate], standing: frozenset[str]) -> list[Ca
     """Those that no other keeps out, and whose required ones are among them."""
     alive = list(ordered)
     while True:
-        kept: list[Candidate] = []
-        for one in alive:
-            if not any(one.id in other.excludes for other in kept):
-                kept.append(one)
+        kept = _not_kept_out(alive)
         there = standing | {one.id for one in kept}
         lonely = {one.id for one in kept if not one.requires <= there}
         if not lonely:
             return kept
         alive = [one for one in alive if one.id not in lonely]
+
+
+def _not_kept_out(ordered: Sequence[Candidate]) -> list[Candidate]:
+    """Those that no other of them excludes, in their order. Who excludes is settled before who is excluded."""
+    left, kept = list(ordered), set[str]()
+    while left:
+        free = next((one for one in left if not any(_keeps_out(other, one) for other in left)), left[0])
+        kept.add(free.id)
+        left = [one for one in left if one is not free and not _keeps_out(free, one)]
+    return [one for one in ordered if one.id in kept]
+
+
+def _keeps_out(one: Candidate, other: Candidate) -> bool:
+    return other.id in one.excludes and one.priority >= other.priority
 
 
 def _with_required(one: Candidate, applying: Mapping[str, Candidate]) -> list[Candidate]:

@@ -21,10 +21,13 @@ DEPLOY_CONSTRAINTS := deploy/constraints-deploy.txt
 COMPARE := .venv-compare
 COMPARE_CONSTRAINTS := tests/bench/libraries/constraints.txt
 
+PARLANT := .venv-parlant
+PARLANT_CONSTRAINTS := tests/bench/guidelines/constraints.txt
+
 SERVING := .venv-serving
 SERVING_CONSTRAINTS := deploy/constraints-serving.txt
 
-.PHONY: help install install-dev system-packages deploy-tools run test test-serving lint widget bench bench-compare clean
+.PHONY: help install install-dev system-packages deploy-tools run test test-serving lint widget bench bench-compare bench-parlant clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-14s %s\n", $$1, $$2}'
@@ -114,5 +117,15 @@ $(COMPARE)/.installed: pyproject.toml $(COMPARE_CONSTRAINTS)
 	$(COMPARE)/bin/pip --disable-pip-version-check install -qq --constraint $(COMPARE_CONSTRAINTS) -r $(COMPARE)/requirements.txt
 	@touch $@
 
+bench-parlant: install-dev $(PARLANT)/.installed ## Model calls and prompt tokens of a turn beside Parlant
+	$(BIN)/python -m tests.bench.compare_parlant
+
+$(PARLANT)/.installed: pyproject.toml $(PARLANT_CONSTRAINTS)
+	@echo "setting up $(PARLANT): a few minutes"
+	$(PYTHON) -m venv $(PARLANT)
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["compare-parlant"], sep="\n")' > $(PARLANT)/requirements.txt
+	$(PARLANT)/bin/pip --disable-pip-version-check install -qq --constraint $(PARLANT_CONSTRAINTS) -r $(PARLANT)/requirements.txt
+	@touch $@
+
 clean: ## Remove the environments (.venv, .venv-…) and the data of `make run`
-	rm -rf $(VENV) $(COMPARE) $(SERVING) $(DEPLOY) .innkeeper
+	rm -rf $(VENV) $(COMPARE) $(PARLANT) $(SERVING) $(DEPLOY) .innkeeper

@@ -65,6 +65,8 @@ class Message:
     """False for an internal note: the customer can't see it, and the agent must not repeat it."""
     customer: Customer = NOBODY
     """Who wrote it, if a customer did."""
+    rules: tuple[str, ...] = ()
+    """Ids of the policy rules that applied to it, if we wrote it."""
 
 
 @dataclass(frozen=True, slots=True)

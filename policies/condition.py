@@ -1,5 +1,6 @@
 """The shape of a condition, and the small shapes that every policy file is made of. Pure."""
 
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -10,6 +11,8 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_
 Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Example = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 
 class Strict(BaseModel):
@@ -59,3 +62,15 @@ def one_examples(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
     if sum(bool(c.examples) for c in conditions) > 1:
         raise ValueError("at most one condition of a rule may have `examples`; join the lists")
     return conditions
+
+
+def only_company(text: str) -> str:
+    """Refuse placeholders that nothing fills.
+
+    Raises:
+        ValueError: there is another than `{company}`.
+    """
+    for found in _PLACEHOLDER.findall(text):
+        if found != "{company}":
+            raise ValueError(f"unknown placeholder {found}; only {{company}} can be used")
+    return text

@@ -3,52 +3,19 @@
 Hard rules are decided here by code; a model is never asked for permission.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from knowledge.types import Audience
-from policies.condition import Condition
 from policies.judging import Judge
 from policies.patterns import normalise, windows
+from policies.rule import BUT_NOT, compile_rule, language_of
 from policies.schema import Pack
+from policies.soft_rules import SoftRules
 from policies.topics import Dialled
 from policies.types import Action, Dial, Facts, Guideline, Mode, PolicyStamp, Send, TopicVerdict, Verdict, Verifier
 
 _URGENCY = {"urgent": 0, "high": 1, "normal": 2}
 _CARE = {Send.PERSON: 0, Send.DRAFT: 1, Send.AUTO: 2}
-_BUT_NOT = "/but_not"
-"""Look-alikes are embedded under the rule's id and this ending, which no id can have."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """The conditions of one rule, compiled."""
-
-    id: str
-    patterns: tuple[re.Pattern[str], ...]
-    by_example: Condition | None
-
-    def holds(self, pieces: Sequence[str], facts: Facts) -> bool:
-        return self._is_near(facts) or any(p.search(piece) for p in self.patterns for piece in pieces)
-
-    def _is_near(self, facts: Facts) -> bool:
-        if self.by_example is None or self.by_example.threshold is None:
-            return False
-        if self.by_example.languages and _language(facts.language) not in self.by_example.languages:
-            return False
-        near = facts.similarity.get(self.id, -1.0)
-        return near >= self.by_example.threshold and near >= facts.similarity.get(self.id + _BUT_NOT, -1.0)
-
-
-def _compile(rule_id: str, conditions: Sequence[Condition]) -> _Rule:
-    patterns = tuple(re.compile(c.pattern) for c in conditions if c.pattern is not None)
-    return _Rule(rule_id, patterns, next((c for c in conditions if c.examples), None))
-
-
-def _language(tag: str) -> str:
-    """`pt` of `pt-BR`."""
-    return re.split(r"[-_]", tag.casefold(), maxsplit=1)[0]
 
 
 def _care(dialled: Dialled) -> tuple[int, float]:
@@ -66,12 +33,10 @@ class PolicyEngine:
 
     def __init__(self, pack: Pack) -> None:
         self._pack = pack
-        self._triggers = tuple((trigger, _compile(trigger.id, trigger.any)) for trigger in pack.escalation.triggers)
-        self._guidelines = tuple(
-            (Guideline(rule.id, self._fill(rule.then)), _compile(rule.id, rule.when), not rule.when) for rule in pack.guidelines
-        )
-        self._topics = tuple((topic, _compile(topic.id, topic.any)) for topic in pack.topics.topics)
-        self._actions = tuple((Judge(action), _compile(action.id, action.when)) for action in pack.actions)
+        self._triggers = tuple((trigger, compile_rule(trigger.id, trigger.any)) for trigger in pack.escalation.triggers)
+        self._soft = SoftRules(pack.guidelines, self._fill)
+        self._topics = tuple((topic, compile_rule(topic.id, topic.any)) for topic in pack.topics.topics)
+        self._actions = tuple((Judge(action), compile_rule(action.id, action.when)) for action in pack.actions)
         self._texts = {**pack.escalation.texts, **pack.canned}
 
     @property
@@ -129,11 +94,11 @@ class PolicyEngine:
         found: dict[str, tuple[str, ...]] = {}
         triggers, topics = (rule for _, rule in self._triggers), (rule for _, rule in self._topics)
         actions = (rule for _, rule in self._actions)
-        for rule in (*triggers, *(rule for _, rule, _ in self._guidelines), *topics, *actions):
+        for rule in (*triggers, *self._soft.compiled, *topics, *actions):
             if rule.by_example is not None:
                 found[rule.id] = rule.by_example.examples
                 if rule.by_example.but_not:
-                    found[rule.id + _BUT_NOT] = rule.by_example.but_not
+                    found[rule.id + BUT_NOT] = rule.by_example.but_not
         return found
 
     def gate(self, facts: Facts) -> Verdict:
@@ -165,12 +130,16 @@ class PolicyEngine:
     @property
     def standing(self) -> tuple[Guideline, ...]:
         """The soft rules that apply to every turn, in the order of their files."""
-        return tuple(g for g, _, always in self._guidelines if always)
+        return self._soft.standing
 
     def guidelines(self, facts: Facts) -> tuple[Guideline, ...]:
-        """The soft rules that apply, in the order of their files."""
-        pieces = tuple(windows(normalise(facts.text)))
-        return tuple(g for g, rule, always in self._guidelines if always or rule.holds(pieces, facts))
+        """The soft rules that apply: the standing ones, then those that match, the most important first."""
+        return self._soft.applying(facts, self.topic(facts).topics)
+
+    def approved_words(self, facts: Facts) -> tuple[str, ...]:
+        """The approved texts that the guidelines of this turn say, each once, in the customer's language."""
+        said = dict.fromkeys(one.say for one in self.guidelines(facts) if one.say is not None)
+        return tuple(self.text(key, facts.language) for key in said)
 
     def topic(self, facts: Facts, articles: Sequence[str] = ()) -> TopicVerdict:
         """How far an answer may go, by what the turn is about.
@@ -229,7 +198,7 @@ class PolicyEngine:
         return tuple(self._fill(text) for text in self._texts[key].values())
 
     def _translate(self, texts: Mapping[str, str], language: str) -> str:
-        return self._fill(texts.get(_language(language), texts[self.locales[0]]))
+        return self._fill(texts.get(language_of(language), texts[self.locales[0]]))
 
     def _fill(self, text: str) -> str:
         return text.replace("{company}", self.company)

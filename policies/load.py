@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from policies.actions import Action
 from policies.canned import CannedFile
 from policies.errors import RulesInvalid
+from policies.guidelines import GuidelinesFile
 from policies.pages import Page, parse_page, validate_page
-from policies.schema import DisclosureFile, EscalationFile, GuidelinesFile, Pack, PolicyFile, PrivacyFile
+from policies.schema import DisclosureFile, EscalationFile, Pack, PolicyFile, PrivacyFile
 from policies.together import together_problems
 from policies.topics import TopicsFile
 

@@ -3,30 +3,20 @@
 What spans several files (locales, `say` keys, duplicate ids) is checked by `policies.load`.
 """
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
 from knowledge.types import Audience
 from policies.actions import Action
-from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples
+from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples, only_company
+from policies.guidelines import GuidelineRule
 from policies.topics import ONE_DIAL, TopicsFile
 from policies.types import Action as Demand
 from policies.types import Mode
 
 REQUIRED_TEXTS = ("handoff", "dont_know", "clarify", "refuse", "technical", "safety", "quoted", "closest", "which", "missing")
 """What the agent may have to say whatever the triggers are."""
-
-_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
-
-
-def _only_company(text: str) -> str:
-    for found in _PLACEHOLDER.findall(text):
-        if found != "{company}":
-            raise ValueError(f"unknown placeholder {found}; only {{company}} can be used")
-    return text
-
 
 Days = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}d$")]
 
@@ -66,7 +56,7 @@ class DisclosureFile(Strict):
     @field_validator("text")
     @classmethod
     def _placeholders(cls, text: dict[str, str]) -> dict[str, str]:
-        return {locale: _only_company(line) for locale, line in text.items()}
+        return {locale: only_company(line) for locale, line in text.items()}
 
 
 class Trigger(Strict):
@@ -93,34 +83,8 @@ class EscalationFile(Strict):
     def _placeholders(cls, texts: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
         for by_locale in texts.values():
             for line in by_locale.values():
-                _only_company(line)
+                only_company(line)
         return texts
-
-
-class GuidelineRule(Strict):
-    """A soft rule: text for the prompt, always or when `when` holds."""
-
-    id: Identifier
-    when: tuple[Condition, ...] = ()
-    then: Line
-
-    _examples_once = field_validator("when")(one_examples)
-
-    @field_validator("when", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return (value,) if isinstance(value, dict) else value
-
-    @field_validator("then")
-    @classmethod
-    def _placeholders(cls, then: str) -> str:
-        return _only_company(then)
-
-
-class GuidelinesFile(Strict):
-    """`guidelines/*.yaml`: soft rules."""
-
-    guidelines: tuple[GuidelineRule, ...]
 
 
 class AudiencesByIdentity(Strict):

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 
 from policies.actions import Action, placeholder_problems
 from policies.canned import CannedFile
+from policies.guidelines import NOUNS, GuidelinesFile, unknown_names
 from policies.pages import Location, Page
-from policies.schema import REQUIRED_TEXTS, DisclosureFile, EscalationFile, GuidelinesFile, PolicyFile
+from policies.schema import REQUIRED_TEXTS, DisclosureFile, EscalationFile, PolicyFile
 from policies.topics import TopicsFile
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -53,12 +54,30 @@ def _text_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | N
         for place, key in action.texts.items():
             yield from _missing_text(pages[name], place, key, texts)
             yield from _filled(pages[name], place, key, texts, action.names)
+    yield from _guideline_problems(pages, models, texts)
     said = {key for _, action in _all(models, Action) for key in action.texts.values()}
     for key, (name, _) in canned.items():
         if key not in said:
             yield from _filled(pages[name], ("texts", key), key, texts, ())
         if key in escalation.texts:
             yield pages[name].problem(("texts", key), f"`{key}` is already used in escalation.yaml; rename one")
+
+
+def _guideline_problems(
+    pages: Mapping[str, Page], models: Mapping[str, BaseModel | None], texts: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
+    """Guidelines that name another, a topic or a text that isn't there."""
+    known = [rule.id for _, file in _all(models, GuidelinesFile) for rule in file.guidelines]
+    topics = [topic.id for _, file in _all(models, TopicsFile) for topic in file.topics]
+    for name, file in _all(models, GuidelinesFile):
+        for index, rule in enumerate(file.guidelines):
+            for place, unknown, there in unknown_names(rule, known, topics, texts):
+                near = difflib.get_close_matches(unknown, there, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(there) or 'none'}"
+                what = f"there is no {NOUNS[place[0]]} `{unknown}`; {hint}"
+                yield pages[name].problem(("guidelines", index, *place), what)
+            if rule.say is not None:
+                yield from _filled(pages[name], ("guidelines", index, "say"), rule.say, texts, ())
 
 
 def _missing_text(page: Page, at: Location, key: str, texts: Collection[str]) -> Iterator[str]:

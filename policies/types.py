@@ -69,13 +69,18 @@ class Facts:
     """What is known of a turn before anything is looked up.
 
     `similarity` maps the id of every rule that has examples to the highest cosine similarity between
-    the message and one of its examples (-1 to 1).
+    the message and one of its examples (-1 to 1), and the id with `policies.matching.FIT` to how well the message fits
+    its examples together. `identity` is `anonymous`, `claimed` or `verified`, as the channel knows it. `turn` counts from 1;
+    `used` are the rules that applied to the replies before.
     """
 
     text: str
     language: str
     first_message: bool
     similarity: Mapping[str, float] = field(default_factory=dict)
+    identity: str = "anonymous"
+    turn: int = 1
+    used: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,11 @@ class PolicyStamp:
 
 @dataclass(frozen=True, slots=True)
 class Guideline:
-    """A soft rule that applies to a turn: `then` is text for the prompt."""
+    """A soft rule that applies to a turn.
+
+    `then` is text for the prompt, which may be empty; `say` names an approved text that is said behind the answer.
+    """
 
     id: str
     then: str
+    say: str | None = None

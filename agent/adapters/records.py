@@ -30,6 +30,8 @@ def dump_message(message: Message) -> str:
     value = dataclasses.asdict(message)
     if message.customer == NOBODY:
         del value["customer"]
+    if not message.rules:
+        del value["rules"]
     return _dump(value)
 
 
@@ -43,6 +45,7 @@ def load_message(text: str) -> Message:
         sent_at=value["sent_at"],
         visible=value["visible"],
         customer=_load_customer(value.get("customer")),
+        rules=tuple(value.get("rules", ())),
     )
 
 

@@ -112,6 +112,7 @@ def make_reply(entry: OutboxEntry) -> Message | None:
         text=entry.outcome.answer,
         sent_at=entry.created_at,
         visible=entry.outcome.decision is not Decision.DRAFT,
+        rules=entry.outcome.policy.rules,
     )
 
 

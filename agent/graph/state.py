@@ -20,6 +20,7 @@ from agent.ports import ChatModel, Embedder, Retriever, Stage
 from agent.types import Customer, Message, Outcome, Proposal, Usage
 from knowledge.types import Hit
 from policies.engine import PolicyEngine
+from policies.matching import ExampleTable
 from policies.types import Facts, Verdict
 from policies.types import Verifier as VerifierName
 
@@ -67,7 +68,7 @@ class TurnContext:
     verifier: Verifier
     policies: PolicyEngine
     detect_language: Callable[[str], str | None]
-    examples: Mapping[str, Any] = field(default_factory=dict)  # rule id -> float32 [n, d], see `triage.embed_examples`
+    examples: ExampleTable = field(default_factory=lambda: ExampleTable({}))  # of all rules, see `triage.embed_examples`
     second: Mapping[VerifierName, SecondVerifier] = field(default_factory=dict)  # those that some topic lists
     desk: Desk | None = None  # the company's systems; None where nothing can be looked up or changed
     pool: ThreadPoolExecutor | None = None  # bounded: embedding and searching use all cores by themselves

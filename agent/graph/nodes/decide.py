@@ -87,6 +87,7 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
         text = f"{policies.text('quoted', language)}\n\n{text}"
     if not sure:
         text = f"{policies.text('closest', language)}\n\n{text}"
+    text = "\n\n".join((text, *policies.approved_words(state["facts"])))
     return _outcome(
         state,
         context,

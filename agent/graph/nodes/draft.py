@@ -25,13 +25,14 @@ async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         ModelUnavailable: the server can't be used now; the turn is tried again later.
     """
     context = runtime.context
+    guidelines, standing = context.policies.guidelines(state["facts"]), context.policies.standing
     if not (context.profile.can_rephrase or state["evidence"].sure):
-        return {"draft": None}
+        # Nobody writes by the guidelines, but what they say in approved words is still said.
+        return {"draft": None, "rules": (*state.get("rules", ()), *(g.id for g in guidelines if g.say))}
     await context.tell(Stage.WRITING)
     chosen = await context.in_thread(choose, context.embedder, context.profile, state)
-    guidelines, standing = context.policies.guidelines(state["facts"]), context.policies.standing
-    now = [g.then for g in guidelines if g not in standing]
-    company, always = context.policies.company, [g.then for g in standing]
+    now = [g.then for g in guidelines if g not in standing and g.then]
+    company, always = context.policies.company, [g.then for g in standing if g.then]
     prompt = draft_prompt(context.profile, company, now, chosen, state["messages"], always)
     rules = (*state.get("rules", ()), *(g.id for g in guidelines))
     try:

@@ -1,0 +1,46 @@
+"""The pack of 100 guidelines, and the messages that belong to them.
+
+The guidelines are those of a company that rents out holiday homes: `rentals/*.yaml`, in place of those of the pack that
+ships, which gives all the rest. `messages_dev.jsonl` has two messages for each of them, in the words that customers may use,
+and examples were added where one of these was missed. `messages_held_out.jsonl` has one for each, written after that, and
+nothing was changed since.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from policies.engine import PolicyEngine
+from policies.load import default_folder, load_pack
+
+HERE = Path(__file__).parent
+GUIDELINES = 100
+SETS = ("dev", "held_out")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a customer writes, and the id of the guideline that is meant for it."""
+
+    text: str
+    guideline: str
+
+
+def write_pack(folder: Path) -> Path:
+    """The whole policy folder, written there."""
+    shutil.copytree(default_folder(), folder)
+    shutil.rmtree(folder / "guidelines")
+    shutil.copytree(HERE / "rentals", folder / "guidelines")
+    return folder
+
+
+def load_engine(folder: Path) -> PolicyEngine:
+    """The engine of the pack, which is written to `folder`."""
+    return PolicyEngine(load_pack(write_pack(folder)))
+
+
+def load_rows(name: str) -> list[Row]:
+    """One of `SETS`."""
+    lines = (HERE / f"messages_{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [Row(value["text"], value["guideline"]) for value in map(json.loads, lines)]

@@ -69,3 +69,5 @@ def _services(settings: Settings) -> Iterator[Service]:
     yield from (Service(f"model {name}", model.base_url) for name, model in settings.models.items())
     for name, desk in settings.helpdesks.items():
         yield from (Service(f"helpdesk {name}", address) for address in desk.addresses)
+    for name, system in settings.tools.items():
+        yield from (Service(f"tools {name}", address) for address in system.addresses)

@@ -1,7 +1,8 @@
 """Every setting, read once by an entry point and passed down as the part that is needed.
 
 Environment `INNKEEPER_*`, or a TOML file named by `INNKEEPER_CONFIG`; the environment wins. An unknown
-name stops the start and names the nearest known one. Helpdesks may also stand in `helpdesks.toml` in the data folder.
+name stops the start and names the nearest known one. Helpdesks may also stand in `helpdesks.toml` in the data folder,
+and the company's systems in `tools.toml`.
 """
 
 import difflib
@@ -20,6 +21,8 @@ from agent.helpdesks_file import check_helpdesk_names, helpdesks_path, read_help
 from agent.model_settings import DEFAULT_MODEL, ModelSettings, RouteSettings, check_model_names, check_routes
 from agent.redis_urls import check_redis_url, node_urls
 from agent.site_settings import SiteSettings, check_site_names
+from agent.tool_settings import AnySystem, check_system_names
+from agent.tools_file import read_tools, tools_path
 from agent.types import Task
 
 PREFIX = "INNKEEPER_"
@@ -101,6 +104,11 @@ class Settings(BaseSettings):
     sites: Annotated[dict[str, SiteSettings], NoDecode] = Field(
         default_factory=dict, description="sites with the chat widget by name, as JSON or TOML tables"
     )
+    tools: Annotated[dict[str, AnySystem], NoDecode] = Field(
+        default_factory=dict,
+        description="the company's systems by name, as JSON or TOML tables; beside them those of `tools.toml` in the data folder",
+    )
+    tools_dry_run: bool = Field(False, description="look things up in the company's systems, but send no change to them")
     widget_streams: int = Field(5_000, ge=1, description="open event streams of widgets that one API process takes")
     api_key: SecretStr | None = Field(
         None, description="bearer token that POST /v1/answers asks for; open on loopback if not given"
@@ -136,7 +144,7 @@ class Settings(BaseSettings):
         node_urls(nodes)
         return nodes
 
-    @field_validator("helpdesks", "sites", "models", "routes", mode="before")
+    @field_validator("helpdesks", "sites", "models", "routes", "tools", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         if isinstance(value, str):
@@ -168,6 +176,12 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"INNKEEPER_HELPDESKS: {error}") from error
         return self
+
+    @field_validator("tools")
+    @classmethod
+    def _system_names(cls, tools: dict[str, AnySystem]) -> dict[str, AnySystem]:
+        check_system_names(tools)
+        return tools
 
     @property
     def retention_s(self) -> int:
@@ -264,7 +278,8 @@ def load_settings() -> Settings:
                 f"{PREFIX}SITES.{name}.handoff: there is no helpdesk {site.handoff!r} in {PREFIX}HELPDESKS, "
                 "and `innkeeper connect` knows none of that name"
             )
-    return settings.model_copy(update={"helpdesks": helpdesks})
+    tools = read_tools(tools_path(settings.data_dir)) | settings.tools
+    return settings.model_copy(update={"helpdesks": helpdesks, "tools": tools})
 
 
 def _unknown_in_environment() -> list[str]:

@@ -13,6 +13,7 @@ import typer
 from agent.cli import bundle, evaluate, show
 from agent.cli import knowledge as knowledge_commands
 from agent.cli import models as models_commands
+from agent.cli import tools as tools_commands
 from agent.errors import AgentError
 from agent.settings import Settings, load_settings
 from knowledge.errors import KnowledgeError
@@ -31,6 +32,7 @@ app.add_typer(evaluate.app, name="eval")
 app.add_typer(knowledge_commands.app, name="knowledge")
 app.add_typer(models_commands.app, name="models")
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(tools_commands.app, name="tools")
 F = TypeVar("F", bound=Callable[..., Any])
 Inherited = Annotated[int | None, typer.Option("--fd", hidden=True, help="A listening socket that `up` hands over.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -318,6 +320,18 @@ def demo_desk(
     from agent.wiring.desk import run_desk
 
     asyncio.run(run_desk(_settings("WARNING"), webhook_url, port, fd))
+
+
+@app.command(name="demo-bookings")
+@reports_errors
+def demo_bookings(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 8091,
+    fd: Inherited = None,
+) -> None:
+    """The sample company's booking system, to try tools with; its token is in run/bookings.token of the data folder."""
+    from agent.wiring.bookings import run_bookings
+
+    asyncio.run(run_bookings(_settings("WARNING"), port, fd))
 
 
 def sample_folder() -> Path:

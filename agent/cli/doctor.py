@@ -32,6 +32,7 @@ async def examine(settings: Settings) -> dict[str, Any]:
         "redis": probes.redis,
         **_models(settings),
         "helpdesks": _helpdesks,
+        "tools": _tools,
     }
     findings = [await _finding(name, check, settings) for name, check in checks.items()]
     egress = {
@@ -125,6 +126,15 @@ async def _helpdesks(settings: Settings) -> str:
     if problems:
         raise AgentError("; ".join(problems) + " (`innkeeper connect SYSTEM` says more)")
     return ", ".join(told)
+
+
+async def _tools(settings: Settings) -> str:
+    if not settings.tools:
+        return "none configured (tools.toml in the data folder, INNKEEPER_TOOLS); nothing is looked up or changed for customers"
+    problems, told = await probes.tools(settings)
+    if problems:
+        raise AgentError("; ".join(problems) + " (`innkeeper tools list` says more)")
+    return ", ".join(told) + ("; a dry run: no change is sent (INNKEEPER_TOOLS_DRY_RUN)" if settings.tools_dry_run else "")
 
 
 def _refusals(settings: Settings) -> list[dict[str, Any]]:

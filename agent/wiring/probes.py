@@ -9,6 +9,7 @@ from agent.model_routes import ModelRoutes
 from agent.model_settings import DEFAULT_MODEL, setting_of
 from agent.settings import Settings
 from agent.wiring import rules, shelf
+from agent.wiring.toolbox import open_tools
 
 
 async def redis(settings: Settings) -> str:
@@ -87,4 +88,18 @@ async def helpdesks(settings: Settings) -> tuple[list[str], list[str]]:
         finally:
             await client.aclose()
     told = [f"{name} ({desk.system}) at {', '.join(desk.addresses)}" for name, desk in settings.helpdesks.items()]
+    return problems, told
+
+
+async def tools(settings: Settings) -> tuple[list[str], list[str]]:
+    """What is wrong with the company's systems, and what there is: each is asked for its operations."""
+    problems: list[str] = []
+    told: list[str] = []
+    async with open_tools(settings) as box:
+        for name, found in (await box.examine()).items():
+            if isinstance(found, str):
+                problems.append(found)
+                continue
+            problems += [one for one in found.values() if isinstance(one, str)]
+            told.append(f"{name} ({settings.tools[name].kind}, {len(found)} operations)")
     return problems, told

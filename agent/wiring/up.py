@@ -21,6 +21,7 @@ from agent.helpdesk_settings import plain
 from agent.model_profiles import ModelProfile
 from agent.settings import Settings
 from agent.wiring import rules
+from agent.wiring.bookings import BOOKINGS, BOOKINGS_PORT, bookings_system, bookings_token
 from agent.wiring.http import listen
 
 __all__ = ["House", "check_folder", "demo_secret", "new_secret", "run_house"]
@@ -40,6 +41,7 @@ class House:
     api_url: str
     desk_url: str | None
     widget_url: str | None
+    bookings_url: str | None
     worker_log: Path
 
 
@@ -62,7 +64,10 @@ async def run_house(settings: Settings, *, demo: bool, say: Callable[[str], None
         # finds the connections that came meanwhile.
         api = stack.enter_context(_listen("the API", settings.host, settings.port, say))
         desk = stack.enter_context(_listen("the demo desk", "127.0.0.1", DEMO_PORT, say)) if demo else None
-        yield await _start(settings, profile, stack, api, desk, say)
+        # A booking system of the settings is used in place of the sample company's.
+        shows_bookings = demo and BOOKINGS not in settings.tools
+        bookings = stack.enter_context(_listen("the bookings", "127.0.0.1", BOOKINGS_PORT, say)) if shows_bookings else None
+        yield await _start(settings, profile, stack, api, desk, bookings, say)
 
 
 async def _start(
@@ -71,6 +76,7 @@ async def _start(
     stack: AsyncExitStack,
     api: socket.socket,
     desk: socket.socket | None,
+    bookings: socket.socket | None,
     say: Callable[[str], None],
 ) -> House:
     desk_url = f"http://127.0.0.1:{_port(desk)}" if desk else None
@@ -83,11 +89,16 @@ async def _start(
     sites = {name: plain(known) for name, known in settings.sites.items()}
     if desk_url:
         sites[DEMO_SOURCE] = _demo_site(f"http://127.0.0.1:{_port(api)}", desk_url)
+    tools = {name: plain(known) for name, known in settings.tools.items()}
+    bookings_url = f"http://127.0.0.1:{_port(bookings)}" if bookings else None
+    if bookings_url:
+        tools[BOOKINGS] = bookings_system(bookings_url, bookings_token(settings.data_dir))
     env = {
         "INNKEEPER_DATA_DIR": str(settings.data_dir.absolute()),
         "INNKEEPER_PORT": str(_port(api)),
         "INNKEEPER_HELPDESKS": json.dumps(helpdesks),
         "INNKEEPER_SITES": json.dumps(sites),
+        "INNKEEPER_TOOLS": json.dumps(tools),
         "PROMETHEUS_MULTIPROC_DIR": str(_metrics_folder(settings.data_dir)),
     }
     supervisor = await stack.enter_async_context(Supervisor(settings.data_dir))
@@ -103,6 +114,9 @@ async def _start(
         await supervisor.start(model)
         # With an address the profile would be another one if it isn't named.
         env |= {"INNKEEPER_LLM_BASE_URL": model.url, "INNKEEPER_LLM_PROFILE": settings.llm_profile or packaged.name}
+    if bookings and bookings_url:
+        say("starting the sample company's booking system")
+        await supervisor.start(_innkeeper("bookings", ("demo-bookings",), env, bookings_url, bookings))
     api_url = f"http://127.0.0.1:{_port(api)}"
     say("starting the API")
     await supervisor.start(_innkeeper("api", ("serve",), env, api_url, api))
@@ -113,7 +127,7 @@ async def _start(
         command = ("demo-desk", "--webhook-url", f"{api_url}/webhooks/{DEMO_SOURCE}")
         await supervisor.start(_innkeeper("desk", command, env, desk_url, desk))
     widget_url = f"{api_url}/widget/demo" if DEMO_SITE in sites else None
-    return House(supervisor, profile, api_url, desk_url, widget_url, settings.data_dir / "logs" / "worker.log")
+    return House(supervisor, profile, api_url, desk_url, widget_url, bookings_url, settings.data_dir / "logs" / "worker.log")
 
 
 def demo_secret(data_dir: Path) -> str:

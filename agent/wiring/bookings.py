@@ -1,0 +1,54 @@
+"""The sample company's booking system as a process, and as a system that the agent may use."""
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from agent.adapters.supervisor import write_private
+from agent.samples.bookings.first import first_bookings
+from agent.samples.bookings.service import create_bookings
+from agent.samples.bookings.store import BookingStore
+from agent.settings import Settings
+from agent.wiring import shelf
+from agent.wiring.http import serve_app
+
+BOOKINGS = "bookings"
+"""What the demo calls the system."""
+BOOKINGS_PORT = 8091
+
+
+async def run_bookings(settings: Settings, port: int, fd: int | None = None) -> None:
+    """Serve on loopback until SIGTERM or Ctrl-C. An empty data folder gets the first bookings."""
+    shelf.guard_egress(settings)
+    store = BookingStore(settings.data_dir / "demo-bookings.sqlite3")
+    store.add_if_empty(first_bookings(datetime.now(UTC)))
+    app = create_bookings(store, SecretStr(bookings_token(settings.data_dir)))
+    await serve_app(app, "127.0.0.1", port, fd)
+
+
+def bookings_token(data_dir: Path) -> str:
+    """What the booking system lets Innkeeper in by, made once for each data folder."""
+    path = data_dir / "run" / "bookings.token"
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        token = secrets.token_urlsafe(32)
+        write_private(path, token)
+        return token
+
+
+def bookings_system(url: str, token: str) -> dict[str, Any]:
+    """It as an entry of INNKEEPER_TOOLS. Every operation is bound to the customer of the conversation."""
+    bind = {"customer_id": "customer.id"}
+    reads = ("list_bookings", "get_booking", "quote_cancellation")
+    writes = ("change_dates", "cancel_booking", "refund")
+    return {
+        "kind": "openapi",
+        "url": url,
+        "token": token,
+        "operations": {name: {"effect": "read", "bind": bind} for name in reads}
+        | {name: {"repeats_safely": True, "bind": bind} for name in writes},
+    }

@@ -1,0 +1,43 @@
+"""The company's systems of the settings as one toolbox."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TextIO
+
+from agent.settings import Settings
+from agent.tool_settings import AnySystem, McpSettings, OpenApiSettings
+from agent.tools.openapi import OpenApiSystem
+from agent.tools.python_functions import PythonFunctions
+from agent.tools.systems import System
+from agent.tools.toolbox import Toolbox
+
+
+@asynccontextmanager
+async def open_tools(settings: Settings, *, dry_run: bool = False, stderr: TextIO | None = None) -> AsyncIterator[Toolbox]:
+    """All systems. Asks none yet.
+
+    Args:
+        settings: name the systems.
+        dry_run: send no change, whatever the settings say.
+        stderr: where child processes write; nowhere if not given.
+
+    Raises:
+        SettingsInvalid: certificates can't be used.
+    """
+    systems = {name: _system(name, one, stderr) for name, one in settings.tools.items()}
+    box = Toolbox(settings.tools, systems, dry_run=dry_run or settings.tools_dry_run)
+    try:
+        yield box
+    finally:
+        await box.aclose()
+
+
+def _system(name: str, settings: AnySystem, stderr: TextIO | None) -> System:
+    if isinstance(settings, OpenApiSettings):
+        return OpenApiSystem(name, settings)
+    if isinstance(settings, McpSettings):
+        # The SDK takes a second to import, and most installations have no MCP server.
+        from agent.tools.mcp_server import McpSystem
+
+        return McpSystem(name, settings, stderr)
+    return PythonFunctions(name, settings)

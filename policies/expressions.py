@@ -5,6 +5,7 @@ anything. Beside CEL's own functions there are
 
     days_since(x), days_until(x)   whole days by the calendar of the company's time zone, from a date ("2026-11-20") or a
                                    time ("2026-11-20T10:00:00Z"); 0 on the day itself, negative on the other side of it
+    days_after(x, n)               the date n days later, as text: days_after("2026-11-20", 3) == "2026-11-23"
     cents("12.50")                 an amount in words as an exact whole number of cents
 
 Source: the Common Expression Language, language definition (cel-spec).
@@ -23,7 +24,7 @@ from cel_expr_python import cel
 
 MAX_CHARS = 2000
 """A longer expression is a mistake; the library itself bounds nesting (32) and steps."""
-RESERVED = frozenset({"now", "customer", "days_since", "days_until", "cents", "true", "false", "null", "in", "has"})
+RESERVED = frozenset({"now", "customer", "days_since", "days_until", "days_after", "cents", "true", "false", "null", "in", "has"})
 """Names that no fact, argument or value can have."""
 
 _AMOUNT = re.compile(r"-?[0-9]{1,13}(?:\.[0-9]{1,2})?")
@@ -112,6 +113,10 @@ def _days_until(moment: str) -> int:
     return -_days_since(moment)
 
 
+def _days_after(moment: str, days: int) -> str:
+    return (_date(moment, _CLOCK.get().zone) + dt.timedelta(days=days)).isoformat()
+
+
 def _date(moment: str, zone: ZoneInfo) -> dt.date:
     if len(moment) == len("2026-11-20"):
         return dt.date.fromisoformat(moment)
@@ -139,6 +144,10 @@ def _overloads(name: str, function: Any, *kinds: cel.Type) -> cel.FunctionDecl:
 
 
 _FUNCTIONS = [
+    cel.FunctionDecl(
+        "days_after",
+        [cel.Overload("days_after_string_int", cel.Type.STRING, [cel.Type.STRING, cel.Type.INT], False, _days_after)],
+    ),
     _overloads("days_since", _days_since, cel.Type.STRING),
     _overloads("days_until", _days_until, cel.Type.STRING),
     _overloads("cents", cents, cel.Type.STRING, cel.Type.INT),

@@ -56,7 +56,6 @@ def full_outcome() -> Outcome:
         summary="asks for a refund",
         sure=False,
         proposal=PROPOSAL,
-        notice="A colleague looks at it.",
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.hints import RedisTicketHints
@@ -28,6 +28,7 @@ from agent.wiring.http import serve_app, served_beside
 from agent.wiring.refresh import SourceRefresher
 from agent.wiring.tracing import open_tracing
 from agent.wiring.verifiers import second_verifiers
+from agent.wiring.toolbox import open_desk
 from agent.wiring.widget import build_progress, build_widget
 from knowledge.errors import KnowledgeError, RerankerUnavailable
 
@@ -115,6 +116,8 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
         context = await asyncio.to_thread(
             parts.build_context, chat, routes.turn_profile, knowledge, policies, second, workers, second_look=second_look
         )
+        # Who asks without a channel is nobody's customer: for them nothing is looked up or changed.
+        acting = replace(context, desk=await open_desk(settings, stack, redis)) if settings.tools else context
         try:
             # Opens the index, which takes seconds, before the first question of /readyz or of a customer. If it can't
             # be reached now, /readyz tells and turns wait.
@@ -127,7 +130,7 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
         conversations, hints = RedisConversations(redis, kept_s), RedisTicketHints(redis)
         turns = Turns(
             graph=build_graph(saver),
-            context=context,
+            context=acting,
             conversations=conversations,
             queue=queue,
             model_down_handoff_s=settings.model_down_handoff_s,

@@ -1,15 +1,22 @@
 """The company's systems of the settings as one toolbox."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import TextIO
+from zoneinfo import ZoneInfo
 
+from agent.adapters.redis_clients import RedisClient
+from agent.adapters.redis_ledger import RedisLedger
+from agent.graph.acting.carrying import Desk
+from agent.ports import Effect
 from agent.settings import Settings
 from agent.tool_settings import AnySystem, McpSettings, OpenApiSettings
 from agent.tools.openapi import OpenApiSystem
 from agent.tools.python_functions import PythonFunctions
 from agent.tools.systems import System
 from agent.tools.toolbox import Toolbox
+from policies.expressions import Clock
 
 
 @asynccontextmanager
@@ -30,6 +37,15 @@ async def open_tools(settings: Settings, *, dry_run: bool = False, stderr: TextI
         yield box
     finally:
         await box.aclose()
+
+
+async def open_desk(settings: Settings, stack: AsyncExitStack, redis: RedisClient) -> Desk:
+    """What actions are carried out with, closed with the stack. Raises `SettingsInvalid`."""
+    tools = await stack.enter_async_context(open_tools(settings))
+    operations = {
+        f"{system}.{name}": Effect(one.effect) for system, known in settings.tools.items() for name, one in known.operations.items()
+    }
+    return Desk(tools, RedisLedger(redis), lambda: Clock(datetime.now(UTC), ZoneInfo("UTC")), operations)
 
 
 def _system(name: str, settings: AnySystem, stderr: TextIO | None) -> System:

@@ -60,7 +60,7 @@ class Booking(BaseModel):
 
 
 class CancellationQuote(BaseModel):
-    """What cancelling now would give back by the terms of the booking."""
+    """What cancelling now would give back by the terms of the booking; of a cancelled one what it gave a right to."""
 
     booking_id: str
     terms: Terms
@@ -125,12 +125,12 @@ def _add_reads(app: FastAPI, store: BookingStore, now: Callable[[], datetime], g
     @app.get(
         "/bookings/{booking_id}/cancellation",
         operation_id="quote_cancellation",
-        summary="What cancelling this booking now would give back",
+        summary="What cancelling this booking now would give back, or has given",
         **guarded,
     )
     def quote_cancellation(booking_id: str, customer_id: CustomerId = None) -> CancellationQuote:
         row = _found(store.get(booking_id), customer_id)
-        return _quote(row, now())
+        return _quote(row, datetime.fromisoformat(row["cancelled_at"]) if row["cancelled_at"] else now())
 
 
 def _add_changes(app: FastAPI, store: BookingStore, now: Callable[[], datetime], guarded: Mapping[str, Any]) -> None:

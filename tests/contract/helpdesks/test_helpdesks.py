@@ -191,6 +191,16 @@ async def test_a_note_takes_no_ticket_from_a_person_who_owns_it(inn: Inn) -> Non
     assert len(ticket.by("us", public=True)) == 1
 
 
+async def test_a_customer_who_waits_for_a_persons_yes_is_told(inn: Inn) -> None:
+    inn.graph.outcome = replace(DRAFT, notice="A colleague has to agree first.")
+    ticket = await inn.write()
+    [told] = ticket.by("us", public=True)
+    assert "A colleague has to agree first." in told.text
+    assert "half" not in told.text
+    [note] = ticket.by("us", public=False)
+    assert "half" in note.text
+
+
 async def test_a_draft_is_an_internal_note(inn: Inn) -> None:
     inn.graph.outcome = DRAFT
     ticket = await inn.write()

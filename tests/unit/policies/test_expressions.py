@@ -29,6 +29,8 @@ def value(text: str) -> Any:
         ("cents(order.total)", 1250),
         ("cents(order.n)", 300),
         ("cents('-0.05')", -5),
+        ("days_after(order.day, 12)", "2026-12-02"),
+        ("days_after('2026-11-27T23:15:00Z', -1)", "2026-11-27"),
     ],
 )
 def test_what_it_can_say(text: str, expected: Any) -> None:
@@ -57,6 +59,7 @@ def test_days_are_those_of_the_companys_calendar() -> None:
         "cents('0.001')",
         "days_since(order.n)",
         "days_since('soon')",
+        "days_after('2026-11-20', 99999999)",
         "days_since('2026-11-20T10:00:00')",
         "order.n / 0 == 1",
         "order.n + order.total",

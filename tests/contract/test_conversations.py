@@ -71,6 +71,14 @@ async def test_the_reply_joins_the_conversation_and_is_not_unanswered(stores: St
     assert await stores.conversations.read(CID) == after
 
 
+async def test_a_reply_remembers_the_rules_that_applied_to_it(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), outcome())
+    asked, reply = (await stores.conversations.read(CID)).messages
+    assert (asked.rules, reply.rules) == ((), outcome().policy.rules)
+    assert reply.rules
+
+
 async def test_a_draft_joins_unseen_by_the_customer(stores: Stores) -> None:
     await stores.conversations.append(TICKET, message("m1"))
     await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), outcome(Decision.DRAFT))

@@ -32,3 +32,10 @@ def test_who_wrote_a_message_is_kept_and_costs_nothing_where_nobody_is_known() -
     assert load_message(dump_message(known)) == known
     assert "customer_id" not in dump_message(message("m"))
     assert load_message(dump_message(message("m"))).customer == NOBODY
+
+
+def test_the_rules_of_a_reply_are_kept_and_cost_nothing_where_there_are_none() -> None:
+    reply = replace(message("m", Author.ASSISTANT), rules=("plain_words", "pets"))
+    assert load_message(dump_message(reply)) == reply
+    assert "rules" not in dump_message(message("m"))  # as it was written before there was such a field
+    assert load_message(dump_message(message("m"))).rules == ()

@@ -37,6 +37,11 @@ _LISTS = frozenset({"tests"})
 """Folders whose files are lists."""
 
 
+def file_shapes() -> Mapping[str, type[BaseModel]]:
+    """What each file of a folder must look like, by its name; `actions/*.yaml` for all files in a folder."""
+    return {**_FILES, **_OPTIONAL, **{f"{folder}/*.yaml": shape for folder, shape in _FOLDERS.items()}}
+
+
 def default_folder() -> Path:
     """The pack that ships."""
     return Path(__file__).parent / "default"

@@ -47,6 +47,13 @@ def default_folder() -> Path:
     return Path(__file__).parent / "default"
 
 
+def pack_digest(folder: Path) -> str | None:
+    """`Pack.sha256` of a folder as it is now, whether it can be used or not; None if not all of it can be read."""
+    problems: list[str] = []
+    files = _read_all(folder, problems) if folder.is_dir() else {}
+    return None if problems or not files else _digest(files)
+
+
 def load_pack(folder: Path) -> Pack:
     """Read and check a policy folder.
 

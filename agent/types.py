@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 
 from knowledge.types import DocumentId, PassageId
 
@@ -68,12 +68,38 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """An action that waits for the customer's word. It is kept with the conversation as long as nothing else is said there.
+
+    Attributes:
+        proposal_id: also what tells its call from others, if the action itself doesn't say.
+        action: id of the rule file.
+        arguments: what the customer has named so far, or the facts left no choice in.
+        customer_id: whose it is.
+        asked: the argument that was asked for; None if the action was named with all that it does, and waits for a yes.
+        call: what the tool is to be called with, as it was named.
+        amount: in cents.
+        expires_at: ISO 8601 in UTC.
+    """
+
+    proposal_id: str
+    action: str
+    arguments: Mapping[str, Any]
+    customer_id: str | None
+    expires_at: str
+    asked: str | None = None
+    call: Mapping[str, Any] = field(default_factory=dict)
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """All messages so far, oldest first.
 
     `length` counts every message ever appended and is what a commit is compared with; `answered`
     is how many of them the latest outcome had seen; `handed_off` is True while a person owns it.
-    `begun` tells it from an earlier one of the same id, which is forgotten by now.
+    `begun` tells it from an earlier one of the same id, which is forgotten by now. `proposal` is the action that
+    the latest outcome has asked about.
     """
 
     conversation_id: ConversationId
@@ -85,6 +111,7 @@ class Conversation:
     handed_off: bool = False
     subject: str | None = None
     begun: str = ""
+    proposal: Proposal | None = None
 
 
 class Decision(StrEnum):
@@ -154,6 +181,10 @@ class Outcome:
     """For the person who takes over: what was asked, what was found, what is open."""
     sure: bool = True
     """False for an answer that is only the closest that was found, or leaves a part of the question open."""
+    proposal: Proposal | None = None
+    """What the customer is asked about, if it is an action."""
+    notice: str | None = None
+    """What the customer reads at once, beside a reply that waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)

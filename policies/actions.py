@@ -162,6 +162,7 @@ class Say(Strict):
         confirm: names what will happen and asks for a yes.
         done: it has happened, or what was looked up.
         denied: a rule without a text of its own stands in the way.
+        declined: the customer has said no; `clarify` if not given.
         pending: a person has been asked.
         uncertain: nobody knows whether it has happened; a person looks.
         identify: who this is isn't known well enough.
@@ -170,6 +171,7 @@ class Say(Strict):
     done: Identifier
     denied: Identifier
     confirm: Identifier | None = None
+    declined: Identifier = "clarify"
     pending: Identifier | None = None
     uncertain: Identifier = "technical"
     identify: Identifier | None = None
@@ -187,6 +189,8 @@ class Action(Strict):
         call: the tool's arguments as expressions.
         owner: expression that gives whose thing it is; must be the customer's id. A change needs it.
         amount: name of the computed value, in cents, that limits and approvals count.
+        key: expression that is the same for two calls of which only one may happen, e.g. a booking and how often it was paid
+            back; text. One that pays needs it. Without it a call is told from others by the question that the customer confirmed.
         allow_when: all must hold.
         forbid_when: none may hold; stronger than everything else.
     """
@@ -203,6 +207,7 @@ class Action(Strict):
     call: dict[str, Cel] = Field(default_factory=dict)
     owner: Cel | None = None
     amount: Identifier | None = None
+    key: Cel | None = None
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
     requires: Requires = Requires()
     allow_when: tuple[Rule, ...] = ()
@@ -261,6 +266,8 @@ class Action(Strict):
             yield from _expression_problem(("call", parameter), text, known)
         if self.owner is not None:
             yield from _expression_problem(("owner",), self.owner, known)
+        if self.key is not None:
+            yield from _expression_problem(("key",), self.key, known)
         for place, rule in self._rules():
             yield from _expression_problem((*place, "that"), rule.that, known, condition=True)
 
@@ -317,6 +324,8 @@ class Action(Strict):
             )
         if self.amount is not None and self.amount not in self.compute:
             yield ("amount",), f"`{self.amount}` is not in `compute`; compute it there, in cents"
+        if self.amount is not None and self.key is None:
+            yield ("amount",), "`key` is missing: say what two calls have in common of which only one may be made"
         if self.amount is not None and self.currency is None:
             yield ("amount",), "`currency` is missing; add it, e.g. `currency: EUR`"
 

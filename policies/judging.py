@@ -61,6 +61,7 @@ class ActionVerdict:
         values: those of the case, and all that was computed.
         call: the arguments that the tool is called with.
         amount: in cents; 0 for an action that counts none.
+        key: what tells this call from others, if the action says so.
     """
 
     ruling: Ruling
@@ -69,6 +70,7 @@ class ActionVerdict:
     values: Mapping[str, Any] = field(default_factory=dict)
     call: Mapping[str, Any] = field(default_factory=dict)
     amount: int = 0
+    key: str | None = None
 
 
 class Judge:
@@ -91,6 +93,7 @@ class Judge:
             known.append(name)
         self._call = {parameter: Expression(text, known) for parameter, text in action.call.items()}
         self._owner = Expression(action.owner, known) if action.owner is not None else None
+        self._key = Expression(action.key, known) if action.key is not None else None
         self._forbid = _compiled(action.forbid_when, known)
         self._allow = _compiled(action.allow_when, known)
         self._approve = _compiled(action.approval.when if action.approval else (), known)
@@ -130,13 +133,13 @@ class Judge:
             for name, expression in self._compute.items():
                 values[name] = expression.value(values, case.clock)
             call = {parameter: expression.value(values, case.clock) for parameter, expression in self._call.items()}
-            amount = self._amount(values)
+            amount, key = self._amount(values), self._own_key(values, case.clock)
         except Unevaluable:
             return self._verdict(Ruling.DENY, "facts")
         rule, ruling = self._decide(values, amount, case)
         say = rule.say if rule is not None else None
         shown = {name: value for name, value in values.items() if name != "customer"}
-        return ActionVerdict(ruling, self.action.id + self._place(ruling, rule), say, shown, call, amount)
+        return ActionVerdict(ruling, self.action.id + self._place(ruling, rule), say, shown, call, amount, key)
 
     def _decide(self, values: Mapping[str, Any], amount: int, case: Case) -> tuple["Rule | _Built | None", Ruling]:
         for rule, expression in self._forbid:
@@ -189,6 +192,14 @@ class Judge:
         if isinstance(amount, bool) or not isinstance(amount, int) or amount <= 0:
             raise Unevaluable(f"`{self.action.amount}` is no amount above zero in whole cents")
         return amount
+
+    def _own_key(self, values: Mapping[str, Any], clock: Clock) -> str | None:
+        if self._key is None:
+            return None
+        key = self._key.value(values, clock)
+        if not isinstance(key, str) or not key:
+            raise Unevaluable(f"`{self._key.text}` is no text")
+        return key
 
     def _broken_limit(self, amount: int, spent: Spent) -> str | None:
         limits = self.action.limits

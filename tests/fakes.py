@@ -84,6 +84,7 @@ class InMemoryConversations:
             messages=(*before.messages, message),
             length=before.length + 1,
             handed_off=before.handed_off or message.author is Author.HUMAN_AGENT,
+            proposal=None if message.author is Author.HUMAN_AGENT else before.proposal,
             subject=before.subject or ticket.subject,
         )
         return True
@@ -102,6 +103,7 @@ class InMemoryConversations:
             return None
         now = replace(now, answered=now.length, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
         no_reply = outcome.decision is Decision.NO_REPLY
+        now = replace(now, proposal=None if no_reply else outcome.proposal)
         reply = None if no_reply else make_reply(entry)
         if reply:
             now = replace(now, messages=(*now.messages, reply), length=now.length + 1)
@@ -118,7 +120,8 @@ class InMemoryConversations:
         if now.length != conversation.length or reply is None or any(m.message_id == entry.outbox_id for m in now.messages):
             return None
         now = replace(now, messages=(*now.messages, reply), length=now.length + 1, answered=now.length + 1)
-        self.conversations[now.conversation_id] = replace(now, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
+        now = replace(now, proposal=None, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
+        self.conversations[now.conversation_id] = now
         self.outbox.entries[entry.key] = entry
         return entry
 
@@ -127,7 +130,7 @@ class InMemoryConversations:
         if now is None or (not person and conversation_id not in self.seen_at_person):
             return
         (self.seen_at_person.add if person else self.seen_at_person.discard)(conversation_id)
-        self.conversations[conversation_id] = replace(now, handed_off=person)
+        self.conversations[conversation_id] = replace(now, handed_off=person, proposal=None if person else now.proposal)
 
     async def give_back(self, conversation_id: ConversationId, note_id: MessageId) -> bool:
         now = self.conversations.get(conversation_id)
@@ -143,7 +146,7 @@ class InMemoryConversations:
         now = self.conversations.get(conversation.conversation_id) or replace(conversation, messages=(), length=0)
         if now.handed_off or now.length != conversation.length:
             return None
-        now = replace(now, handed_off=True, answered=now.length)
+        now = replace(now, handed_off=True, answered=now.length, proposal=None)
         if reply := make_reply(entry):
             now = replace(now, messages=(*now.messages, reply), length=now.length + 1)
         self.conversations[now.conversation_id] = now

@@ -12,6 +12,7 @@ from agent.types import (
     OutboxId,
     Outcome,
     PolicyTrace,
+    Proposal,
     RunId,
     Usage,
 )
@@ -32,6 +33,11 @@ def outcome(decision: Decision = Decision.ANSWER, answer: str = "You get half ba
     return Outcome(decision, answer, "a passage says so", "en", PolicyTrace("1.0.0", "ab" * 32, ("r1", "r2")))
 
 
+PROPOSAL = Proposal(
+    "p-1", "refund", {"order_id": "O-1", "note": None}, "c-1", "2026-01-04T00:00:00Z", call={"id": 7}, amount=1250
+)
+
+
 def full_outcome() -> Outcome:
     return Outcome(
         decision=Decision.HANDOFF,
@@ -49,6 +55,8 @@ def full_outcome() -> Outcome:
         queue="billing",
         summary="asks for a refund",
         sure=False,
+        proposal=PROPOSAL,
+        notice="A colleague looks at it.",
     )
 
 

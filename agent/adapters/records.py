@@ -18,6 +18,7 @@ from agent.types import (
     OutboxId,
     Outcome,
     PolicyTrace,
+    Proposal,
     RunId,
     Usage,
 )
@@ -53,6 +54,10 @@ def dump_outcome(outcome: Outcome) -> dict[str, Any]:
     value["citations"] = [dataclasses.asdict(citation) for citation in outcome.citations]
     value["usage"] = dataclasses.asdict(outcome.usage)
     value["timings_ms"] = dict(outcome.timings_ms)
+    value["proposal"] = dataclasses.asdict(outcome.proposal) if outcome.proposal else None
+    for name in ("proposal", "notice"):
+        if value[name] is None:
+            del value[name]
     return value
 
 
@@ -72,7 +77,19 @@ def load_outcome(value: dict[str, Any]) -> Outcome:
         queue=value["queue"],
         sure=value.get("sure", True),  # not in what was written before there was such a field
         summary=value["summary"],
+        proposal=Proposal(**value["proposal"]) if value.get("proposal") else None,
+        notice=value.get("notice"),
     )
+
+
+def dump_proposal(proposal: Proposal) -> str:
+    """JSON of one proposal."""
+    return _dump(dataclasses.asdict(proposal))
+
+
+def load_proposal(text: str) -> Proposal:
+    """The inverse of `dump_proposal`."""
+    return Proposal(**json.loads(text))
 
 
 def dump_entry(entry: OutboxEntry) -> str:

@@ -60,7 +60,7 @@ if author == 'customer' then
     redis.call('ZADD', unanswered, 'NX', now, cid)
 elseif author == 'human_agent' then
     redis.call('HSET', meta, 'handed_off', '1')
-    redis.call('HDEL', meta, 'waits_for_person')
+    redis.call('HDEL', meta, 'waits_for_person', 'proposal')
 end
 keep()
 return 1
@@ -78,6 +78,7 @@ COMMIT = Script(
 local unanswered, entries, pending = KEYS[5], KEYS[6], KEYS[7]
 local cid, length, answered, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local outbox_id, member, entry, message, decision = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local proposal = ARGV[10]
 if outbox_id ~= '' then
     local stored = redis.call('HGET', entries, outbox_id)
     if stored then return stored end
@@ -88,6 +89,7 @@ local last_customer = tonumber(redis.call('HGET', meta, 'last_customer') or '0')
 if now_length ~= length or now_answered ~= answered or last_customer <= now_answered then return false end
 redis.call('HSET', meta, 'answered', length)
 redis.call('ZREM', unanswered, cid)
+if proposal ~= '' then redis.call('HSET', meta, 'proposal', proposal) else redis.call('HDEL', meta, 'proposal') end
 if outbox_id == '' then
     keep()
     return false
@@ -118,7 +120,7 @@ redis.call('HSET', meta, 'answered', redis.call('HINCRBY', meta, 'length', 1))
 redis.call('HSET', entries, outbox_id, entry)
 redis.call('ZADD', pending, now, member)
 redis.call('HINCRBY', meta, 'undelivered', 1)
-redis.call('HDEL', meta, 'waits_for_person')
+redis.call('HDEL', meta, 'waits_for_person', 'proposal')
 redis.call('DEL', waiting)
 keep()
 return entry
@@ -132,7 +134,7 @@ SET_OWNER = Script(
 if redis.call('EXISTS', meta) == 0 then return 0 end
 if ARGV[1] == '1' then
     redis.call('HSET', meta, 'handed_off', '1', 'seen_at_person', '1')
-    redis.call('HDEL', meta, 'waits_for_person')
+    redis.call('HDEL', meta, 'waits_for_person', 'proposal')
 elseif redis.call('HGET', meta, 'seen_at_person') == '1' then
     redis.call('HDEL', meta, 'handed_off', 'seen_at_person')
 end
@@ -165,6 +167,7 @@ redis.call('HSETNX', meta, 'source', ARGV[8])
 redis.call('HSETNX', meta, 'ticket_id', ARGV[9])
 redis.call('HSETNX', meta, 'begun', now)
 redis.call('HSET', meta, 'handed_off', '1', 'answered', length, 'length', length, 'waits_for_person', '1')
+redis.call('HDEL', meta, 'proposal')
 redis.call('ZREM', unanswered, cid)
 """
     + _WRITE

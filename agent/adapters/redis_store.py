@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.adapters import redis_scripts as scripts
-from agent.adapters.records import dump_entry, dump_message, load_entry, load_message
+from agent.adapters.records import dump_entry, dump_message, dump_proposal, load_entry, load_message, load_proposal
 from agent.adapters.redis_clients import RedisClient, Script, confirmed
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import (
@@ -94,6 +94,7 @@ class RedisConversations:
             handed_off=meta.get("handed_off") == "1",
             subject=meta.get("subject"),
             begun=meta.get("begun", ""),
+            proposal=load_proposal(meta["proposal"]) if "proposal" in meta else None,
         )
 
     async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
@@ -118,6 +119,7 @@ class RedisConversations:
                     dump_entry(entry) if entry else "",
                     dump_message(reply) if reply else "",
                     outcome.decision.value,
+                    dump_proposal(outcome.proposal) if entry and outcome.proposal else "",
                 ],
             )
         return load_entry(stored) if stored else None

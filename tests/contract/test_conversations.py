@@ -11,7 +11,7 @@ from agent.adapters.redis_store import RedisConversations
 from agent.errors import ConversationMissing, QueueUnavailable
 from agent.types import Author, Conversation, ConversationId, Decision, MessageId, RunId
 from tests.contract.conftest import Stores
-from tests.samples import TICKET, full_outcome, message, outcome, ticket
+from tests.samples import PROPOSAL, TICKET, full_outcome, message, outcome, ticket
 from tests.servers import free_port
 
 CID = TICKET.conversation_id
@@ -266,3 +266,34 @@ async def test_a_hand_off_of_what_is_no_longer_so_is_not_written(stores: Stores)
     assert await stores.conversations.hand_off(before, RunId("r1"), outcome(Decision.HANDOFF, "")) is None
     assert await stores.outbox.pending() == []
     assert not (await stores.conversations.read(TICKET.conversation_id)).handed_off
+
+
+async def test_what_was_asked_about_is_kept_until_something_else_is_said(stores: Stores) -> None:
+    asking = outcome(Decision.CLARIFY)
+    await stores.conversations.append(TICKET, message("m1"))
+    await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), replace(asking, proposal=PROPOSAL))
+    assert (await stores.conversations.read(CID)).proposal == PROPOSAL
+    await stores.conversations.append(TICKET, message("m2", text="yes"))
+    read = await stores.conversations.read(CID)
+    assert read.proposal == PROPOSAL
+    await stores.conversations.commit(read, RunId("r2"), outcome())
+    assert (await stores.conversations.read(CID)).proposal is None
+
+
+@pytest.mark.parametrize("step", ["person writes", "person owns", "handed off", "nothing to say"])
+async def test_a_person_or_silence_ends_what_was_asked_about(stores: Stores, step: str) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    asking = replace(outcome(Decision.CLARIFY), proposal=PROPOSAL)
+    await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), asking)
+    read = await stores.conversations.read(CID)
+    match step:
+        case "person writes":
+            await stores.conversations.append(TICKET, message("m2", Author.HUMAN_AGENT))
+        case "person owns":
+            await stores.conversations.set_owner(CID, person=True)
+        case "handed off":
+            await stores.conversations.hand_off(read, RunId("r2"), outcome(Decision.HANDOFF))
+        case _:
+            await stores.conversations.append(TICKET, message("m2"))
+            await stores.conversations.commit(await stores.conversations.read(CID), RunId("r2"), outcome(Decision.NO_REPLY))
+    assert (await stores.conversations.read(CID)).proposal is None

@@ -24,6 +24,7 @@ REFUND: dict[str, Any] = {
     "call": {"order_id": "order.id", "amount": "refund"},
     "owner": "order.customer",
     "amount": "refund",
+    "key": "order.id + ':' + string(order.refunded)",
     "currency": "EUR",
     "allow_when": [
         {"id": "has_arrived", "that": "order.status in ['delivered', 'cancelled']"},
@@ -60,6 +61,7 @@ def test_an_allowed_call_is_made_with_what_was_computed() -> None:
     assert (verdict.ruling, verdict.rule) == (Ruling.ALLOW, "refund_order")
     assert verdict.call == {"order_id": "O-1234", "amount": 3500}
     assert verdict.amount == 3500
+    assert verdict.key == "O-1234:500"
 
 
 @pytest.mark.parametrize(
@@ -150,6 +152,8 @@ def test_nothing_is_computed_of_somebody_elses_thing() -> None:
         ({"amount": "money"}, ("amount",), "not in `compute`"),
         ({"amount": None}, ("limits",), "needs `amount`"),
         ({"currency": None}, ("amount",), "`currency` is missing"),
+        ({"key": None}, ("amount",), "`key` is missing"),
+        ({"key": "order.id + "}, ("key",), "at character"),
         ({"compute": {"order": "1"}, "amount": "order"}, ("compute", "order"), "already used in `facts`"),
         ({"compute": {"refund": "1", "now": "2"}}, ("compute", "now"), "a word of the rule language"),
         ({"compute": {"refund": "order.total - ordr.x"}}, ("compute", "refund"), "there is no `ordr`"),

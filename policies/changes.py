@@ -75,7 +75,7 @@ def case_changes(
 def _decided(engine: PolicyEngine, reader: Reader, placed: PlacedCase) -> Mapping[str, Any]:
     given = placed.case.given
     if given.message is not None:
-        found = decide_message(engine, message_facts(engine, given, reader))
+        found = decide_message(engine, message_facts(engine, given, reader), given)
     elif given.action in engine.actions:
         found = decide_action(engine, given)
         found["amount"] = shown_amount(found["amount"])
@@ -87,9 +87,7 @@ def _decided(engine: PolicyEngine, reader: Reader, placed: PlacedCase) -> Mappin
 def _things(pack: Pack) -> Iterator[tuple[str, Any]]:
     """Everything that has a name, with what it says."""
     for part in _WHOLE:
-        model = getattr(pack, part, None)
-        if model is not None:
-            yield part, _plain(model)
+        yield part, _plain(getattr(pack, part))
     yield "topic otherwise", _plain(pack.topics.otherwise)
     listed: tuple[tuple[str, Sequence[Any]], ...] = (
         ("trigger", pack.escalation.triggers),

@@ -3,14 +3,19 @@
 Hard rules are decided here by code; a model is never asked for permission.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from knowledge.types import Audience
+from policies.cases import PlacedCase
+from policies.hours import HoursFile
 from policies.judging import Judge
 from policies.patterns import normalise, windows
 from policies.rule import BUT_NOT, compile_rule, language_of
 from policies.schema import Pack
 from policies.soft_rules import SoftRules
+from policies.tone import ToneFile
 from policies.topics import Dialled
 from policies.types import Action, Dial, Facts, Guideline, Mode, PolicyStamp, Send, TopicVerdict, Verdict, Verifier
 
@@ -114,6 +119,46 @@ class PolicyEngine:
         first = min(fired, key=lambda trigger: (trigger.action is not Action.HANDOFF, _URGENCY[trigger.priority]))
         return Verdict(first.action, first.id, first.queue, first.priority, first.say)
 
+    def ruling(self, facts: Facts) -> Verdict:
+        """What becomes of a message before anything is looked up.
+
+        The hard rules say it; a topic whose dial is `person` is one, if it claims the message.
+        """
+        verdict, topic = self.gate(facts), self.topic(facts)
+        if verdict.action is Action.ALLOW and topic.topics and topic.dial.kind is Send.PERSON:
+            return Verdict(Action.HANDOFF, topic.topics[0], topic.queue, say="handoff")
+        return verdict
+
+    @property
+    def cases(self) -> tuple[PlacedCase, ...]:
+        """What the pack says that it must decide (`policies.testing`)."""
+        return self._pack.cases
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The company's time zone, whose calendar counts."""
+        return self._pack.hours.zone
+
+    @property
+    def hours(self) -> HoursFile:
+        """When people work, and how soon they answer."""
+        return self._pack.hours
+
+    @property
+    def voice(self) -> tuple[str, ...]:
+        """What the model is told of the tone in every turn."""
+        return tuple(self._fill(line) for line in self._pack.tone.lines)
+
+    @property
+    def tone(self) -> ToneFile:
+        """How answers sound."""
+        return self._pack.tone
+
+    def closed(self, now: dt.datetime, language: str) -> str | None:
+        """What a customer who is handed over is told beside that while nobody works; None while somebody does."""
+        hours = self._pack.hours
+        return None if hours.closed is None or hours.is_open(now) else self.text(hours.closed, language)
+
     @property
     def actions(self) -> Mapping[str, Judge]:
         """What the agent may do, by id in the order of the files, each ready to be judged."""
@@ -190,7 +235,7 @@ class PolicyEngine:
     def text_in(self, key: str, language: str) -> tuple[str, str]:
         """An approved text, and the locale that it is in. Raises `KeyError`: there is no such text."""
         by_locale = self._texts[key]
-        locale = _language(language) if _language(language) in by_locale else self.locales[0]
+        locale = language_of(language) if language_of(language) in by_locale else self.locales[0]
         return self._fill(by_locale[locale]), locale
 
     def texts(self, key: str) -> tuple[str, ...]:

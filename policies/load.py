@@ -13,11 +13,14 @@ from pydantic import BaseModel
 
 from policies.actions import Action
 from policies.canned import CannedFile
+from policies.cases import CasesFile, PlacedCase
 from policies.errors import RulesInvalid
 from policies.guidelines import GuidelinesFile
+from policies.hours import HoursFile
 from policies.pages import Page, parse_page, validate_page
 from policies.schema import DisclosureFile, EscalationFile, Pack, PolicyFile, PrivacyFile
 from policies.together import together_problems
+from policies.tone import ToneFile
 from policies.topics import TopicsFile
 
 _FILES: Mapping[str, type[BaseModel]] = {
@@ -26,13 +29,32 @@ _FILES: Mapping[str, type[BaseModel]] = {
     "escalation.yaml": EscalationFile,
     "privacy.yaml": PrivacyFile,
 }
-_OPTIONAL: Mapping[str, type[BaseModel]] = {"topics.yaml": TopicsFile}
-_FOLDERS: Mapping[str, type[BaseModel]] = {"actions": Action, "canned": CannedFile, "guidelines": GuidelinesFile}
+_OPTIONAL: Mapping[str, type[BaseModel]] = {"topics.yaml": TopicsFile, "tone.yaml": ToneFile, "hours.yaml": HoursFile}
+_FOLDERS: Mapping[str, type[BaseModel]] = {
+    "actions": Action,
+    "canned": CannedFile,
+    "guidelines": GuidelinesFile,
+    "tests": CasesFile,
+}
+_LISTS = frozenset({"tests"})
+"""Folders whose files are lists."""
+
+
+def file_shapes() -> Mapping[str, type[BaseModel]]:
+    """What each file of a folder must look like, by its name; `actions/*.yaml` for all files in a folder."""
+    return {**_FILES, **_OPTIONAL, **{f"{folder}/*.yaml": shape for folder, shape in _FOLDERS.items()}}
 
 
 def default_folder() -> Path:
     """The pack that ships."""
     return Path(__file__).parent / "default"
+
+
+def pack_digest(folder: Path) -> str | None:
+    """`Pack.sha256` of a folder as it is now, whether it can be used or not; None if not all of it can be read."""
+    problems: list[str] = []
+    files = _read_all(folder, problems) if folder.is_dir() else {}
+    return None if problems or not files else _digest(files)
 
 
 def load_pack(folder: Path) -> Pack:
@@ -55,7 +77,13 @@ def load_pack(folder: Path) -> Pack:
     guidelines = [rule for model in models.values() if isinstance(model, GuidelinesFile) for rule in model.guidelines]
     actions = [model for model in models.values() if isinstance(model, Action)]
     canned = {key: text for model in models.values() if isinstance(model, CannedFile) for key, text in model.texts.items()}
-    gathered = {"guidelines": tuple(guidelines), "actions": tuple(actions), "canned": canned}
+    cases = [
+        PlacedCase(f"{name}:{pages[name].line((index,))}", case)
+        for name, model in models.items()
+        if isinstance(model, CasesFile)
+        for index, case in enumerate(model.root)
+    ]
+    gathered = {"guidelines": tuple(guidelines), "actions": tuple(actions), "canned": canned, "cases": tuple(cases)}
     return Pack.model_validate({**parts, **gathered, "sha256": _digest(files)})
 
 
@@ -107,7 +135,7 @@ def _parse_all(folder: Path, files: Mapping[str, bytes], problems: list[str]) ->
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}, {folders}"
             problems.append(f"{folder / name}: unknown file; {hint}")
         else:
-            page = parse_page(folder / name, content, problems)
+            page = parse_page(folder / name, content, problems, list if path.parts[0] in _LISTS else dict)
             if page is not None:
                 pages[name] = page
     return pages

@@ -9,8 +9,11 @@ from pydantic import Field, StringConstraints, field_validator
 
 from knowledge.types import Audience
 from policies.actions import Action
+from policies.cases import PlacedCase
 from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples, only_company
 from policies.guidelines import GuidelineRule
+from policies.hours import ALWAYS, HoursFile
+from policies.tone import PLAIN, ToneFile
 from policies.topics import ONE_DIAL, TopicsFile
 from policies.types import Action as Demand
 from policies.types import Mode
@@ -126,6 +129,9 @@ class Pack(Strict):
     guidelines: tuple[GuidelineRule, ...]
     privacy: PrivacyFile
     topics: TopicsFile = ONE_DIAL
+    tone: ToneFile = PLAIN
+    hours: HoursFile = ALWAYS
     actions: tuple[Action, ...] = ()
     canned: dict[Identifier, dict[Locale, Line]] = Field(default_factory=dict)
+    cases: tuple[PlacedCase, ...] = ()
     sha256: str

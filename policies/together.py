@@ -8,7 +8,9 @@ from pydantic import BaseModel
 
 from policies.actions import Action, placeholder_problems
 from policies.canned import CannedFile
+from policies.cases import NONE, CasesFile, PackCase
 from policies.guidelines import NOUNS, GuidelinesFile, unknown_names
+from policies.hours import HoursFile
 from policies.pages import Location, Page
 from policies.schema import REQUIRED_TEXTS, DisclosureFile, EscalationFile, PolicyFile
 from policies.topics import TopicsFile
@@ -33,7 +35,36 @@ def together_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel 
                     problems += _locale_problems(page, ("texts", key), by_locale, locales)
             case Action():
                 problems += [page.problem(place, what) for place, what in model.problems()]
-    return [*problems, *_text_problems(pages, models), *_duplicate_ids(pages, models)]
+    return [*problems, *_text_problems(pages, models), *_duplicate_ids(pages, models), *_case_problems(pages, models)]
+
+
+def _case_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | None]) -> Iterator[str]:
+    """Cases that can't be run, or that expect what there isn't. A rule folder with problems of its own is put right first."""
+    if any(model is None for model in models.values()):
+        return
+    actions = {action.id: action for _, action in _all(models, Action)}
+    known = {
+        "guidelines": {rule.id for _, model in _all(models, GuidelinesFile) for rule in model.guidelines},
+        "topic": {"otherwise", *(topic.id for _, model in _all(models, TopicsFile) for topic in model.topics)},
+        "action": {NONE, *actions},
+    }
+    known["not_guidelines"] = known["guidelines"]
+    triggers = {trigger.id for _, model in _all(models, EscalationFile) for trigger in model.triggers}
+    known["rule"] = {NONE, *triggers, *known["topic"], *(rule for action in actions.values() for rule in action.rules)}
+    for name, model in _all(models, CasesFile):
+        for index, case in enumerate(model.root):
+            placed = list(case.problems(actions)) or _unknown_expected(case, known)
+            yield from (pages[name].problem((index, *place), what) for place, what in placed)
+
+
+def _unknown_expected(case: PackCase, known: Mapping[str, Collection[str]]) -> Iterator[tuple[Location, str]]:
+    for what, ids in known.items():
+        expected = getattr(case.expect, what)
+        for one in (expected,) if isinstance(expected, str) else expected or ():
+            if one not in ids:
+                near = difflib.get_close_matches(one, sorted(ids), n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else "see `policy explain`"
+                yield ("expect", what), f"there is no `{one}`; {hint}"
 
 
 def _text_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | None]) -> Iterator[str]:
@@ -50,10 +81,9 @@ def _text_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | N
     for index, trigger in enumerate(escalation.triggers):
         yield from _missing_text(page, ("triggers", index, "say"), trigger.say, texts)
         yield from _filled(page, ("triggers", index, "say"), trigger.say, texts, ())
-    for name, action in _all(models, Action):
-        for place, key in action.texts.items():
-            yield from _missing_text(pages[name], place, key, texts)
-            yield from _filled(pages[name], place, key, texts, action.names)
+    for name, place, key, names in _named(models):
+        yield from _missing_text(pages[name], place, key, texts)
+        yield from _filled(pages[name], place, key, texts, names)
     yield from _guideline_problems(pages, models, texts)
     said = {key for _, action in _all(models, Action) for key in action.texts.values()}
     for key, (name, _) in canned.items():
@@ -78,6 +108,15 @@ def _guideline_problems(
                 yield pages[name].problem(("guidelines", index, *place), what)
             if rule.say is not None:
                 yield from _filled(pages[name], ("guidelines", index, "say"), rule.say, texts, ())
+
+
+def _named(models: Mapping[str, BaseModel | None]) -> Iterator[tuple[str, Location, str, tuple[str, ...]]]:
+    """Texts that are named outside of escalation.yaml: file, place, id, and what may be filled in."""
+    for name, hours in _all(models, HoursFile):
+        if hours.closed is not None:
+            yield name, ("closed",), hours.closed, ()
+    for name, action in _all(models, Action):
+        yield from ((name, place, key, action.names) for place, key in action.texts.items())
 
 
 def _missing_text(page: Page, at: Location, key: str, texts: Collection[str]) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextvars
+import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypedDict, TypeVar
 
 from agent.graph.acting.carrying import Acted, Desk
@@ -21,7 +22,7 @@ from agent.types import Customer, Message, Outcome, Proposal, Usage
 from knowledge.types import Hit
 from policies.engine import PolicyEngine
 from policies.matching import ExampleTable
-from policies.types import Facts, Verdict
+from policies.types import Facts, Mode, Verdict
 from policies.types import Verifier as VerifierName
 
 T = TypeVar("T")
@@ -30,6 +31,11 @@ T = TypeVar("T")
 def merge(old: Mapping[str, float] | None, new: Mapping[str, float]) -> Mapping[str, float]:
     """Reducer: later timings of a run are added to the earlier ones; empty ones begin anew."""
     return {**(old or {}), **new} if new else {}
+
+
+def utc_now() -> dt.datetime:
+    """The clock of production."""
+    return dt.datetime.now(dt.UTC)
 
 
 class TurnState(TypedDict, total=False):
@@ -71,9 +77,19 @@ class TurnContext:
     examples: ExampleTable = field(default_factory=lambda: ExampleTable({}))  # of all rules, see `triage.embed_examples`
     second: Mapping[VerifierName, SecondVerifier] = field(default_factory=dict)  # those that some topic lists
     desk: Desk | None = None  # the company's systems; None where nothing can be looked up or changed
+    clock: Callable[[], dt.datetime] = utc_now
     pool: ThreadPoolExecutor | None = None  # bounded: embedding and searching use all cores by themselves
     on_stage: Callable[[Stage], Awaitable[None]] | None = None  # of one turn: somebody waits and is told
     is_disclosed: bool = False  # of one turn: the channel itself says that a machine answers
+
+    @property
+    def own_desk(self) -> Desk | None:
+        """The desk as the policies' mode and calendar want it."""
+        if self.desk is None:
+            return None
+        now, mode, zone = self.desk.now, self.policies.mode, self.policies.zone
+        clock = lambda: replace(now(), zone=zone)  # noqa: E731
+        return replace(self.desk, now=clock, rehearse=mode is Mode.SHADOW, ask_a_person=mode is Mode.DRAFT)
 
     async def tell(self, stage: Stage) -> None:
         """Say what the turn begins to do now."""

@@ -43,7 +43,9 @@ async def open_desk(settings: Settings, stack: AsyncExitStack, redis: RedisClien
     """What actions are carried out with, closed with the stack. Raises `SettingsInvalid`."""
     tools = await stack.enter_async_context(open_tools(settings))
     operations = {
-        f"{system}.{name}": Effect(one.effect) for system, known in settings.tools.items() for name, one in known.operations.items()
+        f"{system}.{name}": Effect(one.effect)
+        for system, known in settings.tools.items()
+        for name, one in known.operations.items()
     }
     return Desk(tools, RedisLedger(redis), lambda: Clock(datetime.now(UTC), ZoneInfo("UTC")), operations)
 

@@ -182,10 +182,10 @@ async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVer
     if taken.known is not None and (taken.known.stage is LedgerStage.UNCERTAIN or not repeats):
         await desk.ledger.settle(taking, LedgerStage.UNCERTAIN)
         return _uncertain(judge, verdict)
-    return await _make(desk, judge, customer, verdict, taking)
+    return await _make(desk, judge, customer, verdict, taking, repeats=repeats)
 
 
-async def _make(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, taking: Taking) -> Acted:
+async def _make(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, taking: Taking, *, repeats: bool) -> Acted:
     action = judge.action
     assert action.tool is not None
     try:
@@ -197,8 +197,11 @@ async def _make(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVer
     except ToolUnavailable:
         await asyncio.shield(desk.ledger.give_back(taking))
         raise
-    except ToolUncertain:
+    except ToolUncertain as error:
         log.warning("action_uncertain", action=action.id)
+        if repeats:
+            # It stays begun: the turn is tried again, and makes the very same call.
+            raise ToolUnavailable(f"{error}; it is asked again under the same key") from error
         await desk.ledger.settle(taking, LedgerStage.UNCERTAIN)
         return _uncertain(judge, verdict)
     await desk.ledger.settle(taking, LedgerStage.DONE)

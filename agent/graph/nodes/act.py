@@ -1,7 +1,6 @@
 """Act: does the customer ask for an action, or answer what we have asked about one? Code decides; no model is asked."""
 
 import datetime as dt
-from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
@@ -12,7 +11,6 @@ from agent.graph.state import TurnContext, TurnState
 from agent.types import NOBODY, Author, Proposal
 from policies.engine import PolicyEngine
 from policies.judging import Judge
-from policies.types import Mode
 
 
 async def act(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -23,9 +21,9 @@ async def act(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         QueueUnavailable: Redis can't be reached.
     """
     context = runtime.context
-    if context.desk is None:
+    desk = context.own_desk
+    if desk is None:
         return {"acted": None}
-    desk = _in_mode(context.desk, context.policies)
     acted = await _go_on(desk, state, context) or await _begin(desk, state, context)
     rules = (*state.get("rules", ()), *((acted.rule,) if acted else ()))
     return {"acted": acted, "rules": rules}
@@ -92,7 +90,3 @@ def said_by_customer(state: TurnState) -> list[str]:
 def _named(state: TurnState, judge: Judge, desk: Desk, texts: list[str], asked: str | None) -> dict[str, object]:
     newest_first = texts if asked is None else texts[::-1]
     return read_arguments(judge.action.arguments, newest_first, state["facts"].language, desk.now(), asked)
-
-
-def _in_mode(desk: Desk, policies: PolicyEngine) -> Desk:
-    return replace(desk, rehearse=policies.mode is Mode.SHADOW, ask_a_person=policies.mode is Mode.DRAFT)

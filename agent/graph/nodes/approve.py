@@ -36,7 +36,7 @@ async def approve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
 
 async def _carried_out(state: TurnState, context: TurnContext, answer: dict[str, Any]) -> TurnState:
     """Every rule is judged again; a person's yes stands for `approval` alone."""
-    acted, desk = state["acted"], context.desk
+    acted, desk = state["acted"], context.own_desk
     assert acted is not None
     assert acted.proposal is not None
     judge = context.policies.actions.get(acted.action)

@@ -103,9 +103,10 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
 
 def _acted(state: TurnState, context: TurnContext, acted: Acted) -> Outcome:
     """What an action came to, in approved words. Where they can't be filled a person goes on."""
-    assert context.desk is not None
+    desk = context.own_desk
+    assert desk is not None
     try:
-        text = words_of(acted, context.policies, state["facts"].language, context.desk.now())
+        text = words_of(acted, context.policies, state["facts"].language, desk.now())
     except Unfillable:
         return _handoff(state, context, "technical", reasons.ACTION_WITHOUT_WORDS)
     decision, reason = DECISIONS[acted.step]
@@ -142,8 +143,9 @@ def _handoff(
     queue: str | None = None,
     topic: TopicVerdict | None = None,
 ) -> Outcome:
-    text = context.policies.text(key, state["facts"].language)
-    summary = compose.summary(state["messages"], reason, state.get("hits", ()))
+    now = context.clock()
+    text = compose.handoff_words(context.policies, key, state["facts"].language, now)
+    summary = compose.summary(state["messages"], reason, state.get("hits", ()), context.policies.hours.due(now))
     place = queue or (topic.queue if topic else None)
     return _outcome(state, context, Decision.HANDOFF, text, reason, topic, queue=place, summary=summary)
 

@@ -1,6 +1,7 @@
 """What every helpdesk must do."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 

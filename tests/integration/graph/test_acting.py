@@ -262,12 +262,28 @@ async def test_where_repeats_are_not_safe_a_crash_goes_to_a_person(client: Redis
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_what_nobody_knows_goes_to_a_person_and_stays_taken(client: RedisClient, orders: Orders, when: str) -> None:
+async def test_what_nobody_knows_goes_to_a_person_and_stays_taken(client: RedisClient, when: str) -> None:
+    orders = Orders(repeats_safely=False)
+    orders.order("O-1000")
     shop = Shop(client, orders)
     await shop.hear("refund for O-1000")
     orders.fails["orders.refund"] = [(when, LOST)]
     assert (await shop.hear("yes")).decision is Decision.HANDOFF
     assert len([call for call in orders.calls if call.tool == "orders.refund"]) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_nobody_knows_is_asked_again_where_repeats_are_safe(client: RedisClient, orders: Orders, when: str) -> None:
+    shop = Shop(client, orders)
+    await shop.hear("refund for O-1000")
+    orders.fails["orders.refund"] = [(when, LOST)]
+    await shop.write("yes")
+    with pytest.raises(ToolUnavailable):
+        await shop.turns.run_turn(ID)
+    entry = await shop.turns.run_turn(ID)
+    assert entry is not None
+    assert entry.outcome.decision is Decision.ANSWER
+    assert orders.refunds == [("O-1000", 4000)]
 
 
 async def test_what_the_system_refuses_is_given_back(client: RedisClient, orders: Orders) -> None:

@@ -8,7 +8,8 @@ from agent.adapters.records import dump_entry, dump_message, load_entry, load_me
 from agent.types import NOBODY, Author, Customer, Decision, Identity, Message, Outcome
 from tests.samples import entry, full_outcome, message, outcome
 
-OUTCOMES = [full_outcome(), replace(full_outcome(), notice="A colleague looks at it."), outcome(answer=""), *(outcome(decision) for decision in Decision)]
+WAITING = replace(full_outcome(), notice="A colleague looks at it.")
+OUTCOMES = [full_outcome(), WAITING, outcome(answer=""), *(outcome(decision) for decision in Decision)]
 MESSAGES = [message("m", author) for author in Author] + [message('"\\\u2028\ud800', text="", visible=False)]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Column, Table
+from rich.text import Text
 
 from agent.cli import show
 from agent.errors import AgentError, ToolUnavailable
@@ -97,7 +98,8 @@ def _show(settings: Settings, found: dict[str, Any]) -> None:
             bound = ", ".join(settings.tools[system].operations[name].bind)
             effect = one.effect.value + (" (repeats safely)" if one.repeats_safely else "")
             taken = ", ".join(one.parameters.get("properties", {}))
-            table.add_row(one.name, effect, taken, bound, show.one_line(one.description)[:80])
+            # As it is: what a system says of itself must not be taken for markup.
+            table.add_row(*map(Text, (one.name, effect, taken, bound, show.one_line(one.description)[:80])))
     if table.row_count:
         show.out.print(table)
     for problem in problems:

@@ -22,6 +22,7 @@ QUIET = {
     "httpx": logging.WARNING,
     "httpx2": logging.WARNING,
     "httpcore": logging.WARNING,
+    "mcp": logging.CRITICAL,  # quotes what a server has answered; how a call ended is told by an event of our own
     "openai": logging.WARNING,
     "opentelemetry": logging.CRITICAL,  # a line for each span that finds the queue full; what is lost is counted
     "asyncio": logging.WARNING,

@@ -41,6 +41,9 @@ def test_the_demo_shows_three_tickets_takes_more_and_stops_cleanly(data_dir: Pat
         assert "innkeeper_turns_total" in http().get(f"{api}/metrics").text
         assert "<html" in http().get(desk).text
         assert f"The chat widget: {api}/widget/demo" in told
+        bookings = url_after(house.printed("/openapi.json"), "The sample company's bookings")
+        assert "refund" in http().get(f"{bookings}/openapi.json").text
+        assert http().get(f"{bookings}/bookings", params={"customer_id": "guest-anna"}).status_code == 401
         assert 'data-site="demo"' in http().get(f"{api}/widget/demo").text
         begun = http().post(f"{api}/widget/sessions", json={"site": "demo"}, headers={"origin": api})
         assert (begun.status_code, begun.json()["site"]["name"]) == (201, "Sample help centre")
@@ -64,7 +67,7 @@ def test_the_demo_shows_three_tickets_takes_more_and_stops_cleanly(data_dir: Pat
         assert f"another `innkeeper up` (pid {house.process.pid}) already uses" in " ".join(second.stderr.split())
 
         children = family(house)
-        assert len(children) >= 5  # Redis, model, API, worker, desk
+        assert len(children) >= 6  # Redis, model, bookings, API, worker, desk
         assert house.interrupt() == 0
         assert alive(children) == []
         assert house.errors.read_text().endswith("stopping\n")

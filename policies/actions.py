@@ -162,6 +162,7 @@ class Say(Strict):
         confirm: names what will happen and asks for a yes.
         done: it has happened, or what was looked up.
         denied: a rule without a text of its own stands in the way.
+        declined: the customer has said no; `clarify` if not given.
         pending: a person has been asked.
         uncertain: nobody knows whether it has happened; a person looks.
         identify: who this is isn't known well enough.
@@ -170,6 +171,7 @@ class Say(Strict):
     done: Identifier
     denied: Identifier
     confirm: Identifier | None = None
+    declined: Identifier = "clarify"
     pending: Identifier | None = None
     uncertain: Identifier = "technical"
     identify: Identifier | None = None
@@ -220,6 +222,13 @@ class Action(Strict):
     def names(self) -> tuple[str, ...]:
         """What its rules may use, in the order in which it comes to be."""
         return (*self.arguments, *self.facts, *self.compute)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Tools that only read, which its facts and choices come from."""
+        choices = (argument.choices.tool for argument in self.arguments.values() if argument.choices is not None)
+        looked_up = (self.tool,) if self.kind is Kind.LOOK_UP and self.tool is not None else ()
+        return frozenset((*(fact.tool for fact in self.facts.values()), *choices, *looked_up))
 
     @property
     def texts(self) -> Mapping[tuple[int | str, ...], str]:

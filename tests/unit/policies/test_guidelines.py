@@ -125,3 +125,13 @@ def test_a_mistake_is_told_with_its_line(folder: Path, more: str, problem: str) 
         engine_of(folder, rule(more))
     assert f"{folder}/guidelines/tone.yaml:" in str(caught.value)
     assert problem in str(caught.value)
+
+
+def test_the_readmes_example_can_be_used(folder: Path) -> None:
+    section = (Path(__file__).parents[3] / "README.md").read_text().split("\n## Guidelines", 1)[1].split("\n## ", 1)[0]
+    example = "\n".join(line[4:] for line in section.splitlines() if line.startswith("    "))
+    named = example.replace("topics: [bookings]", "topics: [refunds]").replace("say: checkout_times", "say: clarify")
+    engine = engine_of(folder, named + "\n" + rule("").removeprefix(HEAD).replace("extra", "early_checkin"), TOPICS)
+    late = {"similarity": {"late_checkout": 0.6}, "identity": "verified", "turn": 2}
+    assert applying(engine, "my refund", **late) == ["plain_words", "late_checkout"]
+    assert applying(engine, "my refund", **{**late, "turn": 1}) == ["plain_words", "early_checkin"]

@@ -98,3 +98,11 @@ def test_what_fits_far_worse_than_the_best_is_left_out_unless_its_author_is_sure
     assert ids(best, Candidate("far", fit=far, sure=True)) == ("best", "far")
     named = Candidate("named", fit=1.0, sure=True)
     assert ids(named, best) == ("named", "best"), "a pattern's fit says nothing of the others"
+
+
+def test_what_all_rules_share_tells_nothing_of_one() -> None:
+    own, other = (4.0, 1.0, 0), (4.0, 0, 1.0)
+    table = ExampleTable({"own": unit(*[own] * 2000), "other": unit(*[other] * 2000)})
+    found = table.likeness(unit((4.0, 0.5, 0)))
+    assert found["own"] - found["other"] < 0.1
+    assert found["own" + FIT] - found["other" + FIT] > 0.5

@@ -224,13 +224,6 @@ class Action(Strict):
         return (*self.arguments, *self.facts, *self.compute)
 
     @property
-    def reads(self) -> frozenset[str]:
-        """Tools that only read, which its facts and choices come from."""
-        choices = (argument.choices.tool for argument in self.arguments.values() if argument.choices is not None)
-        looked_up = (self.tool,) if self.kind is Kind.LOOK_UP and self.tool is not None else ()
-        return frozenset((*(fact.tool for fact in self.facts.values()), *choices, *looked_up))
-
-    @property
     def rules(self) -> tuple[str, ...]:
         """What a decision on it can name as the rule that decided."""
         limits = (f"limits.{field}" for field in Limits.model_fields)
@@ -238,6 +231,13 @@ class Action(Strict):
         whole = ("requires.identity", "owner", "facts", "allow_when", *limits, "approval")
         approved = (one.replace("approval.when.", "approval.", 1) for one in named)
         return (self.id, *(f"{self.id}.{one}" for one in (*whole, *approved)))
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Tools that only read, which its facts and choices come from."""
+        choices = (argument.choices.tool for argument in self.arguments.values() if argument.choices is not None)
+        looked_up = (self.tool,) if self.kind is Kind.LOOK_UP and self.tool is not None else ()
+        return frozenset((*(fact.tool for fact in self.facts.values()), *choices, *looked_up))
 
     @property
     def texts(self) -> Mapping[tuple[int | str, ...], str]:

@@ -11,6 +11,7 @@ from knowledge.types import Audience
 from policies.condition import Condition
 from policies.judging import Judge
 from policies.patterns import normalise, windows
+from policies.privacy import PrivacyFile
 from policies.schema import Pack
 from policies.topics import Dialled
 from policies.types import Action, Dial, Facts, Guideline, Mode, PolicyStamp, Send, TopicVerdict, Verdict, Verifier
@@ -98,6 +99,11 @@ class PolicyEngine:
     def scope(self) -> str:
         """What the company does, for the prompt."""
         return self._pack.policy.scope
+
+    @property
+    def privacy(self) -> PrivacyFile:
+        """Who may see what, and what becomes of personal data."""
+        return self._pack.privacy
 
     @property
     def verifiers(self) -> frozenset[Verifier]:

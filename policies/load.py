@@ -15,7 +15,8 @@ from policies.actions import Action
 from policies.canned import CannedFile
 from policies.errors import RulesInvalid
 from policies.pages import Page, parse_page, validate_page
-from policies.schema import DisclosureFile, EscalationFile, GuidelinesFile, Pack, PolicyFile, PrivacyFile
+from policies.privacy import PrivacyFile
+from policies.schema import DisclosureFile, EscalationFile, GuidelinesFile, Pack, PolicyFile
 from policies.together import together_problems
 from policies.topics import TopicsFile
 

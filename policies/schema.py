@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from knowledge.types import Audience
 from policies.actions import Action
 from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples
+from policies.privacy import PrivacyFile
 from policies.topics import ONE_DIAL, TopicsFile
 from policies.types import Action as Demand
 from policies.types import Mode
@@ -26,9 +26,6 @@ def _only_company(text: str) -> str:
         if found != "{company}":
             raise ValueError(f"unknown placeholder {found}; only {{company}} can be used")
     return text
-
-
-Days = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}d$")]
 
 
 class PolicyFile(Strict):
@@ -121,36 +118,6 @@ class GuidelinesFile(Strict):
     """`guidelines/*.yaml`: soft rules."""
 
     guidelines: tuple[GuidelineRule, ...]
-
-
-class AudiencesByIdentity(Strict):
-    """What a customer may see, by how surely the channel knows who it is."""
-
-    anonymous: tuple[Audience, ...]
-    claimed: tuple[Audience, ...]
-    verified: tuple[Audience, ...]
-
-    @field_validator("anonymous", "claimed", "verified")
-    @classmethod
-    def _never_internal(cls, audiences: tuple[Audience, ...]) -> tuple[Audience, ...]:
-        if Audience.INTERNAL in audiences:
-            raise ValueError("`internal` is for agents alone and can't be given to a customer; remove it")
-        return audiences
-
-
-class Retention(Strict):
-    """How long things are kept, e.g. `90d`."""
-
-    messages: Days
-    audit: Days
-    logs: Days
-
-
-class PrivacyFile(Strict):
-    """`privacy.yaml`: who may see what, and for how long it is kept."""
-
-    audiences: AudiencesByIdentity
-    retention: Retention
 
 
 class Pack(Strict):

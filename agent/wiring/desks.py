@@ -19,6 +19,7 @@ from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Polled
 from agent.channels.outbound import WebhookSender, new_client
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, Polled
 from agent.ports import ReplySender, TicketLinks, TurnQueue
+from agent.privacy.handling import rules_of
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.types import ConversationId, OutboxEntry
@@ -49,7 +50,9 @@ class Desks:
 async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, policies: PolicyEngine) -> AsyncIterator[Desks]:
     """Clients of every helpdesk in the settings. Makes no call yet."""
     kept_s = settings.retention_s
-    conversations, hints, links = RedisConversations(redis, kept_s), RedisTicketHints(redis), RedisTicketLinks(redis, kept_s)
+    privacy = rules_of(policies.privacy, policies.locales)
+    conversations = RedisConversations(redis, kept_s, privacy)
+    hints, links = RedisTicketHints(redis), RedisTicketLinks(redis, kept_s)
     async with AsyncExitStack() as stack:
         desks = clients(settings.helpdesks)
         for desk in desks.values():

@@ -18,6 +18,7 @@ from agent.errors import ConversationMissing
 from agent.graph.options import listed_titles
 from agent.helpdesk_settings import HelpdeskSettings
 from agent.ports import Conversations, PersonRequests, ReplySender
+from agent.privacy.handling import PersonalRules
 from agent.settings import Settings
 from agent.types import ConversationId, PolicyTrace
 from agent.widget_ports import Escalation
@@ -25,7 +26,9 @@ from policies.engine import PolicyEngine
 from policies.types import Facts
 
 
-def build_widget(settings: Settings, redis: RedisClient, policies: PolicyEngine, person: PersonRequests) -> WidgetDeps | None:
+def build_widget(
+    settings: Settings, redis: RedisClient, policies: PolicyEngine, person: PersonRequests, privacy: PersonalRules
+) -> WidgetDeps | None:
     """None if no site has the widget."""
     if not settings.sites:
         return None
@@ -36,6 +39,7 @@ def build_widget(settings: Settings, redis: RedisClient, policies: PolicyEngine,
         person=person,
         streams=Streams(conversations, RedisWakes(redis), settings.widget_streams),
         disclosure=disclosure_of(policies),
+        clean=privacy.at_the_door,
     )
 
 

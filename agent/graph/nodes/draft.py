@@ -32,7 +32,7 @@ async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     guidelines, standing = context.policies.guidelines(state["facts"]), context.policies.standing
     now = [g.then for g in guidelines if g not in standing]
     company, always = context.policies.company, [g.then for g in standing]
-    prompt = draft_prompt(context.profile, company, now, chosen, state["messages"], always)
+    prompt = draft_prompt(context.profile, company, now, chosen, context.shown(state["messages"]), always)
     rules = (*state.get("rules", ()), *(g.id for g in guidelines))
     try:
         completion = await context.chat.complete(prompt)

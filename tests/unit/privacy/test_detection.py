@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from agent.privacy.detection import detect, regions_of
@@ -69,29 +71,27 @@ def test_places_are_in_order_and_apart() -> None:
     text = " ".join(read(marked).text for marked in MARKED)
     spans = [(one.start, one.end) for one in detect(text, REGIONS)]
     assert spans == sorted(spans)
-    assert all(first[1] <= second[0] for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "4 ",
-        "1/",
-        "1.2.3.",
-        "8.8.8.8 ",
-        "a@",
-        "a@b.cc ",
-        "::",
-        "DE12 ",
-        "+1(",
-        "tel 1234567 ",
-        "123-45-6789 ",
-        "1 34 56 78 901 ",
-        "(",
-        "é1",
-    ],
+HOSTILE = (
+    "4 ",
+    "1/",
+    "1.2.3.",
+    "8.8.8.8 ",
+    "a@",
+    "a@b.cc ",
+    "::",
+    "DE12 ",
+    "+1(",
+    "tel 1234567 ",
+    "123-45-6789 ",
+    "é1",
+    "1 34 56 78 ",
 )
-def test_a_text_that_is_made_to_take_long_is_read_to_its_end(piece: str) -> None:
-    secret = "; mail ann@example.com"
-    text = piece * (100_000 // len(piece)) + secret
-    assert (PersonalData.EMAIL, "ann@example.com") in found_in(text)
+
+
+@pytest.mark.parametrize("length", [1_000, 10_000])
+def test_a_text_that_is_made_to_take_long_is_read_to_its_end(length: int) -> None:
+    text = " | ".join(piece * (length // len(piece)) for piece in HOSTILE) + "; mail ann@example.com"
+    assert found_in(text)[-1] == (PersonalData.EMAIL, "ann@example.com")

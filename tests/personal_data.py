@@ -82,6 +82,7 @@ LOOK_ALIKES = (
     "the years 2019 2020 2021 2022 were good",
     "run 7f3b5c1e-4111-4b1a-9111-111111111111 failed",
     "I called on 12.11.2026 and on 2026/11/13",
+    "Albany NY 12224-0341\n Phone: none",
 )
 
 

@@ -43,7 +43,7 @@ _LABEL = (
 _ON_A_CARD = r"(?<![^\W\d_])(?:office|home|work|desk|direct|büro|privat|bureau)\W{0,2}[:=]"
 _CALLED = re.compile(rf"(?:{_LABEL}[^\d+(\n]{{0,24}}\n?|{_ON_A_CARD})[^\d+(\n]{{0,4}}$", re.IGNORECASE)
 _BEHIND = re.compile(
-    r"\W{0,3}(?:office|home|work|fax|mobile|cell|desk|phone|tel|büro|privat|mobil|bureau)(?![^\W\d_])", re.IGNORECASE
+    r"[^\w\n]{0,3}(?:office|home|work|fax|mobile|cell|desk|phone|tel|büro|privat|mobil|bureau)(?![^\W\d_])", re.IGNORECASE
 )
 _DAY, _MONTH, _APART = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"[-./ ]"
 _DATE = re.compile(

@@ -9,6 +9,7 @@ BUTTON = "the customer pressed the button for a person"
 REPEATED = "the same message came again and again: perhaps a machine sends it"
 TECHNICAL = "the assistant could not work on it in time"
 DECLINED = "a person declined the proposed reply"
+PERSONAL_DATA = "the reply would have held personal data that it may not"
 NOBODY_APPROVES = "nobody can approve it here"
 ACTION_PENDING = "a person approves this action first; approving carries it out"
 ACTION_UNCERTAIN = "an action may have happened, or not: look in the system that it belongs to"
@@ -35,6 +36,8 @@ class HandoffReason(StrEnum):
     """A reply was proposed where nobody can approve one."""
     ACTION = "action"
     """An action came to an end that a person has to look at."""
+    PERSONAL_DATA = "personal_data"
+    """A reply would have said what the rules of privacy forbid."""
     OTHER = "other"
 
 
@@ -49,6 +52,7 @@ _CODES = {
     ACTION_UNCERTAIN: HandoffReason.ACTION,
     ACTION_GONE: HandoffReason.ACTION,
     ACTION_WITHOUT_WORDS: HandoffReason.ACTION,
+    PERSONAL_DATA: HandoffReason.PERSONAL_DATA,
 }
 
 

@@ -307,7 +307,9 @@ async def walk(
     proposal: Proposal | None = None,
 ) -> TurnState:
     """The same, and all that the turn knew at its end."""
-    given: TurnState = {"run_id": run_id, "messages": tuple(messages), "language_hint": language}
+    # A second time: not every channel stores what it hears, and what was stored before these rules is still there.
+    cleaned = tuple(replace(one, text=context.privacy.at_the_door(one.text)) for one in messages)
+    given: TurnState = {"run_id": run_id, "messages": cleaned, "language_hint": language}
     # A checkpoint brings back what the conversation's turn before has left; a node that this turn passes by doesn't
     # overwrite it, and an old claim must not answer a new question.
     given |= {"customer": customer_of(messages), "proposal": proposal, "acted": None}

@@ -12,6 +12,7 @@ from policies.cases import PlacedCase
 from policies.hours import HoursFile
 from policies.judging import Judge
 from policies.patterns import normalise, windows
+from policies.privacy import PrivacyFile
 from policies.rule import BUT_NOT, compile_rule, language_of
 from policies.schema import Pack
 from policies.soft_rules import SoftRules
@@ -68,6 +69,11 @@ class PolicyEngine:
     def scope(self) -> str:
         """What the company does, for the prompt."""
         return self._pack.policy.scope
+
+    @property
+    def privacy(self) -> PrivacyFile:
+        """Who may see what, and what becomes of personal data."""
+        return self._pack.privacy
 
     @property
     def verifiers(self) -> frozenset[Verifier]:

@@ -18,7 +18,8 @@ from policies.errors import RulesInvalid
 from policies.guidelines import GuidelinesFile
 from policies.hours import HoursFile
 from policies.pages import Page, parse_page, validate_page
-from policies.schema import DisclosureFile, EscalationFile, Pack, PolicyFile, PrivacyFile
+from policies.privacy import PrivacyFile
+from policies.schema import DisclosureFile, EscalationFile, Pack, PolicyFile
 from policies.together import together_problems
 from policies.tone import ToneFile
 from policies.topics import TopicsFile

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from knowledge.types import Audience
 from policies.actions import Action
 from policies.cases import PlacedCase
 from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples, only_company
 from policies.guidelines import GuidelineRule
 from policies.hours import ALWAYS, HoursFile
+from policies.privacy import PrivacyFile
 from policies.tone import PLAIN, ToneFile
 from policies.topics import ONE_DIAL, TopicsFile
 from policies.types import Action as Demand
@@ -20,8 +20,6 @@ from policies.types import Mode
 
 REQUIRED_TEXTS = ("handoff", "dont_know", "clarify", "refuse", "technical", "safety", "quoted", "closest", "which", "missing")
 """What the agent may have to say whatever the triggers are."""
-
-Days = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}d$")]
 
 
 class PolicyFile(Strict):
@@ -88,36 +86,6 @@ class EscalationFile(Strict):
             for line in by_locale.values():
                 only_company(line)
         return texts
-
-
-class AudiencesByIdentity(Strict):
-    """What a customer may see, by how surely the channel knows who it is."""
-
-    anonymous: tuple[Audience, ...]
-    claimed: tuple[Audience, ...]
-    verified: tuple[Audience, ...]
-
-    @field_validator("anonymous", "claimed", "verified")
-    @classmethod
-    def _never_internal(cls, audiences: tuple[Audience, ...]) -> tuple[Audience, ...]:
-        if Audience.INTERNAL in audiences:
-            raise ValueError("`internal` is for agents alone and can't be given to a customer; remove it")
-        return audiences
-
-
-class Retention(Strict):
-    """How long things are kept, e.g. `90d`."""
-
-    messages: Days
-    audit: Days
-    logs: Days
-
-
-class PrivacyFile(Strict):
-    """`privacy.yaml`: who may see what, and for how long it is kept."""
-
-    audiences: AudiencesByIdentity
-    retention: Retention
 
 
 class Pack(Strict):

@@ -6,6 +6,7 @@ a reply that a fail-over could take back is not sent.
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.adapters import redis_scripts as scripts
@@ -26,6 +27,7 @@ from agent.adapters.redis_outbox import make_entry, make_reply
 from agent.adapters.redis_shards import shard_key, tag_of
 from agent.errors import ConversationMissing
 from agent.ports import Ticket
+from agent.privacy.handling import PersonalRules
 from agent.types import (
     Author,
     Conversation,
@@ -42,14 +44,19 @@ from agent.types import (
 class RedisConversations:
     """`agent.ports.Conversations` on Redis."""
 
-    def __init__(self, client: RedisClient, keep_s: int = 0) -> None:
-        """`keep_s`: so long after its last step a conversation is forgotten, unless something is owed; 0 keeps it for ever."""
+    def __init__(self, client: RedisClient, keep_s: int = 0, privacy: PersonalRules | None = None) -> None:
+        """`keep_s`: so long after its last step a conversation is forgotten, unless something is owed; 0 keeps it for ever.
+
+        `privacy`: what becomes of personal data in a message before it is stored; careful rules if not given.
+        """
         self._redis = client
         self._keep_s = keep_s
+        self._privacy = privacy or PersonalRules()
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         """Add a message. False, and nothing changes, if that id is known."""
         cid = ticket.conversation_id
+        message = replace(message, text=self._privacy.at_the_door(message.text))
         unanswered = shard_key(tag_of(cid), UNANSWERED)
         with unavailable("store a message"):
             added = await self._step(
@@ -67,7 +74,7 @@ class RedisConversations:
                     _now_ms(),
                     ticket.source,
                     ticket.ticket_id,
-                    ticket.subject or "",
+                    self._privacy.at_the_door(ticket.subject or ""),
                 ],
             )
         return bool(added)

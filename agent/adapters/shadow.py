@@ -17,6 +17,7 @@ from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import SHARDS, TAGS, shard_key, tag_of
 from agent.ports import ShadowRecord
+from agent.privacy.handling import PersonalRules
 from agent.types import ConversationId, RunId
 
 MOST = 10_000
@@ -45,8 +46,11 @@ return 1
 class RedisShadowRecords:
     """Implements `ShadowRecords`."""
 
-    def __init__(self, client: RedisClient, most: int = MOST // SHARDS, keep_s: int = 0) -> None:
-        """`most`: of each shard. `keep_s`: how long; 0 for ever."""
+    def __init__(
+        self, client: RedisClient, most: int = MOST // SHARDS, keep_s: int = 0, privacy: PersonalRules | None = None
+    ) -> None:
+        """`most`: of each shard. `keep_s`: how long; 0 for ever. `privacy`: of what is kept; careful rules if not given."""
+        self._privacy = privacy or PersonalRules()
         self._client = client
         self._most = most
         self._keep_s = keep_s
@@ -57,8 +61,17 @@ class RedisShadowRecords:
         tag = tag_of(record.conversation_id)
         keys = [shard_key(tag, _RECORDS), shard_key(tag, _TIMES)]
         with unavailable("write a shadow record"):
-            args = [record.run_id, _dump(record), f"{at:.3f}", self._most, self._keep_s]
+            args = [record.run_id, _dump(self._cleaned(record)), f"{at:.3f}", self._most, self._keep_s]
             await confirmed(self._client, [_RECORD(keys, args)])
+
+    def _cleaned(self, record: ShadowRecord) -> ShadowRecord:
+        clean = self._privacy.for_index
+        said = tuple(dataclasses.replace(message, text=clean(message.text)) for message in record.messages)
+        summary = None if record.outcome.summary is None else clean(record.outcome.summary)
+        # What an answer says of the company's own is nobody's secret, and replaying compares it.
+        answer = clean(record.outcome.answer, "\n".join(message.text for message in record.messages))
+        outcome = dataclasses.replace(record.outcome, answer=answer, summary=summary)
+        return dataclasses.replace(record, messages=said, outcome=outcome)
 
     async def all(self) -> AsyncIterator[ShadowRecord]:
         """See `ShadowRecords`."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import datetime as dt
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypedDict, TypeVar
@@ -18,6 +18,7 @@ from agent.grounding.second import SecondVerifier
 from agent.grounding.types import Verifier
 from agent.model_profiles import ModelProfile
 from agent.ports import ChatModel, Embedder, Retriever, Stage
+from agent.privacy.handling import PersonalRules
 from agent.types import Customer, Message, Outcome, Proposal, Usage
 from knowledge.types import Hit
 from policies.engine import PolicyEngine
@@ -80,6 +81,7 @@ class TurnContext:
     clock: Callable[[], dt.datetime] = utc_now
     pool: ThreadPoolExecutor | None = None  # bounded: embedding and searching use all cores by themselves
     on_stage: Callable[[Stage], Awaitable[None]] | None = None  # of one turn: somebody waits and is told
+    privacy: PersonalRules = field(default_factory=PersonalRules)  # what becomes of personal data
     is_disclosed: bool = False  # of one turn: the channel itself says that a machine answers
 
     @property
@@ -95,6 +97,10 @@ class TurnContext:
         """Say what the turn begins to do now."""
         if self.on_stage is not None:
             await self.on_stage(stage)
+
+    def shown(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """What was said as a model reads it: what customers and people wrote of themselves is masked."""
+        return tuple(replace(one, text=self.privacy.for_model(one.text)) for one in messages)
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Run blocking work off the event loop; what it logs bears the ids that are bound here."""

@@ -4,7 +4,7 @@ Nothing is sent anywhere but spans, and those only to the collector that the set
 `structlog.contextvars.bound_contextvars(delivery_id=…, conversation_id=…, run_id=…)`, the trace's with `traced`.
 """
 
-from agent.telemetry.logs import configure_logging
+from agent.telemetry.logs import configure_logging, hide_in_logs
 from agent.telemetry.metrics import (
     DELIVERIES,
     DELIVERY_SECONDS,
@@ -100,6 +100,7 @@ __all__ = [
     "end_message",
     "exemplar",
     "fresh_metrics_dir",
+    "hide_in_logs",
     "metrics_in",
     "metrics_page",
     "model_call_counted",

@@ -1,6 +1,7 @@
 """Structured logs on stderr: one JSON line for an event, from ours and from libraries alike.
 
-A line names the event first, then facts: ids, counts, durations; never a customer's words.
+A line names the event first, then facts: ids, counts, durations; never a customer's words. Should some get into one all the
+same, personal data in it is hidden as the policies say.
 """
 
 import logging
@@ -10,6 +11,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+from agent.privacy.handling import PersonalRules
 
 QUIET = {
     # They log task arguments, or a stack trace for what is handled: retries and reconnects have events of our own.
@@ -29,6 +32,17 @@ QUIET = {
     "uvicorn.access": logging.WARNING,
 }
 
+PLAIN_KEYS = frozenset({"timestamp", "level", "logger", "trace", "trace_id", "span_id", "run_id", "also_traces", "exception"})
+"""What we write ourselves, and would only look like something else."""
+_DEEPEST = 6
+_hiding = [PersonalRules()]
+"""The rules in use, which a process replaces by those of its policies. Careful ones until then."""
+
+
+def hide_in_logs(rules: PersonalRules) -> None:
+    """From now on hide personal data in log lines by these rules."""
+    _hiding[0] = rules
+
 
 def configure_logging(level: str = "INFO") -> None:
     """One JSON line per event on stderr, from structlog and from the standard library's loggers alike."""
@@ -38,6 +52,7 @@ def configure_logging(level: str = "INFO") -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _exception_without_message,
+        _without_personal_data,
     ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -81,3 +96,32 @@ def _exception_without_message(logger: Any, method: str, event: MutableMapping[s
         event["exception"] = type(error).__name__
         event["trace"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return event
+
+
+def _without_personal_data(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide personal data in all that a line would show, be it ours or a library's."""
+    return {key: value if key in PLAIN_KEYS or key.startswith("_") else _shown(key, value) for key, value in event.items()}
+
+
+def _shown(key: str, value: Any) -> Any:
+    """An id is read without the name of its source, which may be a word such as `desk:` before digits."""
+    if key.endswith("_id") and isinstance(value, str):
+        source, colon, rest = value.rpartition(":")
+        return _hidden(source) + colon + _hidden(rest)
+    return _hidden(value)
+
+
+def _hidden(value: Any, depth: int = 0) -> Any:
+    rules = _hiding[0]
+    if isinstance(value, str):
+        return rules.for_log(value)
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        shown = rules.for_log(str(value))
+        return value if shown == str(value) else shown
+    if depth < _DEEPEST and isinstance(value, dict):
+        return {rules.for_log(str(key)): _hidden(inner, depth + 1) for key, inner in value.items()}
+    if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
+        return [_hidden(inner, depth + 1) for inner in value]
+    return rules.for_log(str(value))  # as the line would show it

@@ -14,6 +14,7 @@ from agent.graph.build import build_graph
 from agent.graph.state import TurnContext, TurnState
 from agent.model_profiles import ModelProfile
 from agent.ports import Answerer
+from agent.privacy.handling import rules_of
 from agent.settings import Settings
 from agent.turns import think, walk
 from agent.types import Author, Message, MessageId, Outcome, RunId, Task
@@ -104,7 +105,7 @@ async def _open(settings: Settings, *, counts_searches: bool = True) -> AsyncIte
             base_url = await stack.enter_async_context(_model(rules.pick_profile(settings)))
             routes = routes.with_default_at(base_url)
         shelf.guard_egress(settings, base_url)
-        chat = await stack.enter_async_context(parts.open_chat(routes))
+        chat = await stack.enter_async_context(parts.open_chat(routes, privacy=rules_of(policies.privacy, policies.locales)))
         second = second_verifiers(settings, routes.profile(Task.JUDGE), policies, chat)
         context = parts.build_context(chat, routes.turn_profile, knowledge, policies, second, second_look=settings.second_look)
         yield context, knowledge

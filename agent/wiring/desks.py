@@ -19,6 +19,7 @@ from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Polled
 from agent.channels.outbound import WebhookSender, new_client
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, Polled
 from agent.ports import ReplySender, TicketLinks, TurnQueue
+from agent.privacy.handling import rules_of
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.types import ConversationId, OutboxEntry
@@ -52,7 +53,9 @@ async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, l
     promises = promises_of(policies)
     live.on_swap(lambda now: promises.update(promises_of(now)))  # what an earlier pack has promised may yet be delivered
     kept_s = settings.retention_s
-    conversations, hints, links = RedisConversations(redis, kept_s), RedisTicketHints(redis), RedisTicketLinks(redis, kept_s)
+    privacy = rules_of(policies.privacy, policies.locales)
+    conversations = RedisConversations(redis, kept_s, privacy)
+    hints, links = RedisTicketHints(redis), RedisTicketLinks(redis, kept_s)
     async with AsyncExitStack() as stack:
         desks = clients(settings.helpdesks)
         for desk in desks.values():

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.adapters.chat_router import RoutedChatModel
 from agent.adapters.language import LanguageDetector
+from agent.adapters.private_model import PrivateChatModel
 from agent.adapters.traced_model import TracedChatModel
 from agent.errors import SettingsInvalid
 from agent.graph.acting.carrying import Acted, Step
@@ -22,6 +23,7 @@ from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile
 from agent.model_routes import ModelRoutes, NamedModel
 from agent.ports import ChatModel
+from agent.privacy.handling import PersonalRules, rules_of
 from agent.reasons import HandoffReason, handoff_reason
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
@@ -55,12 +57,15 @@ STATE_TYPES: tuple[type, ...] = (
 
 
 @asynccontextmanager
-async def open_chat(routes: ModelRoutes, needed: Collection[Task] = tuple(Task)) -> AsyncIterator[RoutedChatModel]:
+async def open_chat(
+    routes: ModelRoutes, needed: Collection[Task] = tuple(Task), privacy: PersonalRules | None = None
+) -> AsyncIterator[RoutedChatModel]:
     """The clients of all models that some task may be given to, as one.
 
     Args:
         routes: the models.
         needed: see `needed_tasks`.
+        privacy: what no model may read; careful rules if not given.
 
     Raises:
         SettingsInvalid: there is no server for one of them.
@@ -69,7 +74,7 @@ async def open_chat(routes: ModelRoutes, needed: Collection[Task] = tuple(Task))
         models = {}
         for model in routes.used:
             client = await stack.enter_async_context(open_model(model))
-            models[model.name] = TracedChatModel(client, model.asked_for)
+            models[model.name] = TracedChatModel(PrivateChatModel(client, privacy or PersonalRules()), model.asked_for)
         yield RoutedChatModel(models, routes.routes, needed)
 
 
@@ -129,6 +134,7 @@ def build_context(
         verifier=built_in_verifier(knowledge, second_look),
         second=second,
         policies=policies,
+        privacy=rules_of(policies.privacy, policies.locales),
         detect_language=LanguageDetector(policies.locales),
         examples=embed_examples(knowledge.embedder, policies.examples()),
         pool=ThreadPoolExecutor(max_workers=workers, thread_name_prefix="knowledge"),

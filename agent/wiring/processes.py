@@ -18,8 +18,10 @@ from agent.api import create_app, create_worker_app
 from agent.channels.deps import ApiDeps
 from agent.graph.build import build_graph
 from agent.graph.routes import is_waiting
+from agent.privacy.handling import rules_of
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
+from agent.telemetry import hide_in_logs
 from agent.turns import Turns, think
 from agent.types import ConversationId, Message, Outcome, RunId, Task
 from agent.wiring import parts, rules, shelf
@@ -100,6 +102,8 @@ async def _health(settings: Settings, deps: ApiDeps) -> AsyncIterator[None]:
 async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
     """Build every part, and close them in reverse. `process`: `serve` or `worker`."""
     policies = rules.build_policies(settings)
+    privacy = rules_of(policies.privacy, policies.locales)
+    hide_in_logs(privacy)
     base_url = shelf.model_url(settings)
     routes = rules.pick_routes(settings, base_url)
     redis_url = shelf.redis_url(settings)
@@ -108,7 +112,7 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
         await stack.enter_async_context(open_tracing(settings, process))
-        chat = await stack.enter_async_context(parts.open_chat(routes, parts.needed_tasks(routes, policies)))
+        chat = await stack.enter_async_context(parts.open_chat(routes, parts.needed_tasks(routes, policies), privacy))
         replicas = settings.redis_replicas
         redis = await stack.enter_async_context(redis_client(redis_url, replicas=replicas))
         saver = await stack.enter_async_context(
@@ -132,7 +136,7 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
         except KnowledgeError:
             pass
         kept_s = settings.retention_s
-        conversations, hints = RedisConversations(redis, kept_s), RedisTicketHints(redis)
+        conversations, hints = RedisConversations(redis, kept_s, privacy), RedisTicketHints(redis)
         turns = Turns(
             graph=build_graph(saver),
             context=acting,
@@ -140,7 +144,7 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             queue=queue,
             model_down_handoff_s=settings.model_down_handoff_s,
             on_outcome=parts.outcome_counter(settings),
-            shadow=RedisShadowRecords(redis, keep_s=kept_s),
+            shadow=RedisShadowRecords(redis, keep_s=kept_s, privacy=privacy),
             progress=build_progress(redis, kept_s),
             draftless=(WIDGET_SOURCE,),
             disclosing=(WIDGET_SOURCE,),
@@ -164,7 +168,7 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             return await is_ready(redis)
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
-        widget = build_widget(settings, redis, lambda: policies_now.current.policies, live)
+        widget = build_widget(settings, redis, lambda: policies_now.current.policies, live, privacy)
         outbox = RedisOutbox(redis, kept_s)
         backlog = Backlog(conversations, outbox, queue)
         deps = ApiDeps(

@@ -18,6 +18,7 @@ from agent.errors import ConversationMissing
 from agent.graph.options import listed_titles
 from agent.helpdesk_settings import HelpdeskSettings
 from agent.ports import Conversations, PersonRequests, ReplySender
+from agent.privacy.handling import PersonalRules
 from agent.settings import Settings
 from agent.types import ConversationId, PolicyTrace
 from agent.widget_ports import Escalation
@@ -26,7 +27,11 @@ from policies.types import Facts
 
 
 def build_widget(
-    settings: Settings, redis: RedisClient, policies: Callable[[], PolicyEngine], person: PersonRequests
+    settings: Settings,
+    redis: RedisClient,
+    policies: Callable[[], PolicyEngine],
+    person: PersonRequests,
+    privacy: PersonalRules,
 ) -> WidgetDeps | None:
     """None if no site has the widget. `policies`: those that hold now."""
     if not settings.sites:
@@ -38,6 +43,7 @@ def build_widget(
         person=person,
         streams=Streams(conversations, RedisWakes(redis), settings.widget_streams),
         disclosure=lambda locale: disclosure_of(policies())(locale),
+        clean=privacy.at_the_door,
     )
 
 

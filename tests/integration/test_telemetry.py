@@ -12,7 +12,9 @@ import structlog
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from agent import telemetry
+from agent.privacy.handling import PersonalRules
 from agent.telemetry.logs import QUIET
+from policies.privacy import CAREFUL, Classes, InLogs, PersonalData
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +28,7 @@ def restored_logging() -> Iterator[None]:
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
     structlog.reset_defaults()
+    telemetry.hide_in_logs(PersonalRules())
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict]:
@@ -59,6 +62,44 @@ def test_an_exception_is_logged_by_place_not_by_words(capsys: pytest.CaptureFixt
         assert line["exception"] == "ValueError"
         assert "test_telemetry.py" in line["trace"][-1]
         assert "4111" not in json.dumps(line)
+
+
+def test_personal_data_is_hidden_wherever_in_a_line_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure_logging()
+    log = structlog.get_logger("x")
+    log.info(
+        "wrote ann@example.com", detail="card 4111 1111 1111 1111", nested={"a": [("+44 20 7946 0958",)]}, number=4111111111111111
+    )
+    log.warning("failed", error=ValueError("iban DE89370400440532013000"))
+    logging.getLogger("library").warning("sent to %s, ssn %s", "ann@example.com", "219-09-9999")
+    with structlog.contextvars.bound_contextvars(ticket="ann@example.com"):
+        log.info("bound")
+    first, second, third, fourth = lines(capsys)
+    shown = json.dumps([first, second, third, fourth])
+    for value in ("ann@", "4111", "7946", "DE89", "219-09", "3000"):
+        assert value not in shown
+    assert first["detail"] == "card [payment card]"
+    assert third["event"].startswith("sent to [e-mail address #")
+    # The same address in all three.
+    assert first["event"].removeprefix("wrote ") == fourth["ticket"] == third["event"][8:].partition(",")[0]
+
+
+def test_ids_times_and_counts_of_ours_stay_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure_logging()
+    ids = {"run_id": "7f3b5c1e-4111-4b1a-9111-111111111111", "conversation_id": "desk:20155501234", "ms": 12.25, "tokens": 4111}
+    structlog.get_logger("x").info("run_finished", done=True, nothing=None, **ids)
+    (line,) = lines(capsys)
+    assert {name: line[name] for name in ids} == ids
+    assert (line["done"], line["nothing"]) == (True, None)
+    assert line["timestamp"].startswith("20")
+
+
+def test_logs_hide_by_the_rules_of_the_policies_once_they_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    masked = CAREFUL[PersonalData.PHONE].model_copy(update={"log": InLogs.MASKED})
+    telemetry.configure_logging()
+    telemetry.hide_in_logs(PersonalRules(Classes(phone=masked)))
+    structlog.get_logger("x").info("called", number="+44 20 7946 0958")
+    assert lines(capsys)[0]["number"] == "[phone number ending 0958]"
 
 
 def test_the_level_holds_for_ours_and_for_libraries(capsys: pytest.CaptureFixture[str]) -> None:

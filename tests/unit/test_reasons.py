@@ -22,6 +22,7 @@ SENTENCES = {
     reasons.ACTION_UNCERTAIN: "action",
     reasons.ACTION_GONE: "action",
     reasons.ACTION_WITHOUT_WORDS: "action",
+    reasons.PERSONAL_DATA: "personal_data",
     reasons.by_rule("legal_threat"): "rule",
     f"a person approves answers first; {reasons.NOBODY_APPROVES}": "no_approval",
     "something new": "other",

@@ -8,6 +8,7 @@ from importlib.resources.abc import Traversable
 
 from agent.channels.widget.events import Streams
 from agent.ports import PersonRequests
+from agent.privacy.handling import PersonalRules
 from agent.widget_ports import WidgetConversations, WidgetSessions
 
 
@@ -23,6 +24,7 @@ class WidgetDeps:
     Attributes:
         streams: the open event streams of this process.
         disclosure: that a machine answers, in the language of a locale.
+        clean: a customer's words as they are stored and shown again.
         clock: seconds since 1970.
         web: the folder of `widget.js`.
     """
@@ -32,5 +34,6 @@ class WidgetDeps:
     person: PersonRequests
     streams: Streams
     disclosure: Callable[[str | None], str]
+    clean: Callable[[str], str] = field(default_factory=lambda: PersonalRules().at_the_door)
     clock: Callable[[], float] = time.time
     web: Traversable = field(default_factory=web_files)

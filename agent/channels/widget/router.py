@@ -147,7 +147,7 @@ class _Desk:
     async def _keep(self, conversation: WidgetConversation, key: str, text: str) -> MessageId:
         message_id = MessageId(f"msg_{uuid.uuid5(MESSAGES, f'{conversation.id}:{key}').hex}")
         known = Customer(Identity.VERIFIED, conversation.customer) if conversation.customer else NOBODY
-        message = Message(message_id, Author.CUSTOMER, text, _iso(self.widget.clock()), customer=known)
+        message = Message(message_id, Author.CUSTOMER, self.widget.clean(text), _iso(self.widget.clock()), customer=known)
         ticket = Ticket(conversation_id_of(conversation.id), WIDGET_SOURCE, conversation.id)
         trace_id = begin_message(ticket.conversation_id, message_id)
         if await self.deps.conversations.append(ticket, message):

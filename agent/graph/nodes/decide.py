@@ -10,6 +10,7 @@ from agent.graph.acting.wording import DECISIONS, queue_of, told_to_people, word
 from agent.graph.asking_back import options
 from agent.graph.options import listed
 from agent.graph.parts import missing
+from agent.graph.replying import sayable
 from agent.graph.routes import asks_back
 from agent.graph.state import TurnContext, TurnState
 from agent.telemetry import UNANSWERED_TOPICS
@@ -20,7 +21,7 @@ from policies.types import Action, Dial, Mode, Send, TopicVerdict, Unsure
 
 async def decide(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Make the outcome."""
-    outcome = outcome_of(state, runtime.context)
+    outcome = sayable(outcome_of(state, runtime.context), state, runtime.context)
     if outcome.reason == reasons.NOT_ANSWERED:
         UNANSWERED_TOPICS.labels(nearest_topic(state, runtime.context.policies)).inc()
     return {"outcome": outcome}

@@ -33,7 +33,7 @@ async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     chosen = await context.in_thread(choose, context.embedder, context.profile, state)
     now = [g.then for g in guidelines if g not in standing and g.then]
     company, always = context.policies.company, [*context.policies.voice, *(g.then for g in standing if g.then)]
-    prompt = draft_prompt(context.profile, company, now, chosen, state["messages"], always)
+    prompt = draft_prompt(context.profile, company, now, chosen, context.shown(state["messages"]), always)
     rules = (*state.get("rules", ()), *(g.id for g in guidelines))
     try:
         completion = await context.chat.complete(prompt)

@@ -152,7 +152,7 @@ async def rewrite(context: TurnContext, messages: Sequence[Message], request: st
     """
     start = time.perf_counter()
     question, usage = None, Usage(llm_calls=1)  # of a call that fails nobody knows the tokens
-    prompt = replace(rewrite_prompt(context.profile, messages), timeout_s=IN_TIME * timeout_s)
+    prompt = replace(rewrite_prompt(context.profile, context.shown(messages)), timeout_s=IN_TIME * timeout_s)
     try:
         async with asyncio.timeout(timeout_s):
             completion = await context.chat.complete(prompt)

@@ -111,6 +111,21 @@ async def test_a_repeat_mends_what_a_crash_left_out_in_the_words_that_were_store
     assert world.worker.asked == [first.json()["id"]] * 2
 
 
+async def test_a_card_is_gone_before_it_is_stored_or_shown(world: WidgetWorld) -> None:
+    browser, cid = await world.talk()
+    await browser.say(cid, "I paid with 4111 1111 1111 1111. " + QUESTION)
+    await world.worker.drain()
+    shown = [m["text"] for m in (await browser.messages(cid))["messages"] if m["role"] == "customer"]
+    assert shown == [f"I paid with [payment card]. {QUESTION}"]
+    from agent.adapters.redis_clients import redis_client
+
+    async with redis_client(world.redis_url) as redis:
+        kept = [await redis.dump(key) async for key in redis.scan_iter("*")]
+    assert not [value for value in kept if b"4111 1111" in (value or b"")]
+    stored = (await world.conversations.read(ConversationId(f"widget:{cid}"))).messages
+    assert [m.text for m in stored if m.author is Author.CUSTOMER] == shown
+
+
 async def test_a_follow_up_is_asked_in_the_same_conversation(world: WidgetWorld) -> None:
     browser, cid = await world.talk()
     await browser.say(cid)

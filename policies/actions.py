@@ -222,6 +222,15 @@ class Action(Strict):
         return (*self.arguments, *self.facts, *self.compute)
 
     @property
+    def rules(self) -> tuple[str, ...]:
+        """What a decision on it can name as the rule that decided."""
+        limits = (f"limits.{field}" for field in Limits.model_fields)
+        named = (".".join((*(str(part) for part in place[:-1]), rule.id)) for place, rule in self._rules())
+        whole = ("requires.identity", "owner", "facts", "allow_when", *limits, "approval")
+        approved = (one.replace("approval.when.", "approval.", 1) for one in named)
+        return (self.id, *(f"{self.id}.{one}" for one in (*whole, *approved)))
+
+    @property
     def texts(self) -> Mapping[tuple[int | str, ...], str]:
         """Ids of the canned texts that it needs, by where in the file they are named."""
         found: dict[tuple[int | str, ...], str] = {}

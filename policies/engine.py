@@ -6,8 +6,10 @@ Hard rules are decided here by code; a model is never asked for permission.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from knowledge.types import Audience
+from policies.cases import PlacedCase
 from policies.condition import Condition
 from policies.judging import Judge
 from policies.patterns import normalise, windows
@@ -148,6 +150,26 @@ class PolicyEngine:
             return Verdict(Action.ALLOW)
         first = min(fired, key=lambda trigger: (trigger.action is not Action.HANDOFF, _URGENCY[trigger.priority]))
         return Verdict(first.action, first.id, first.queue, first.priority, first.say)
+
+    def ruling(self, facts: Facts) -> Verdict:
+        """What becomes of a message before anything is looked up.
+
+        The hard rules say it; a topic whose dial is `person` is one, if it claims the message.
+        """
+        verdict, topic = self.gate(facts), self.topic(facts)
+        if verdict.action is Action.ALLOW and topic.topics and topic.dial.kind is Send.PERSON:
+            return Verdict(Action.HANDOFF, topic.topics[0], topic.queue, say="handoff")
+        return verdict
+
+    @property
+    def cases(self) -> tuple[PlacedCase, ...]:
+        """What the pack says that it must decide (`policies.testing`)."""
+        return self._pack.cases
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The company's time zone, whose calendar counts."""
+        return ZoneInfo("UTC")
 
     @property
     def actions(self) -> Mapping[str, Judge]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from policies.actions import Action
 from policies.canned import CannedFile
+from policies.cases import CasesFile, PlacedCase
 from policies.errors import RulesInvalid
 from policies.pages import Page, parse_page, validate_page
 from policies.schema import DisclosureFile, EscalationFile, GuidelinesFile, Pack, PolicyFile, PrivacyFile
@@ -26,7 +27,14 @@ _FILES: Mapping[str, type[BaseModel]] = {
     "privacy.yaml": PrivacyFile,
 }
 _OPTIONAL: Mapping[str, type[BaseModel]] = {"topics.yaml": TopicsFile}
-_FOLDERS: Mapping[str, type[BaseModel]] = {"actions": Action, "canned": CannedFile, "guidelines": GuidelinesFile}
+_FOLDERS: Mapping[str, type[BaseModel]] = {
+    "actions": Action,
+    "canned": CannedFile,
+    "guidelines": GuidelinesFile,
+    "tests": CasesFile,
+}
+_LISTS = frozenset({"tests"})
+"""Folders whose files are lists."""
 
 
 def default_folder() -> Path:
@@ -54,7 +62,13 @@ def load_pack(folder: Path) -> Pack:
     guidelines = [rule for model in models.values() if isinstance(model, GuidelinesFile) for rule in model.guidelines]
     actions = [model for model in models.values() if isinstance(model, Action)]
     canned = {key: text for model in models.values() if isinstance(model, CannedFile) for key, text in model.texts.items()}
-    gathered = {"guidelines": tuple(guidelines), "actions": tuple(actions), "canned": canned}
+    cases = [
+        PlacedCase(f"{name}:{pages[name].line((index,))}", case)
+        for name, model in models.items()
+        if isinstance(model, CasesFile)
+        for index, case in enumerate(model.root)
+    ]
+    gathered = {"guidelines": tuple(guidelines), "actions": tuple(actions), "canned": canned, "cases": tuple(cases)}
     return Pack.model_validate({**parts, **gathered, "sha256": _digest(files)})
 
 
@@ -106,7 +120,7 @@ def _parse_all(folder: Path, files: Mapping[str, bytes], problems: list[str]) ->
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}, {folders}"
             problems.append(f"{folder / name}: unknown file; {hint}")
         else:
-            page = parse_page(folder / name, content, problems)
+            page = parse_page(folder / name, content, problems, list if path.parts[0] in _LISTS else dict)
             if page is not None:
                 pages[name] = page
     return pages

@@ -6,13 +6,18 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 MAX_FILE_BYTES = 1_000_000
 """A policy file that is larger is a mistake, and YAML is slow to read."""
+
+_HOLDS_NONE = {
+    "dict": "holds no mapping; write `key: value` lines",
+    "list": "holds no list; begin each case with `- name: …`",
+}
 
 Location = tuple[int | str, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -29,9 +34,10 @@ class Page:
     def problem(self, location: Location, what: str) -> str:
         """`file:line: place: what`."""
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-        return f"{self.path}:{self._line(location)}: {where + ': ' if where else ''}{what}"
+        return f"{self.path}:{self.line(location)}: {where + ': ' if where else ''}{what}"
 
-    def _line(self, location: Location) -> int:
+    def line(self, location: Location) -> int:
+        """Where that stands, or else what is around it; the first line is 1."""
         node, line = self.node, 1
         for part in location:
             found = _child(node, part)
@@ -51,8 +57,8 @@ def _child(node: Node | None, part: int | str) -> tuple[int, Node] | None:
     return None
 
 
-def parse_page(path: Path, content: bytes, problems: list[str]) -> Page | None:
-    """The values of a file. None, and a line more in `problems`, if it can't be read."""
+def parse_page(path: Path, content: bytes, problems: list[str], kind: type = dict) -> Page | None:
+    """The values of a file. None, and a line more in `problems`, if it can't be read or isn't of that kind as a whole."""
     if len(content) > MAX_FILE_BYTES:
         problems.append(f"{path}: is larger than {MAX_FILE_BYTES:,} bytes; split or shorten it")
         return None
@@ -72,9 +78,9 @@ def parse_page(path: Path, content: bytes, problems: list[str]) -> Page | None:
     except RecursionError:
         problems.append(f"{path}:1: is nested too deeply; flatten it")
     else:
-        if isinstance(page.data, dict):
+        if isinstance(page.data, kind):
             return page
-        problems.append(f"{path}:1: holds no mapping; write `key: value` lines, see the pack that ships")
+        problems.append(f"{path}:1: {_HOLDS_NONE[kind.__name__]}, see the pack that ships")
     return None
 
 
@@ -105,6 +111,8 @@ def _nearest(schema: type[BaseModel], location: Location) -> str:
 
 
 def _inside(kind: Any, part: int | str) -> Any:
+    if isinstance(kind, type) and issubclass(kind, RootModel):
+        kind = kind.model_fields["root"].annotation
     model = _model_in(kind) if isinstance(part, str) else None
     if model is not None and part in model.model_fields:
         return model.model_fields[str(part)].annotation

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from knowledge.types import Audience
 from policies.actions import Action
+from policies.cases import PlacedCase
 from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples
 from policies.topics import ONE_DIAL, TopicsFile
 from policies.types import Action as Demand
@@ -164,4 +165,5 @@ class Pack(Strict):
     topics: TopicsFile = ONE_DIAL
     actions: tuple[Action, ...] = ()
     canned: dict[Identifier, dict[Locale, Line]] = Field(default_factory=dict)
+    cases: tuple[PlacedCase, ...] = ()
     sha256: str

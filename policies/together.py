@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from policies.actions import Action, placeholder_problems
 from policies.canned import CannedFile
+from policies.cases import NONE, CasesFile, PackCase
 from policies.pages import Location, Page
 from policies.schema import REQUIRED_TEXTS, DisclosureFile, EscalationFile, GuidelinesFile, PolicyFile
 from policies.topics import TopicsFile
@@ -32,7 +33,36 @@ def together_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel 
                     problems += _locale_problems(page, ("texts", key), by_locale, locales)
             case Action():
                 problems += [page.problem(place, what) for place, what in model.problems()]
-    return [*problems, *_text_problems(pages, models), *_duplicate_ids(pages, models)]
+    return [*problems, *_text_problems(pages, models), *_duplicate_ids(pages, models), *_case_problems(pages, models)]
+
+
+def _case_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | None]) -> Iterator[str]:
+    """Cases that can't be run, or that expect what there isn't. A rule folder with problems of its own is put right first."""
+    if any(model is None for model in models.values()):
+        return
+    actions = {action.id: action for _, action in _all(models, Action)}
+    known = {
+        "guidelines": {rule.id for _, model in _all(models, GuidelinesFile) for rule in model.guidelines},
+        "topic": {"otherwise", *(topic.id for _, model in _all(models, TopicsFile) for topic in model.topics)},
+        "action": {NONE, *actions},
+    }
+    known["not_guidelines"] = known["guidelines"]
+    triggers = {trigger.id for _, model in _all(models, EscalationFile) for trigger in model.triggers}
+    known["rule"] = {NONE, *triggers, *known["topic"], *(rule for action in actions.values() for rule in action.rules)}
+    for name, model in _all(models, CasesFile):
+        for index, case in enumerate(model.root):
+            placed = list(case.problems(actions)) or _unknown_expected(case, known)
+            yield from (pages[name].problem((index, *place), what) for place, what in placed)
+
+
+def _unknown_expected(case: PackCase, known: Mapping[str, Collection[str]]) -> Iterator[tuple[Location, str]]:
+    for what, ids in known.items():
+        expected = getattr(case.expect, what)
+        for one in (expected,) if isinstance(expected, str) else expected or ():
+            if one not in ids:
+                near = difflib.get_close_matches(one, sorted(ids), n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else "see `policy explain`"
+                yield ("expect", what), f"there is no `{one}`; {hint}"
 
 
 def _text_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | None]) -> Iterator[str]:

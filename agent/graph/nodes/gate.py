@@ -5,7 +5,7 @@ from langgraph.runtime import Runtime
 from agent.graph.asking_back import times_asked
 from agent.graph.state import TurnContext, TurnState
 from policies.engine import PolicyEngine
-from policies.types import Action, Facts, Send, Verdict
+from policies.types import Facts, Verdict
 
 
 async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -18,7 +18,4 @@ async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
 
 def verdict_of(policies: PolicyEngine, facts: Facts) -> Verdict:
     """What the hard rules say; a topic whose dial is `person` is one, if it claims the message."""
-    verdict, topic = policies.gate(facts), policies.topic(facts)
-    if verdict.action is Action.ALLOW and topic.topics and topic.dial.kind is Send.PERSON:
-        return Verdict(Action.HANDOFF, topic.topics[0], topic.queue, say="handoff")
-    return verdict
+    return policies.ruling(facts)

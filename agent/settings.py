@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     )
     model_down_handoff_s: float = Field(300.0, ge=0, description="hand tickets over when the model has been down this long")
     refresh_check_s: float = Field(60.0, ge=1, description="how often a worker looks which sources of the list are due")
+    policy_reload_s: float = Field(
+        5.0, ge=0, description="how often the policy folder is looked at for changes; 0 for never, then a restart takes them over"
+    )
     worker_port: int | None = Field(
         None, ge=0, le=65535, description="port on which `worker` shows /healthz, /readyz and /metrics; none if not given"
     )

@@ -37,9 +37,21 @@ _LISTS = frozenset({"tests"})
 """Folders whose files are lists."""
 
 
+def file_shapes() -> Mapping[str, type[BaseModel]]:
+    """What each file of a folder must look like, by its name; `actions/*.yaml` for all files in a folder."""
+    return {**_FILES, **_OPTIONAL, **{f"{folder}/*.yaml": shape for folder, shape in _FOLDERS.items()}}
+
+
 def default_folder() -> Path:
     """The pack that ships."""
     return Path(__file__).parent / "default"
+
+
+def pack_digest(folder: Path) -> str | None:
+    """`Pack.sha256` of a folder as it is now, whether it can be used or not; None if not all of it can be read."""
+    problems: list[str] = []
+    files = _read_all(folder, problems) if folder.is_dir() else {}
+    return None if problems or not files else _digest(files)
 
 
 def load_pack(folder: Path) -> Pack:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from agent.cli import bundle, evaluate, show
+from agent.cli import bundle, evaluate, policy, show
 from agent.cli import knowledge as knowledge_commands
 from agent.cli import models as models_commands
 from agent.errors import AgentError
@@ -31,6 +31,7 @@ app.add_typer(evaluate.app, name="eval")
 app.add_typer(knowledge_commands.app, name="knowledge")
 app.add_typer(models_commands.app, name="models")
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(policy.app, name="policy")
 F = TypeVar("F", bound=Callable[..., Any])
 Inherited = Annotated[int | None, typer.Option("--fd", hidden=True, help="A listening socket that `up` hands over.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -50,6 +50,20 @@ UNANSWERED_TOPICS = Counter(
     "Questions that no article answered, by the topic of the nearest article.",
     ["topic"],
 )
+POLICY_RELOADS = Counter(
+    "innkeeper_policy_reloads_total",
+    "Changed policy folders, by what became of them (swapped rejected); of a rejected one the last good pack stays.",
+    ["outcome"],
+)
+for _outcome in ("swapped", "rejected"):
+    POLICY_RELOADS.labels(_outcome)
+# A handful of packs in the life of a process.
+POLICY_INFO = Gauge(
+    "innkeeper_policy_info",
+    "1 for the policy pack that decides now, 0 for one that has decided before.",
+    ["version", "sha256"],
+    multiprocess_mode="livemax",
+)
 TURN_FAILURES = Counter("innkeeper_turn_failures_total", "Turns that failed and are tried again (transient error).", ["kind"])
 TURN_SECONDS = Histogram(
     "innkeeper_turn_seconds",

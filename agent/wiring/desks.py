@@ -23,8 +23,8 @@ from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.types import ConversationId, OutboxEntry
 from agent.widget_ports import Escalation
-from agent.wiring.widget import build_by_webhook, build_people, build_sender
-from policies.engine import PolicyEngine
+from agent.wiring.live_policies import LivePolicies
+from agent.wiring.widget import build_by_webhook, build_people, build_sender, promises_of
 
 Poll = tuple[float, Callable[[], Awaitable[object]]]
 
@@ -46,8 +46,11 @@ class Desks:
 
 
 @asynccontextmanager
-async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, policies: PolicyEngine) -> AsyncIterator[Desks]:
+async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, live: LivePolicies) -> AsyncIterator[Desks]:
     """Clients of every helpdesk in the settings. Makes no call yet."""
+    policies = live.current.policies
+    promises = promises_of(policies)
+    live.on_swap(lambda now: promises.update(promises_of(now)))  # what an earlier pack has promised may yet be delivered
     kept_s = settings.retention_s
     conversations, hints, links = RedisConversations(redis, kept_s), RedisTicketHints(redis), RedisTicketLinks(redis, kept_s)
     async with AsyncExitStack() as stack:
@@ -65,7 +68,7 @@ async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, p
             if one.handoff is not None
         }
         by_api: dict[str, ReplySender] = dict.fromkeys(desks, DeskSender(desks, conversations))
-        sender = SenderBySource(by_api | {WIDGET_SOURCE: build_sender(redis, escalations, policies, kept_s)}, otherwise=webhooks)
+        sender = SenderBySource(by_api | {WIDGET_SOURCE: build_sender(redis, escalations, promises, kept_s)}, otherwise=webhooks)
         people = build_people(redis, conversations, kept_s)
         carry_back = partial(_carry_back, bridge, people)
         sync = TicketSync(desks, conversations, hints, carry_back)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.hints import RedisTicketHints
@@ -25,11 +26,13 @@ from agent.wiring import parts, rules, shelf
 from agent.wiring.backlog import Backlog
 from agent.wiring.desks import open_desks
 from agent.wiring.http import serve_app, served_beside
+from agent.wiring.live_policies import LivePolicies, LiveTurns, watched
 from agent.wiring.refresh import SourceRefresher
 from agent.wiring.tracing import open_tracing
 from agent.wiring.verifiers import second_verifiers
 from agent.wiring.widget import build_progress, build_widget
 from knowledge.errors import KnowledgeError, RerankerUnavailable
+from policies.load import default_folder
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Process:
 
     settings: Settings
     turns: Turns
+    live: LiveTurns
     conversations: RedisConversations
     outbox: RedisOutbox
     hints: RedisTicketHints
@@ -68,14 +72,14 @@ async def work(settings: Settings) -> None:
             grace_s=min(15.0, settings.redelivery_s * 0.75),
             refresh_s=settings.refresh_check_s,
         )
-        async with open_desks(settings, process.redis, process.queue, process.turns.context.policies) as desks:
+        async with open_desks(settings, process.redis, process.queue, process.live.live) as desks:
 
             async def turn(conversation_id: ConversationId) -> None:
                 if await desks.before_turn(conversation_id):
-                    await process.turns.run_turn(conversation_id)
+                    await process.live.run_turn(conversation_id)
 
             handlers = Handlers(
-                turn, desks.sender, process.refresher, process.refresher.stop, process.turns.hand_over, polls=desks.polls
+                turn, desks.sender, process.refresher, process.refresher.stop, process.live.hand_over, polls=desks.polls
             )
             await run_worker(process.queue, handlers, Owed(process.conversations, process.outbox, process.hints), options)
 
@@ -110,7 +114,8 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             open_checkpointer(redis_url, state_types=parts.STATE_TYPES, replicas=replicas, waits=is_waiting)
         )
         queue = await stack.enter_async_context(DocketQueue(redis_url, debounce_ms=settings.debounce_ms))
-        second = await asyncio.to_thread(second_verifiers, settings, routes.profile(Task.JUDGE), policies, chat)
+        verifiers = partial(second_verifiers, settings, routes.profile(Task.JUDGE), chat=chat)
+        second = await asyncio.to_thread(verifiers, policies)
         workers, second_look = settings.worker_concurrency, settings.second_look
         context = await asyncio.to_thread(
             parts.build_context, chat, routes.turn_profile, knowledge, policies, second, workers, second_look=second_look
@@ -137,10 +142,13 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             draftless=(WIDGET_SOURCE,),
             disclosing=(WIDGET_SOURCE,),
         )
+        policies_now = LivePolicies(settings.policy_dir or default_folder(), context, verifiers)
+        live = LiveTurns(turns, policies_now)
+        await stack.enter_async_context(watched(policies_now, settings.policy_reload_s))
         direct = build_graph()
 
         async def answer(messages: tuple[Message, ...], language: str | None) -> Outcome:
-            return await think(direct, context, messages, RunId("direct"), "direct", language)
+            return await think(direct, policies_now.current, messages, RunId("direct"), "direct", language)
 
         async def knowledge_ready() -> bool:
             try:
@@ -153,14 +161,14 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             return await is_ready(redis)
 
         checks = {"redis": redis_ready, "knowledge": knowledge_ready, "model": chat.is_ready}
-        widget = build_widget(settings, redis, policies, turns)
+        widget = build_widget(settings, redis, lambda: policies_now.current.policies, live)
         outbox = RedisOutbox(redis, kept_s)
         backlog = Backlog(conversations, outbox, queue)
         deps = ApiDeps(
-            *(settings, conversations, queue, answer, turns, hints, checks),
+            *(settings, conversations, queue, answer, live, hints, checks),
             models=lambda: chat.seen,
             widget=widget,
             backlog=backlog,
         )
         refresher = SourceRefresher(knowledge, shelf.sources_path(settings), guard.allow)
-        yield Process(settings, turns, conversations, outbox, hints, queue, deps, redis, refresher)
+        yield Process(settings, turns, live, conversations, outbox, hints, queue, deps, redis, refresher)

@@ -25,8 +25,10 @@ from policies.engine import PolicyEngine
 from policies.types import Facts
 
 
-def build_widget(settings: Settings, redis: RedisClient, policies: PolicyEngine, person: PersonRequests) -> WidgetDeps | None:
-    """None if no site has the widget."""
+def build_widget(
+    settings: Settings, redis: RedisClient, policies: Callable[[], PolicyEngine], person: PersonRequests
+) -> WidgetDeps | None:
+    """None if no site has the widget. `policies`: those that hold now."""
     if not settings.sites:
         return None
     conversations = RedisWidgetConversations(redis, keep_s=settings.retention_s)
@@ -35,15 +37,19 @@ def build_widget(settings: Settings, redis: RedisClient, policies: PolicyEngine,
         conversations=conversations,
         person=person,
         streams=Streams(conversations, RedisWakes(redis), settings.widget_streams),
-        disclosure=disclosure_of(policies),
+        disclosure=lambda locale: disclosure_of(policies())(locale),
     )
 
 
+def promises_of(policies: PolicyEngine) -> dict[str, str]:
+    """The policies' words that a person is told, and the line that stands in their place where nobody is."""
+    return {text: NOTED for text in policies.texts("handoff")} | {text: UNKNOWN for text in policies.texts("dont_know")}
+
+
 def build_sender(
-    redis: RedisClient, escalations: Mapping[str, Escalation], policies: PolicyEngine, keep_s: int = 0
+    redis: RedisClient, escalations: Mapping[str, Escalation], promises: Mapping[str, str], keep_s: int = 0
 ) -> WidgetSender:
-    """What a worker shows outcomes with. `escalations`: who is told of a hand-off, by site."""
-    promises = {text: NOTED for text in policies.texts("handoff")} | {text: UNKNOWN for text in policies.texts("dont_know")}
+    """What a worker shows outcomes with. `escalations`: who is told of a hand-off, by site. `promises`: see `promises_of`."""
     return WidgetSender(RedisWidgetConversations(redis, keep_s=keep_s), listed_titles, escalations, promises)
 
 

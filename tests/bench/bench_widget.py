@@ -40,7 +40,7 @@ from agent.ports import Stage
 from agent.turns import has_question, run_id_of
 from agent.types import ConversationId, Decision, Outcome, PolicyTrace
 from agent.widget_ports import Session, WidgetConversation
-from agent.wiring.widget import build_progress, build_sender
+from agent.wiring.widget import build_progress, build_sender, promises_of
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from tests.servers import free_port, valkey
@@ -88,7 +88,7 @@ async def work(redis_url: str) -> None:
             if entry is not None:
                 await queue.add_delivery(entry.key)
 
-        handlers = Handlers(turn, build_sender(redis, {}, PolicyEngine(load_pack(default_folder()))))
+        handlers = Handlers(turn, build_sender(redis, {}, promises_of(PolicyEngine(load_pack(default_folder())))))
         owed = Owed(conversations, RedisOutbox(redis), RedisTicketHints(redis))
         await run_worker(queue, handlers, owed, WorkerOptions(concurrency=32, deliveries=32))
 

@@ -32,7 +32,7 @@ from agent.model_profiles import load_profile
 from agent.settings import Settings
 from agent.turns import Turns
 from agent.types import ConversationId, OutboxKey
-from agent.wiring.widget import build_by_webhook, build_sender
+from agent.wiring.widget import build_by_webhook, build_sender, promises_of
 from knowledge.types import Audience, Hit, Passage, Query
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
@@ -286,7 +286,7 @@ async def widget_world(
         webhooks = WebhookSender(configured.helpdesks, await stack.enter_async_context(new_client()))  # type: ignore[arg-type]
         by_webhook = build_by_webhook(configured, redis, webhooks, conversations, policies)
         escalations = {site: by_webhook for site, one in configured.sites.items() if one.handoff}
-        worker.outbox, worker.sender = RedisOutbox(redis), build_sender(redis, escalations, policies)
+        worker.outbox, worker.sender = RedisOutbox(redis), build_sender(redis, escalations, promises_of(policies))
         worker.before_turn = by_webhook.pass_on
         started = []
         for _ in range(replicas):

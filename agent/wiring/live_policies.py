@@ -1,0 +1,179 @@
+"""The policies of a running process: a changed folder is read, tested and taken over between two turns.
+
+A turn keeps the pack that it began with. A pack that can't be used, or fails its own tests, is told and left alone: the last
+good one stays.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from agent.adapters.language import LanguageDetector
+from agent.errors import AgentError
+from agent.graph.nodes.triage import embed_examples
+from agent.graph.state import TurnContext
+from agent.grounding.second import SecondVerifier
+from agent.ports import Ticket
+from agent.telemetry import POLICY_INFO, POLICY_RELOADS
+from agent.turns import Turns
+from agent.types import ConversationId, OutboxEntry, RunId
+from agent.wiring.pack_reader import PackReader
+from knowledge.errors import KnowledgeError
+from policies.engine import PolicyEngine
+from policies.errors import PolicyError, RulesInvalid
+from policies.load import load_pack, pack_digest
+from policies.testing import run_cases
+from policies.types import Verifier
+
+log = structlog.get_logger(__name__)
+
+MOST_TOLD = 20
+"""Of a pack's problems so many are logged."""
+
+Verifiers = Callable[[PolicyEngine], Mapping[Verifier, SecondVerifier]]
+"""What checks answers under a pack. Raises what makes the pack unusable here."""
+
+
+class LivePolicies:
+    """What turns work with now.
+
+    Attributes:
+        current: the context of turns that begin now.
+    """
+
+    def __init__(self, folder: Path, context: TurnContext, verifiers: Verifiers) -> None:
+        """Begin with a context that is built already.
+
+        Args:
+            folder: of the pack; may be swapped as a whole, or file by file.
+            context: with the pack as it was read at the start.
+            verifiers: see `Verifiers`.
+        """
+        self.current = context
+        self._folder = folder
+        self._verifiers = verifiers
+        self._seen: str | None = context.policies.stamp.sha256
+        self._judged: str | None = self._seen
+        self._told: list[Callable[[PolicyEngine], None]] = []
+        _show(context.policies, None)
+
+    def on_swap(self, tell: Callable[[PolicyEngine], None]) -> None:
+        """Have somebody told of each pack that is taken over."""
+        self._told.append(tell)
+
+    async def look(self) -> bool:
+        """Take a changed folder over. True if that was done. Raises nothing of ours.
+
+        A folder is read once it is the same in two looks one after the other: who copies files one by one isn't done before.
+        """
+        digest = await asyncio.to_thread(pack_digest, self._folder)
+        settled, self._seen = digest == self._seen, digest
+        if not settled or digest == self._judged:
+            return False
+        if digest == self.current.policies.stamp.sha256:
+            self._judged = digest  # a change was taken back
+            return False
+        try:
+            context = await asyncio.to_thread(self._read)
+        except (AgentError, KnowledgeError, PolicyError) as error:
+            self._judged = digest
+            self._reject(error)
+            return False
+        if context.policies.stamp.sha256 != digest:
+            return False  # it has changed again meanwhile; the next look sees it
+        self._judged = digest
+        self._swap(context)
+        return True
+
+    async def watch(self, every_s: float) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(every_s)
+            await self.look()
+
+    def _read(self) -> TurnContext:
+        pack = load_pack(self._folder)
+        policies = PolicyEngine(pack)
+        second = self._verifiers(policies)
+        reader = PackReader(self.current.embedder, policies)
+        failed = [result for result in run_cases(policies, pack.cases, reader) if not result.passed]
+        if failed:
+            raise RulesInvalid(tuple(f"{one.place}: the test {one.name!r} fails; see `innkeeper policy test`" for one in failed))
+        examples: Any = embed_examples(self.current.embedder, policies.examples())
+        detect = LanguageDetector(policies.locales)
+        return replace(self.current, policies=policies, examples=examples, second=second, detect_language=detect)
+
+    def _swap(self, context: TurnContext) -> None:
+        before, self.current = self.current, context
+        for tell in self._told:
+            tell(context.policies)
+        stamp = context.policies.stamp
+        POLICY_RELOADS.labels("swapped").inc()
+        _show(context.policies, before.policies)
+        log.info("policies_swapped", version=stamp.version, sha256=stamp.sha256, before=before.policies.stamp.sha256)
+
+    def _reject(self, error: Exception) -> None:
+        POLICY_RELOADS.labels("rejected").inc()
+        problems = error.problems if isinstance(error, RulesInvalid) else (str(error),)
+        stays = self.current.policies.stamp
+        log.error(
+            "policies_rejected", problems=problems[:MOST_TOLD], count=len(problems), stays=stays.version, sha256=stays.sha256
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTurns:
+    """Turns, each with the policies that hold when it begins. Has the methods of `Turns` that others call."""
+
+    turns: Turns
+    live: LivePolicies
+
+    def now(self) -> Turns:
+        """What a turn that begins now runs with, to its end."""
+        return replace(self.turns, context=self.live.current)
+
+    async def run_turn(self, conversation_id: ConversationId) -> OutboxEntry | None:
+        """See `Turns.run_turn`."""
+        return await self.now().run_turn(conversation_id)
+
+    async def hand_over(self, conversation_id: ConversationId) -> None:
+        """See `Turns.hand_over`."""
+        await self.now().hand_over(conversation_id)
+
+    async def request_person(self, ticket: Ticket, request_id: str, language: str | None) -> bool:
+        """See `PersonRequests`."""
+        return await self.now().request_person(ticket, request_id, language)
+
+    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
+        """See `Approvals`."""
+        return await self.now().approve(conversation_id, run_id, text)
+
+    async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
+        """See `Approvals`."""
+        return await self.now().decline(conversation_id, run_id)
+
+
+@asynccontextmanager
+async def watched(live: LivePolicies, every_s: float) -> AsyncIterator[None]:
+    """Look at the folder every so many seconds while this is open; never for 0."""
+    if every_s <= 0:
+        yield
+        return
+    task = asyncio.create_task(live.watch(every_s))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _show(now: PolicyEngine, before: PolicyEngine | None) -> None:
+    if before is not None:
+        POLICY_INFO.labels(before.stamp.version, before.stamp.sha256).set(0)
+    POLICY_INFO.labels(now.stamp.version, now.stamp.sha256).set(1)

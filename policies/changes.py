@@ -1,0 +1,136 @@
+"""What differs between two packs: in their files, and in what they decide of the same cases. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+from policies.cases import PlacedCase
+from policies.engine import PolicyEngine
+from policies.schema import Pack
+from policies.testing import Reader, decide_action, decide_message, message_facts, shown_amount, shown_dial
+from policies.types import Dial
+
+_WHOLE = ("policy", "disclosure", "privacy", "tone", "hours")
+"""Parts of a pack that are one thing each."""
+_SHORT = 120
+
+
+class How(StrEnum):
+    """What became of a rule or a text."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class PackChange:
+    """A rule or text that differs. `details` tell what of it, as `limits.per_day: 5000 -> 4000`."""
+
+    how: How
+    what: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionChange:
+    """A case that the two packs decide otherwise. `details` as those of `PackChange`; `why` names the rule that decides now."""
+
+    name: str
+    details: tuple[str, ...]
+    why: str
+
+
+def pack_changes(old: Pack, new: Pack) -> tuple[PackChange, ...]:
+    """Which rules and texts were added, removed or changed, in the order of the newer pack."""
+    before, after = dict(_things(old)), dict(_things(new))
+    found = []
+    for name, thing in after.items():
+        if name not in before:
+            found.append(PackChange(How.ADDED, name))
+        elif details := tuple(_details(before[name], thing)):
+            found.append(PackChange(How.CHANGED, name, details))
+    return (*found, *(PackChange(How.REMOVED, name) for name in before if name not in after))
+
+
+def case_changes(
+    old: tuple[PolicyEngine, Reader], new: tuple[PolicyEngine, Reader], cases: Sequence[PlacedCase]
+) -> Iterator[DecisionChange | None]:
+    """For each case what is decided otherwise; None for one that is decided alike.
+
+    Args:
+        old: a pack's engine, and what reads messages for it.
+        new: the same of the other pack.
+        cases: what is decided; what they expect is not looked at.
+    """
+    for placed in cases:
+        before, after = _decided(*old, placed), _decided(*new, placed)
+        details = tuple(_details(before, after))
+        yield DecisionChange(placed.case.name, details, str(after.get("rule", "none"))) if details else None
+
+
+def _decided(engine: PolicyEngine, reader: Reader, placed: PlacedCase) -> Mapping[str, Any]:
+    given = placed.case.given
+    if given.message is not None:
+        found = decide_message(engine, message_facts(engine, given, reader))
+    elif given.action in engine.actions:
+        found = decide_action(engine, given)
+        found["amount"] = shown_amount(found["amount"])
+    else:
+        return {"decision": f"there is no action {given.action}"}
+    return {name: shown_dial(value) if isinstance(value, Dial) else value for name, value in found.items()}
+
+
+def _things(pack: Pack) -> Iterator[tuple[str, Any]]:
+    """Everything that has a name, with what it says."""
+    for part in _WHOLE:
+        model = getattr(pack, part, None)
+        if model is not None:
+            yield part, _plain(model)
+    yield "topic otherwise", _plain(pack.topics.otherwise)
+    listed: tuple[tuple[str, Sequence[Any]], ...] = (
+        ("trigger", pack.escalation.triggers),
+        ("topic", pack.topics.topics),
+        ("guideline", pack.guidelines),
+        ("action", pack.actions),
+    )
+    for kind, models in listed:
+        yield from ((f"{kind} {model.id}", _plain(model)) for model in models)
+    yield from ((f"text {key}", dict(text)) for key, text in {**pack.escalation.texts, **pack.canned}.items())
+    yield from ((f"test {one.case.name}", _plain(one.case)) for one in pack.cases)
+
+
+def _plain(model: BaseModel) -> Any:
+    return model.model_dump(mode="python", exclude_defaults=True)
+
+
+def _details(before: Any, after: Any, at: str = "") -> Iterator[str]:
+    """Every value that differs, with the way to it. What is added to a list, or taken from it, is told by itself."""
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in dict.fromkeys((*before, *after)):
+            yield from _details(before.get(key), after.get(key), f"{at}.{key}".lstrip("."))
+    elif isinstance(before, list | tuple) and isinstance(after, list | tuple):
+        gone, come = [one for one in before if one not in after], [one for one in after if one not in before]
+        yield from (f"{at}: - {_shown(one)}" for one in gone)
+        yield from (f"{at}: + {_shown(one)}" for one in come)
+        if not gone and not come:
+            yield f"{at}: another order"
+    else:
+        yield f"{at}: {_shown(before)} -> {_shown(after)}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, Dial):
+        return shown_dial(value)
+    if isinstance(value, dict):
+        inside = ", ".join(f"{key}: {_shown(one)}" for key, one in value.items())
+        value = f"{{{inside}}}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"

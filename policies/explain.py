@@ -1,0 +1,227 @@
+"""Why a pack decides what it decides: which rules a message came near, and what an action is judged on. Pure.
+
+What is decided is asked of the engine, never worked out here a second time.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from policies.actions import Action, Rule
+from policies.condition import Condition
+from policies.engine import PolicyEngine
+from policies.expressions import Expression, ExpressionInvalid, Unevaluable
+from policies.judging import ActionVerdict, Case
+from policies.patterns import normalise, windows
+from policies.schema import Pack
+from policies.testing import shown_amount
+from policies.types import Facts, Guideline, TopicVerdict, Verdict
+
+NEAR = 0.12
+"""A rule whose examples a message misses by less than this came near: who writes rules wants to see it."""
+
+Nearest = Callable[[Sequence[str]], tuple[str, float]]
+"""The one of some texts that is nearest to the message, and how near (cosine similarity, -1 to 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one rule read a message.
+
+    Attributes:
+        kind: `trigger`, `topic`, `guideline` or `action`.
+        fired: whether its condition holds.
+        words: what its pattern found in the message.
+        similarity: to the nearest example; None for a rule without examples.
+        but_not: the look-alike that was nearer, if one stood in the way.
+        other_language: its examples are compared with messages in other languages only.
+    """
+
+    kind: str
+    id: str
+    fired: bool
+    words: str | None = None
+    similarity: float | None = None
+    threshold: float | None = None
+    example: str | None = None
+    but_not: str | None = None
+    other_language: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCheck:
+    """One rule of an action. `holds` is None for what can't be told; `why` says why not."""
+
+    id: str
+    that: str
+    holds: bool | None
+    why: str = ""
+    say: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionReading:
+    """What an action that a message asks for is judged on.
+
+    Attributes:
+        admitted: whether this is known of the customer that it needs.
+        missing: arguments and facts that weren't given here.
+        limits: in words.
+        verdict: None if no facts were given.
+    """
+
+    action: Action
+    admitted: bool
+    missing: tuple[str, ...]
+    checks: tuple[RuleCheck, ...]
+    limits: tuple[str, ...]
+    verdict: ActionVerdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that the policies say of a message before anything is looked up."""
+
+    facts: Facts
+    identity: str
+    sees: tuple[str, ...]
+    verdict: Verdict
+    text: str | None
+    topic: TopicVerdict
+    readings: tuple[Reading, ...]
+    guidelines: tuple[Guideline, ...]
+    action: ActionReading | None
+
+
+def explain(pack: Pack, engine: PolicyEngine, facts: Facts, nearest: Nearest, case: Case) -> Explanation:
+    """Why the pack decides as it does.
+
+    Args:
+        pack: what the engine was made of.
+        engine: decides.
+        facts: of the message.
+        nearest: compares the message with texts.
+        case: who the customer is, and the arguments and facts that are known; no values for none.
+    """
+    verdict = engine.ruling(facts)
+    requested = engine.requested(facts)
+    applying = engine.guidelines(facts)
+    readings = (reading for reading in _readings(pack, facts, nearest) if reading.fired or _is_near(reading))
+    return Explanation(
+        facts=facts,
+        identity=case.identity,
+        sees=tuple(sorted(audience.value for audience in engine.clearance(case.identity))),
+        verdict=verdict,
+        text=engine.text(verdict.say, facts.language) if verdict.say else None,
+        topic=engine.topic(facts),
+        readings=tuple(readings),
+        guidelines=applying,
+        action=read_action(engine, requested[0].action.id, case) if requested else None,
+    )
+
+
+def read_action(engine: PolicyEngine, action_id: str, case: Case) -> ActionReading:
+    """What an action is judged on, rule by rule; and the verdict, if any argument or fact is given."""
+    judge = engine.actions[action_id]
+    action = judge.action
+    wanted = (*(name for name, one in action.arguments.items() if not one.optional), *action.facts)
+    return ActionReading(
+        action=action,
+        admitted=judge.admits(case.identity, case.customer_id),
+        missing=tuple(name for name in wanted if name not in case.values),
+        checks=tuple(check_rules(action, case)),
+        limits=tuple(_limits(action)),
+        verdict=judge.judge(case) if case.values else None,
+    )
+
+
+def check_rules(action: Action, case: Case) -> Iterator[RuleCheck]:
+    """Every rule of an action by itself: whether it holds for the case, can't be told, and why not."""
+    customer = {"id": case.customer_id, "email": case.email, "identity": case.identity}
+    values: dict[str, Any] = {**case.values, "customer": customer}
+    for name, text in action.compute.items():
+        try:
+            values[name] = Expression(text, [*action.names]).value(values, case.clock)
+        except (Unevaluable, ExpressionInvalid):
+            continue  # the rules that use it can't be told, and say so
+    if action.owner is not None:
+        yield _check(RuleCheck("owner", f"{action.owner} == customer.id", None), action, values, case)
+    for part, rules in _parts(action):
+        for rule in rules:
+            yield _check(RuleCheck(f"{part}.{rule.id}", rule.that, None, say=rule.say), action, values, case)
+
+
+def _parts(action: Action) -> Iterable[tuple[str, Sequence[Rule]]]:
+    approval = action.approval.when if action.approval else ()
+    return (("forbid_when", action.forbid_when), ("allow_when", action.allow_when), ("approval", approval))
+
+
+def _check(rule: RuleCheck, action: Action, values: Mapping[str, Any], case: Case) -> RuleCheck:
+    try:
+        holds = Expression(rule.that, action.names).holds(values, case.clock)
+    except Unevaluable as error:
+        return RuleCheck(rule.id, rule.that, None, str(error), rule.say)
+    return RuleCheck(rule.id, rule.that, holds, "", rule.say)
+
+
+def _limits(action: Action) -> Iterator[str]:
+    limits, approval, currency = action.limits, action.approval, action.currency or ""
+    if limits.per_action is not None:
+        yield f"at most {shown_amount(limits.per_action)} {currency} at a time"
+    if limits.per_customer is not None:
+        most = shown_amount(limits.per_customer.amount)
+        yield f"at most {most} {currency} for a customer in {limits.per_customer.window}"
+    if limits.per_day is not None:
+        yield f"at most {shown_amount(limits.per_day)} {currency} for all customers in a day"
+    if limits.rate is not None:
+        yield f"at most {limits.rate.count} times for a customer in {limits.rate.window}"
+    if approval is not None and approval.above is not None:
+        over = f"above {shown_amount(approval.above)} {currency} " if approval.above else ""
+        yield f"{over}a person approves first (within {approval.timeout})"
+
+
+def _readings(pack: Pack, facts: Facts, nearest: Nearest) -> Iterator[Reading]:
+    pieces = tuple(windows(normalise(facts.text)))
+    rules: list[tuple[str, str, Sequence[Condition]]] = [("trigger", one.id, one.any) for one in pack.escalation.triggers]
+    rules += [("topic", one.id, one.any) for one in pack.topics.topics]
+    rules += [("guideline", one.id, one.when) for one in pack.guidelines]
+    rules += [("action", one.id, one.when) for one in pack.actions]
+    for kind, rule_id, conditions in rules:
+        yield _read(kind, rule_id, conditions, pieces, facts, nearest)
+
+
+def _read(
+    kind: str, rule_id: str, conditions: Sequence[Condition], pieces: Sequence[str], facts: Facts, nearest: Nearest
+) -> Reading:
+    patterns = [condition.pattern for condition in conditions if condition.pattern is not None]
+    found = next((match for one in patterns for piece in pieces if (match := re.search(one, piece))), None)
+    words = " ".join(found[0].split()) if found else None
+    by_example = next((condition for condition in conditions if condition.examples), None)
+    near = facts.similarity.get(rule_id)
+    if by_example is None or by_example.threshold is None or near is None:
+        return Reading(kind, rule_id, found is not None, words)
+    others = bool(by_example.languages) and re.split(r"[-_]", facts.language.casefold())[0] not in by_example.languages
+    example = nearest(by_example.examples)[0] if near >= by_example.threshold - NEAR else None
+    look_alike = None
+    if near >= by_example.threshold and by_example.but_not:
+        text, similarity = nearest(by_example.but_not)
+        look_alike = text if similarity > near else None
+    fired = near >= by_example.threshold and not others and look_alike is None
+    return Reading(
+        kind=kind,
+        id=rule_id,
+        fired=fired or found is not None,
+        words=words,
+        similarity=near,
+        threshold=by_example.threshold,
+        example=example,
+        but_not=look_alike,
+        other_language=others,
+    )
+
+
+def _is_near(reading: Reading) -> bool:
+    if reading.similarity is None or reading.threshold is None:
+        return False
+    return reading.similarity >= reading.threshold - NEAR

@@ -10,6 +10,10 @@ REPEATED = "the same message came again and again: perhaps a machine sends it"
 TECHNICAL = "the assistant could not work on it in time"
 DECLINED = "a person declined the proposed reply"
 NOBODY_APPROVES = "nobody can approve it here"
+ACTION_PENDING = "a person approves this action first; approving carries it out"
+ACTION_UNCERTAIN = "an action may have happened, or not: look in the system that it belongs to"
+ACTION_GONE = "an action that a person has approved can't be carried out any more"
+ACTION_WITHOUT_WORDS = "the words for an action can't be filled"
 _RULE = "rule "
 
 
@@ -29,6 +33,8 @@ class HandoffReason(StrEnum):
     DECLINED = "declined"
     NO_APPROVAL = "no_approval"
     """A reply was proposed where nobody can approve one."""
+    ACTION = "action"
+    """An action came to an end that a person has to look at."""
     OTHER = "other"
 
 
@@ -40,6 +46,9 @@ _CODES = {
     REPEATED: HandoffReason.REPEATED,
     TECHNICAL: HandoffReason.TECHNICAL,
     DECLINED: HandoffReason.DECLINED,
+    ACTION_UNCERTAIN: HandoffReason.ACTION,
+    ACTION_GONE: HandoffReason.ACTION,
+    ACTION_WITHOUT_WORDS: HandoffReason.ACTION,
 }
 
 

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 
 from agent.telemetry import trace_id_of
-from agent.types import Author, Conversation, Message, MessageId, RunId, outbox_id
+from agent.types import NOBODY, Author, Conversation, Customer, Message, MessageId, RunId, outbox_id
 
 RUN_NAMESPACE = uuid.UUID("5d1c1f0e-6f0b-4f0c-9d1a-3a6f4c1f7a11")
 
@@ -54,3 +54,13 @@ def visible(messages: Sequence[Message]) -> tuple[Message, ...]:
     shown = [m for m in messages if m.visible]
     last = max(i for i, m in enumerate(shown) if m.author is Author.CUSTOMER)
     return tuple(shown[: last + 1])
+
+
+def customer_of(messages: Sequence[Message]) -> Customer:
+    """Who has written since anybody else has. Nobody is known where several have: what one of them may, another may not."""
+    found: set[Customer] = set()
+    for message in reversed(messages):
+        if message.author is not Author.CUSTOMER:
+            break
+        found.add(message.customer)
+    return found.pop() if len(found) == 1 else NOBODY

@@ -19,6 +19,7 @@ from langgraph.types import Command
 from agent import reasons
 from agent.errors import ConversationMissing, ModelUnavailable, QueueUnavailable, TransientError
 from agent.graph import compose
+from agent.graph.acting.consent import Consent, read_consent
 from agent.graph.build import TurnGraph
 from agent.graph.state import TurnContext, TurnState
 from agent.loops import is_loop
@@ -26,6 +27,7 @@ from agent.model_sessions import model_session
 from agent.ports import Conversations, Progress, ShadowRecord, ShadowRecords, Stage, Ticket, TurnQueue
 from agent.standing import (
     RUN_NAMESPACE,
+    customer_of,
     has_question,
     other_traces,
     run_id_of,
@@ -44,6 +46,7 @@ from agent.types import (
     OutboxEntry,
     Outcome,
     PolicyTrace,
+    Proposal,
     RunId,
     Usage,
 )
@@ -225,13 +228,15 @@ class Turns:
             return self._outcome(Decision.NO_REPLY, "", "a person has taken over")
         if not any(m.author is Author.CUSTOMER and m.visible for m in conversation.messages[conversation.answered :]):
             return self._outcome(Decision.NO_REPLY, "", "nothing that the customer can see was asked")
-        if is_loop(conversation, self.clock()):
+        if is_loop(conversation, self.clock()) and not _answers(conversation):
             log.warning("loop_handed_over")
             return self._handed_over(conversation, "handoff", reasons.REPEATED)
         try:
             messages, context = visible(conversation.messages), self._context_of(conversation)
             with model_session(conversation.conversation_id):
-                return await think(self.graph, context, messages, run_id, conversation.conversation_id)
+                return await think(
+                    self.graph, context, messages, run_id, conversation.conversation_id, proposal=conversation.proposal
+                )
         except (TransientError, KnowledgeError) as error:
             await self._tell(conversation.conversation_id, Stage.RECEIVED)  # it waits again
             if self._waited_s(conversation) < self.model_down_handoff_s:
@@ -276,6 +281,13 @@ class Turns:
         return waited_s(conversation, self.clock()) or 0.0
 
 
+def _answers(conversation: Conversation) -> bool:
+    """True for a yes or no to what we have asked: the same word to several questions is no machine's loop."""
+    if conversation.proposal is None:
+        return False
+    return read_consent(conversation.messages[-1].text) is not Consent.NEITHER
+
+
 async def think(
     graph: TurnGraph,
     context: TurnContext,
@@ -283,9 +295,10 @@ async def think(
     run_id: RunId,
     thread_id: str,
     language: str | None = None,
+    proposal: Proposal | None = None,
 ) -> Outcome:
     """One pass of the graph over the messages that the customer may see."""
-    return (await walk(graph, context, messages, run_id, thread_id, language))["outcome"]
+    return (await walk(graph, context, messages, run_id, thread_id, language, proposal))["outcome"]
 
 
 async def walk(
@@ -295,11 +308,13 @@ async def walk(
     run_id: RunId,
     thread_id: str,
     language: str | None = None,
+    proposal: Proposal | None = None,
 ) -> TurnState:
     """The same, and all that the turn knew at its end."""
     given: TurnState = {"run_id": run_id, "messages": tuple(messages), "language_hint": language}
     # A checkpoint brings back what the conversation's turn before has left; a node that this turn passes by doesn't
     # overwrite it, and an old claim must not answer a new question.
+    given |= {"customer": customer_of(messages), "proposal": proposal, "acted": None}
     given |= {"hits": (), "draft": None, "claims": (), "usage": Usage(), "timings_ms": {}}
     config = RunnableConfig(configurable={"thread_id": thread_id})
     # A crashed turn is done again from its start, so only what waits for a person is written down.

@@ -183,6 +183,8 @@ class Outcome:
     """False for an answer that is only the closest that was found, or leaves a part of the question open."""
     proposal: Proposal | None = None
     """What the customer is asked about, if it is an action."""
+    notice: str | None = None
+    """What the customer reads at once, beside a reply that waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,7 @@ class Say(Strict):
         confirm: names what will happen and asks for a yes.
         done: it has happened, or what was looked up.
         denied: a rule without a text of its own stands in the way.
+        declined: the customer has said no; `clarify` if not given.
         pending: a person has been asked.
         uncertain: nobody knows whether it has happened; a person looks.
         identify: who this is isn't known well enough.
@@ -170,6 +171,7 @@ class Say(Strict):
     done: Identifier
     denied: Identifier
     confirm: Identifier | None = None
+    declined: Identifier = "clarify"
     pending: Identifier | None = None
     uncertain: Identifier = "technical"
     identify: Identifier | None = None

@@ -240,6 +240,12 @@ class PolicyEngine:
         """
         return self._translate(self._texts[key], language)
 
+    def text_in(self, key: str, language: str) -> tuple[str, str]:
+        """An approved text, and the locale that it is in. Raises `KeyError`: there is no such text."""
+        by_locale = self._texts[key]
+        locale = _language(language) if _language(language) in by_locale else self.locales[0]
+        return self._fill(by_locale[locale]), locale
+
     def texts(self, key: str) -> tuple[str, ...]:
         """An approved text in every language that it exists in. See `text`."""
         return tuple(self._fill(text) for text in self._texts[key].values())

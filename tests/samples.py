@@ -56,6 +56,7 @@ def full_outcome() -> Outcome:
         summary="asks for a refund",
         sure=False,
         proposal=PROPOSAL,
+        notice="A colleague looks at it.",
     )
 
 

@@ -54,10 +54,10 @@ def dump_outcome(outcome: Outcome) -> dict[str, Any]:
     value["citations"] = [dataclasses.asdict(citation) for citation in outcome.citations]
     value["usage"] = dataclasses.asdict(outcome.usage)
     value["timings_ms"] = dict(outcome.timings_ms)
-    if outcome.proposal is None:
-        del value["proposal"]
-    else:
-        value["proposal"] = dataclasses.asdict(outcome.proposal)
+    value["proposal"] = dataclasses.asdict(outcome.proposal) if outcome.proposal else None
+    for name in ("proposal", "notice"):
+        if value[name] is None:
+            del value[name]
     return value
 
 
@@ -78,6 +78,7 @@ def load_outcome(value: dict[str, Any]) -> Outcome:
         sure=value.get("sure", True),  # not in what was written before there was such a field
         summary=value["summary"],
         proposal=Proposal(**value["proposal"]) if value.get("proposal") else None,
+        notice=value.get("notice"),
     )
 
 

@@ -2,15 +2,14 @@
 
 All that is known of an action is in one slot, so that a step over all of its limits is one script:
 
-    innkeeper:{action:<id>}:call:<key>        hash    stage, result, amount, at, day
+    innkeeper:{action:<id>}:call:<key>        hash    stage, plan, amount, at, day
     innkeeper:{action:<id>}:of:<customer>     zset    <amount>:<key>, by time; the customer's name as its SHA-256
     innkeeper:{action:<id>}:day:<day>         string  cents of all customers
+    innkeeper:{action:<id>}:proposal:<id>     string  key of the call that was begun for it
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
 from agent.adapters.redis_failures import unavailable
@@ -55,13 +54,14 @@ local call, of, day = KEYS[1], KEYS[2], KEYS[3]
 local key, since_amount, since_count, amount, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local most_amount, most_count, most_day, today, kept_s, days_s = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local stage = redis.call('HGET', call, 'stage')
-if stage then return {'known', stage, redis.call('HGET', call, 'result') or ''} end
+if stage then return {'known', stage, redis.call('HGET', call, 'plan')} end
 local customers, count, all = spent(of, day, key, since_amount, since_count)
 if most_amount ~= '' and customers + amount > tonumber(most_amount) then return {'full', 'per_customer'} end
 if most_day ~= '' and all + amount > tonumber(most_day) then return {'full', 'per_day'} end
 if most_count ~= '' and count + 1 > tonumber(most_count) then return {'full', 'rate'} end
-redis.call('HSET', call, 'stage', 'begun', 'amount', amount, 'at', now, 'day', today)
+redis.call('HSET', call, 'stage', 'begun', 'amount', amount, 'at', now, 'day', today, 'plan', ARGV[12])
 redis.call('EXPIRE', call, kept_s)
+redis.call('SET', KEYS[4], key, 'EX', kept_s)
 redis.call('ZADD', of, now, amount .. ':' .. key)
 redis.call('ZREMRANGEBYSCORE', of, '-inf', tonumber(now) - tonumber(kept_s) * 1000)
 redis.call('EXPIRE', of, kept_s)
@@ -74,7 +74,7 @@ return {'taken'}
 _SETTLE = Script("""
 local stage = redis.call('HGET', KEYS[1], 'stage')
 if not stage or stage == 'done' then return 0 end
-redis.call('HSET', KEYS[1], 'stage', ARGV[1], 'result', ARGV[2])
+redis.call('HSET', KEYS[1], 'stage', ARGV[1])
 return 1
 """)
 
@@ -84,7 +84,7 @@ if redis.call('HGET', call, 'stage') ~= 'begun' then return 0 end
 local amount, day = redis.call('HGET', call, 'amount'), redis.call('HGET', call, 'day')
 redis.call('ZREM', of, amount .. ':' .. ARGV[1])
 if day == ARGV[2] and redis.call('EXISTS', KEYS[3]) == 1 then redis.call('DECRBY', KEYS[3], amount) end
-redis.call('DEL', call)
+redis.call('DEL', call, KEYS[4])
 return 1
 """)
 
@@ -111,24 +111,37 @@ class RedisLedger:
             "" if limits.per_day is None else limits.per_day,
         )
         kept_s = max([REMEMBERED_S, *(seconds(one.window) for one in (limits.per_customer, limits.rate) if one)])
-        args = [taking.key, *_since(taking), taking.amount, taking.at_ms, *most, taking.day, kept_s, _DAYS_S]
+        args = [
+            taking.key,
+            *_since(taking),
+            taking.amount,
+            taking.at_ms,
+            *most,
+            taking.day,
+            kept_s,
+            _DAYS_S,
+            json.dumps(taking.plan),
+        ]
         with unavailable("take of an action's limits"):
             (found,) = await confirmed(self._redis, [_TAKE(_keys(taking), args)])
         if found[0] == "known":
             return Taken(known=_entry(found[1], found[2]))
         return Taken(full=found[1]) if found[0] == "full" else Taken()
 
-    async def find(self, action: str, key: str) -> Entry | None:
-        """What is known of a call."""
+    async def find(self, action: str, proposal_id: str) -> Entry | None:
+        """The call that was begun for a proposal."""
         with unavailable("read the ledger"):
-            ((stage, result),) = await self._redis.together([command("HMGET", _call_key(action, key), "stage", "result")])
-        return _entry(stage, result or "") if stage else None
+            (key,) = await self._redis.together([command("GET", _name(action, "proposal", proposal_id))])
+            if key is None:
+                return None
+            call = command("HMGET", _name(action, "call", key), "stage", "plan")
+            ((stage, plan),) = await self._redis.together([call])
+        return _entry(stage, plan) if stage else None
 
-    async def settle(self, taking: Taking, stage: LedgerStage, result: Mapping[str, Any] | None = None) -> None:
+    async def settle(self, taking: Taking, stage: LedgerStage) -> None:
         """Write down what came of a call; see the port."""
-        args = [stage.value, "" if result is None else json.dumps(result)]
         with unavailable("write into the ledger"):
-            await confirmed(self._redis, [_SETTLE(_keys(taking)[:1], args)])
+            await confirmed(self._redis, [_SETTLE(_keys(taking)[:1], [stage.value])])
 
     async def give_back(self, taking: Taking) -> None:
         """What a call took is free again; see the port."""
@@ -136,23 +149,21 @@ class RedisLedger:
             await confirmed(self._redis, [_GIVE_BACK(_keys(taking), [taking.key, taking.day])])
 
 
-def _entry(stage: str, result: str) -> Entry:
-    return Entry(LedgerStage(stage), json.loads(result) if result else None)
+def _entry(stage: str, plan: str) -> Entry:
+    return Entry(LedgerStage(stage), json.loads(plan))
 
 
-def _since(taking: Taking) -> tuple[str, str]:
+def _since(taking: Taking) -> list[str]:
     """The moments from which the customer's amounts and calls count; empty for a limit that there isn't."""
-    limits = taking.limits
-    return tuple(
-        "" if one is None else str(taking.at_ms - seconds(one.window) * 1000) for one in (limits.per_customer, limits.rate)
-    )  # type: ignore[return-value]
+    limits = (taking.limits.per_customer, taking.limits.rate)
+    return ["" if one is None else str(taking.at_ms - seconds(one.window) * 1000) for one in limits]
 
 
-def _call_key(action: str, key: str) -> str:
-    return f"innkeeper:{{action:{action}}}:call:{key}"
+def _name(action: str, part: str, whose: str) -> str:
+    return f"innkeeper:{{action:{action}}}:{part}:{whose}"
 
 
 def _keys(taking: Taking) -> list[str]:
-    whose = hashlib.sha256(taking.customer.encode()).hexdigest()
-    start = f"innkeeper:{{action:{taking.action}}}"
-    return [_call_key(taking.action, taking.key), f"{start}:of:{whose}", f"{start}:day:{taking.day}"]
+    customer = hashlib.sha256(taking.customer.encode()).hexdigest()
+    parts = (("call", taking.key), ("of", customer), ("day", taking.day), ("proposal", taking.proposal_id))
+    return [_name(taking.action, part, whose) for part, whose in parts]

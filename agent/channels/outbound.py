@@ -55,6 +55,7 @@ def event(entry: OutboxEntry) -> dict[str, object]:
             "reason": outcome.reason,
             "language": outcome.language,
             "summary": outcome.summary,
+            "notice": outcome.notice,
             "queue": outcome.queue,
             "generated_by": "ai",
             "policy": {"version": outcome.policy.version, "sha256": outcome.policy.sha256},

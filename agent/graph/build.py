@@ -1,7 +1,7 @@
 r"""The graph. It reads like the picture in the README.
 
-triage -> gate -> retrieve -> draft -> verify -> decide (-> approve)
-            \\________ a rule decides ________/
+triage -> gate -> act -> retrieve -> draft -> verify -> decide (-> approve)
+            \\______\\________ a rule decides ________/
 """
 
 import time
@@ -13,6 +13,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
+from agent.graph.nodes.act import act
 from agent.graph.nodes.approve import approve
 from agent.graph.nodes.decide import decide
 from agent.graph.nodes.draft import draft
@@ -20,7 +21,7 @@ from agent.graph.nodes.gate import gate
 from agent.graph.nodes.retrieve import retrieve
 from agent.graph.nodes.triage import triage
 from agent.graph.nodes.verify import verify
-from agent.graph.routes import after_decide, after_gate, after_retrieve
+from agent.graph.routes import after_act, after_decide, after_gate, after_retrieve
 from agent.graph.state import TurnContext, TurnState
 from agent.telemetry import span
 
@@ -42,6 +43,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> TurnGra
     nodes: dict[str, Node] = {
         "triage": triage,
         "gate": gate,
+        "act": act,
         "retrieve": retrieve,
         "draft": draft,
         "verify": verify,
@@ -51,7 +53,8 @@ def build_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> TurnGra
         graph.add_node(name, _timed(name, node))
     graph.add_edge(START, "triage")
     graph.add_edge("triage", "gate")
-    graph.add_conditional_edges("gate", after_gate, ["retrieve", "decide"])
+    graph.add_conditional_edges("gate", after_gate, ["act", "decide"])
+    graph.add_conditional_edges("act", after_act, ["retrieve", "decide"])
     graph.add_conditional_edges("retrieve", after_retrieve, ["draft", "decide"])
     graph.add_edge("draft", "verify")
     graph.add_edge("verify", "decide")

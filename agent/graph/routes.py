@@ -26,11 +26,14 @@ def gives_up(state: TurnState) -> bool:
     return not is_answerable(evidence) or (found is not None and is_unknown(found, evidence))
 
 
-def after_gate(state: TurnState) -> Literal["retrieve", "decide"]:
-    """A rule that hands off or refuses ends the turn; so does a request that names nothing."""
-    if state["verdict"].action is not Action.ALLOW or asks_back(state):
-        return "decide"
-    return "retrieve"
+def after_gate(state: TurnState) -> Literal["act", "decide"]:
+    """A rule that hands off or refuses ends the turn."""
+    return "act" if state["verdict"].action is Action.ALLOW else "decide"
+
+
+def after_act(state: TurnState) -> Literal["retrieve", "decide"]:
+    """An action ends the turn; so does a request that names nothing."""
+    return "decide" if state.get("acted") is not None or asks_back(state) else "retrieve"
 
 
 def after_retrieve(state: TurnState) -> Literal["draft", "decide"]:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict, TypeVar
 
+from agent.graph.acting.carrying import Acted, Desk
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
 from agent.graph.parts import Part
@@ -16,7 +17,7 @@ from agent.grounding.second import SecondVerifier
 from agent.grounding.types import Verifier
 from agent.model_profiles import ModelProfile
 from agent.ports import ChatModel, Embedder, Retriever, Stage
-from agent.types import Message, Outcome, Usage
+from agent.types import Customer, Message, Outcome, Proposal, Usage
 from knowledge.types import Hit
 from policies.engine import PolicyEngine
 from policies.types import Facts, Verdict
@@ -34,10 +35,13 @@ class TurnState(TypedDict, total=False):
     """Values only; clients travel in `TurnContext`."""
 
     run_id: str
+    customer: Customer  # from the channel: who has written the latest message
+    proposal: Proposal | None  # the action that waits for the customer's word
     messages: tuple[Message, ...]  # what the customer may see, oldest first, ends with the customer
     language_hint: str | None  # from the channel, if it knows
     facts: Facts  # triage: language, first message, likeness to the rules' examples
     verdict: Verdict  # gate: what the hard rules say
+    acted: Acted | None  # act: what an action came to, None if none was asked for
     asked_back: int  # gate: how often in a row we have just asked back
     asked: tuple[str, ...]  # retrieve: the question as understood; for a follow-up the latest request alone too
     hits: tuple[Hit, ...]  # retrieve: best first, then the rest of the best one's article (score 0)
@@ -65,6 +69,7 @@ class TurnContext:
     detect_language: Callable[[str], str | None]
     examples: Mapping[str, Any] = field(default_factory=dict)  # rule id -> float32 [n, d], see `triage.embed_examples`
     second: Mapping[VerifierName, SecondVerifier] = field(default_factory=dict)  # those that some topic lists
+    desk: Desk | None = None  # the company's systems; None where nothing can be looked up or changed
     pool: ThreadPoolExecutor | None = None  # bounded: embedding and searching use all cores by themselves
     on_stage: Callable[[Stage], Awaitable[None]] | None = None  # of one turn: somebody waits and is told
     is_disclosed: bool = False  # of one turn: the channel itself says that a machine answers

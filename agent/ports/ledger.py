@@ -1,7 +1,7 @@
 """What has been done in the company's systems, and how much of an action's limits is taken."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -20,6 +20,8 @@ class Taking:
         amount: in cents; 0 if the action counts none.
         day: of the company's calendar, e.g. `2026-11-27`.
         at_ms: now, since 1970.
+        proposal_id: of the question that the customer said yes to. It finds the call again when the facts have changed by it.
+        plan: what is to be called, and with what; JSON.
     """
 
     key: str
@@ -29,6 +31,8 @@ class Taking:
     limits: Limits
     day: str
     at_ms: int
+    proposal_id: str = ""
+    plan: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Stage(StrEnum):
@@ -43,10 +47,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A call that is known. `result` is what the system said, once it is done."""
+    """A call that is known, and its plan."""
 
     stage: Stage
-    result: Mapping[str, Any] | None = None
+    plan: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,11 @@ class Ledger(Protocol):
         """Begin a call: check all limits and take of them, in one atomic step."""
         ...
 
-    async def find(self, action: str, key: str) -> Entry | None:
-        """What is known of a call."""
+    async def find(self, action: str, proposal_id: str) -> Entry | None:
+        """The call that was begun for a proposal."""
         ...
 
-    async def settle(self, taking: Taking, stage: Stage, result: Mapping[str, Any] | None = None) -> None:
+    async def settle(self, taking: Taking, stage: Stage) -> None:
         """Write down what came of it; idempotent. What is done stays done."""
         ...
 

@@ -10,6 +10,7 @@ from agent.adapters.chat_router import RoutedChatModel
 from agent.adapters.language import LanguageDetector
 from agent.adapters.traced_model import TracedChatModel
 from agent.errors import SettingsInvalid
+from agent.graph.acting.carrying import Acted, Step
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
 from agent.graph.nodes.triage import embed_examples
@@ -26,7 +27,20 @@ from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.standing import waited_s
 from agent.telemetry import FIRST_ANSWER_SECONDS, HANDOFFS, OUTCOMES, TURN_SECONDS, TURNS, exemplar
-from agent.types import Author, Citation, Conversation, Customer, Decision, Identity, Message, Outcome, PolicyTrace, Task, Usage
+from agent.types import (
+    Author,
+    Citation,
+    Conversation,
+    Customer,
+    Decision,
+    Identity,
+    Message,
+    Outcome,
+    PolicyTrace,
+    Proposal,
+    Task,
+    Usage,
+)
 from knowledge.base import KnowledgeBase
 from knowledge.pair_reader import PairReader
 from knowledge.types import Audience, Hit, Passage, Trust
@@ -34,7 +48,7 @@ from policies.engine import PolicyEngine
 from policies.types import Action, Facts, Verdict, Verifier
 
 STATE_TYPES: tuple[type, ...] = (
-    *(Message, Author, Customer, Identity, Outcome, Decision, Citation, PolicyTrace, Usage),
+    *(Message, Author, Customer, Identity, Proposal, Acted, Step, Outcome, Decision, Citation, PolicyTrace, Usage),
     *(Facts, Verdict, Action, Hit, Passage, Audience, Trust, Evidence, Answerability, Draft, DraftSentence, Claim),
 )
 """What a checkpoint may hold: all that `TurnState` is made of."""

@@ -10,7 +10,7 @@ import pytest
 
 from agent.adapters.redis_clients import redis_client
 from agent.adapters.redis_ledger import RedisLedger
-from agent.ports import LedgerStage, Taking
+from agent.ports import Entry, LedgerStage, Taking
 from policies.actions import Limits
 from policies.judging import Spent
 from tests.redis_groups import Group
@@ -23,7 +23,7 @@ HOUR, DAY = 3_600_000, 86_400_000
 LIMITS = Limits.model_validate(
     {"per_customer": {"amount": 200, "window": "30d"}, "per_day": 300, "rate": {"count": 3, "window": "1h"}}
 )
-FIRST = Taking("k-1", "refund", "c-1", 5000, LIMITS, "2026-11-27", NOW)
+FIRST = Taking("k-1", "refund", "c-1", 5000, LIMITS, "2026-11-27", NOW, "p-1", {"call": {"id": "O-1"}})
 
 
 @pytest.fixture(params=["redis_server", "redis_cluster"])
@@ -43,13 +43,18 @@ async def test_a_call_is_begun_once_and_its_end_is_remembered(ledger: RedisLedge
     again = await ledger.take(FIRST)
     assert again.known is not None
     assert again.known.stage is LedgerStage.BEGUN
-    await ledger.settle(FIRST, LedgerStage.DONE, {"refund": {"id": "r-1", "cents": 5000}})
+    assert again.known.plan == FIRST.plan
+    await ledger.settle(FIRST, LedgerStage.DONE)
     await ledger.settle(FIRST, LedgerStage.UNCERTAIN)
-    known = await ledger.find("refund", "k-1")
-    assert known is not None
-    assert known.stage is LedgerStage.DONE
-    assert known.result == {"refund": {"id": "r-1", "cents": 5000}}
-    assert await ledger.find("refund", "k-2") is None
+    assert await ledger.find("refund", "p-1") == Entry(LedgerStage.DONE, FIRST.plan)
+    assert await ledger.find("refund", "p-2") is None
+    assert await ledger.find("goodwill", "p-1") is None
+
+
+async def test_two_proposals_of_the_same_call_share_it(ledger: RedisLedger) -> None:
+    await ledger.take(FIRST)
+    second = await ledger.take(replace(FIRST, proposal_id="p-2", plan={"call": {"id": "O-2"}}))
+    assert second.known == Entry(LedgerStage.BEGUN, FIRST.plan)
 
 
 async def test_each_limit_to_the_cent(ledger: RedisLedger) -> None:
@@ -81,6 +86,7 @@ async def test_what_did_not_happen_is_given_back_once(ledger: RedisLedger) -> No
     await ledger.give_back(another(1, amount=20_000))
     await ledger.give_back(another(1, amount=20_000))
     assert await ledger.spent(another(9)) == Spent()
+    assert await ledger.find("refund", "p-1") is None
     assert (await ledger.take(another(1, amount=20_000))).known is None
 
 

@@ -74,7 +74,8 @@ def parts(entry: OutboxEntry) -> list[Part]:
     if outcome.decision in SENT:
         return [Part(True, wording.reply(outcome, of_reply), of_reply)]
     if outcome.decision is Decision.DRAFT:
-        return [Part(False, wording.proposal(outcome, of_note), of_note)]
+        told = [Part(True, wording.notice(outcome, of_reply), of_reply)] if outcome.notice else []
+        return [*told, Part(False, wording.proposal(outcome, of_note), of_note)]
     if outcome.decision is Decision.HANDOFF:
         told = [Part(True, wording.reply(outcome, of_reply), of_reply)] if outcome.answer.strip() else []
         return [*told, Part(False, wording.handover(outcome, of_note), of_note)]

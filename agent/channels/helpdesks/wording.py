@@ -24,7 +24,13 @@ def proposal(outcome: Outcome, mark: str) -> Words:
     head = (
         f"**Proposed reply, not sent.** {outcome.reason[:1].upper()}{outcome.reason[1:]} (confidence {outcome.confidence:.0%})."
     )
-    return _words([head, "---", outcome.answer, *_sources(outcome)], mark)
+    about = [outcome.summary] if outcome.summary else []
+    return _words([head, *about, "---", outcome.answer, *_sources(outcome)], mark)
+
+
+def notice(outcome: Outcome, mark: str) -> Words:
+    """What the customer reads while a reply waits for a person."""
+    return _words([outcome.notice or ""], mark)
 
 
 def handover(outcome: Outcome, mark: str) -> Words:

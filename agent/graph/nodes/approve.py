@@ -1,22 +1,57 @@
-"""Approve: a proposed reply waits for a person. The checkpoint keeps it over restarts."""
+"""Approve: a proposed reply, or an action, waits for a person. The checkpoint keeps it over restarts."""
 
 from dataclasses import replace
+from typing import Any
 
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from agent import reasons
+from agent.graph.acting.carrying import Step, carry_out
+from agent.graph.nodes.decide import outcome_of
 from agent.graph.state import TurnContext, TurnState
 from agent.types import Decision
 
 
 async def approve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    """Stop here until somebody answers with `{"approved": bool, "text": str | None}`."""
+    """Stop here until somebody answers with `{"approved": bool, "text": str | None}`.
+
+    An action is carried out then, once, however often this runs.
+
+    Raises:
+        ToolUnavailable: a system of the company can't be asked now; approve again later.
+    """
     answer = interrupt({"run_id": state["run_id"]})
     outcome = state["outcome"]
     if not answer["approved"]:
         text = runtime.context.policies.text("handoff", state["facts"].language)
         declined = replace(outcome, decision=Decision.HANDOFF, answer=text, reason=reasons.DECLINED, citations=())
         return {"outcome": declined}
+    acted = state.get("acted")
+    if acted is not None and acted.step is Step.PENDING:
+        return await _carried_out(state, runtime.context, answer)
     text = answer.get("text") or outcome.answer
     return {"outcome": replace(outcome, decision=Decision.ANSWER, answer=text, reason="approved by a person")}
+
+
+async def _carried_out(state: TurnState, context: TurnContext, answer: dict[str, Any]) -> TurnState:
+    """Every rule is judged again; a person's yes stands for `approval` alone."""
+    acted, desk = state["acted"], context.desk
+    assert acted is not None
+    assert acted.proposal is not None
+    judge = context.policies.actions.get(acted.action)
+    if desk is None or judge is None:
+        text = context.policies.text("handoff", state["facts"].language)
+        gone = replace(state["outcome"], decision=Decision.HANDOFF, answer=text, reason=reasons.ACTION_GONE)
+        return {"outcome": gone}
+    done = await carry_out(desk, judge, state["customer"], acted.proposal, approved=True)
+    rules = (*state.get("rules", ()), done.rule)
+    ended: TurnState = {**state, "acted": done, "rules": rules}
+    outcome = outcome_of(ended, context)
+    if done.step is Step.DONE:
+        text = answer.get("text") or outcome.answer
+        outcome = replace(outcome, decision=Decision.ANSWER, answer=text, reason="approved by a person, and carried out")
+    elif outcome.decision is not Decision.HANDOFF:
+        # The customer waits for a yes; that it has become a no is for a person to say.
+        outcome = replace(outcome, decision=Decision.HANDOFF, reason=reasons.ACTION_GONE, proposal=None)
+    return {"acted": done, "rules": rules, "outcome": outcome}

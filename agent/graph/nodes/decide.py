@@ -4,6 +4,9 @@ from langgraph.runtime import Runtime
 
 from agent import reasons
 from agent.graph import compose
+from agent.graph.acting.carrying import Acted, Step
+from agent.graph.acting.filling import Unfillable
+from agent.graph.acting.wording import DECISIONS, queue_of, told_to_people, words_of
 from agent.graph.asking_back import options
 from agent.graph.options import listed
 from agent.graph.parts import missing
@@ -12,7 +15,7 @@ from agent.graph.state import TurnContext, TurnState
 from agent.telemetry import UNANSWERED_TOPICS
 from agent.types import Decision, Outcome, PolicyTrace, Usage
 from policies.engine import PolicyEngine
-from policies.types import Action, Dial, Send, TopicVerdict, Unsure
+from policies.types import Action, Dial, Mode, Send, TopicVerdict, Unsure
 
 
 async def decide(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -30,6 +33,9 @@ def outcome_of(state: TurnState, context: TurnContext) -> Outcome:
         return _handoff(state, context, verdict.say or "handoff", reasons.by_rule(verdict.rule), queue=verdict.queue)
     if verdict.action is Action.REFUSE:
         return _say(state, context, Decision.REFUSE, verdict.say or "refuse", reasons.by_rule(verdict.rule))
+    acted = state.get("acted")
+    if acted is not None:
+        return _acted(state, context, acted)
     if state.get("claims"):
         return _answer(state, context, context.policies.topic(state["facts"], cited_articles(state)))
     if asks_back(state):
@@ -92,6 +98,27 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
         topic=topic,
         sure=sure and not open_questions,
     )
+
+
+def _acted(state: TurnState, context: TurnContext, acted: Acted) -> Outcome:
+    """What an action came to, in approved words. Where they can't be filled a person goes on."""
+    assert context.desk is not None
+    try:
+        text = words_of(acted, context.policies, state["facts"].language, context.desk.now())
+    except Unfillable:
+        return _handoff(state, context, "technical", reasons.ACTION_WITHOUT_WORDS)
+    decision, reason = DECISIONS[acted.step]
+    if decision is Decision.HANDOFF:
+        summary = f"{compose.summary(state['messages'], reason, ())}\n{told_to_people(acted)}"
+        return _outcome(state, context, decision, text, reason, summary=summary)
+    if acted.step is Step.DONE and context.policies.mode is Mode.DRAFT:
+        decision, reason = Decision.DRAFT, "a person approves answers first"
+    proposal = acted.proposal if decision is Decision.CLARIFY else None
+    if acted.step is not Step.PENDING:
+        return _outcome(state, context, decision, text, reason, confidence=1.0, proposal=proposal)
+    told, notice = told_to_people(acted), context.policies.text(acted.say, state["facts"].language)
+    queue = queue_of(acted, context.policies)
+    return _outcome(state, context, decision, text, reason, confidence=1.0, summary=told, notice=notice, queue=queue)
 
 
 def _clarify(state: TurnState, context: TurnContext) -> Outcome:

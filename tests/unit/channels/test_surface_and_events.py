@@ -87,6 +87,7 @@ def test_every_outcome_that_is_sent_has_its_event(decision, kind):
         "reason": "grounded",
         "language": "en",
         "summary": "Asked about a refund.",
+        "notice": None,
         "queue": "billing",
         "generated_by": "ai",
         "policy": {"version": "1.2.0", "sha256": "ab" * 32},

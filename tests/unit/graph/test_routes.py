@@ -1,9 +1,10 @@
 from langgraph.graph import END
 
+from agent.graph.acting.carrying import Acted, Step
 from agent.graph.answerability import Answerability, Choice
 from agent.graph.evidence import Evidence
 from agent.graph.parts import Part
-from agent.graph.routes import after_decide, after_gate, after_retrieve
+from agent.graph.routes import after_act, after_decide, after_gate, after_retrieve
 from agent.graph.state import TurnState
 from agent.types import Decision
 from policies.types import Action, Verdict
@@ -15,11 +16,17 @@ QUESTION = (message("1", text="How much does a dog cost per night?"),)
 def test_rule_ends_the_turn_before_anything_is_looked_up() -> None:
     for action in (Action.HANDOFF, Action.REFUSE):
         assert after_gate({"verdict": Verdict(action, "r"), "messages": QUESTION}) == "decide"
-    assert after_gate({"verdict": Verdict(Action.ALLOW), "messages": QUESTION}) == "retrieve"
+    assert after_gate({"verdict": Verdict(Action.ALLOW), "messages": QUESTION}) == "act"
+    assert after_act({"acted": None, "messages": QUESTION}) == "retrieve"
 
 
 def test_greeting_is_not_looked_up() -> None:
-    assert after_gate({"verdict": Verdict(Action.ALLOW), "messages": (message("1", text="hello"),)}) == "decide"
+    assert after_act({"acted": None, "messages": (message("1", text="hello"),)}) == "decide"
+
+
+def test_an_action_ends_the_turn() -> None:
+    acted = Acted(Step.DENIED, "refund", "refund.owner", "denied", {})
+    assert after_act({"acted": acted, "messages": QUESTION}) == "decide"
 
 
 def test_no_model_is_asked_without_evidence() -> None:

@@ -1,0 +1,110 @@
+"""What the customer has named: values of an action's arguments in their own words. Pure; nothing is made up.
+
+A value stands in a message of the customer's, or it isn't one. Where two different ones stand there, none is taken.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dateparser
+from dateparser.search import search_dates
+
+from policies.actions import Argument
+from policies.expressions import Clock, cents
+from policies.patterns import normalise
+
+MAX_CHARS = 4_000
+"""Of a message, what values are looked for in."""
+
+DATE_CHARS = 600
+"""Of a message, what dates in words are looked for in: that takes time."""
+
+_SIGN = r"(?:€|eur|euros?|usd|dollars?|gbp|pounds?|chf|\$|£)"
+_NUMBER = r"([0-9]{1,7})(?:[.,]([0-9]{2}))?"
+_MONEY = re.compile(
+    rf"(?<![\w.,-])(?:{_SIGN}\s?{_NUMBER}(?![\w-]|[.,]\d)|{_NUMBER}\s?{_SIGN}(?!\w))",
+    re.IGNORECASE,
+)
+_BARE = re.compile(rf"(?<![\w.,-]){_NUMBER}(?![\w-]|[.,]\d)")
+_ISO = re.compile(r"(?<![\d-])(\d{4})-(\d{2})-(\d{2})(?![\d-])")
+_HAN = re.compile(r"(?:(\d{4})年)?(\d{1,2})月(\d{1,2})[日号]")
+
+
+def read_arguments(
+    arguments: Mapping[str, Argument], messages: Sequence[str], language: str, clock: Clock, asked: str | None = None
+) -> dict[str, Any]:
+    """The values that these messages name, by argument.
+
+    Args:
+        arguments: of the action.
+        messages: the customer's, newest first; an older one counts only where no newer one names the value.
+        language: of the customer.
+        clock: for dates without a year, and "tomorrow".
+        asked: the argument that was just asked for. A date or an amount is taken where it was asked for, or where the action
+            has only one of its kind.
+    """
+    found: dict[str, Any] = {}
+    for name, argument in arguments.items():
+        alike = [one for one in arguments.values() if one.type == argument.type]
+        if argument.type != "text" and len(alike) > 1 and asked != name:
+            continue
+        for message in messages[:1] if argument.type != "text" else messages:
+            values = list(dict.fromkeys(_values(argument, message[:MAX_CHARS], language, clock, was_asked=asked == name)))
+            if len(values) == 1:
+                found[name] = values[0]
+            if values:
+                break
+    return found
+
+
+def _values(argument: Argument, message: str, language: str, clock: Clock, *, was_asked: bool) -> Iterable[Any]:
+    if argument.type == "date":
+        return _dates(message, language, clock)
+    if argument.type == "amount":
+        named = [(one[0] or one[2], one[1] or one[3]) for one in _MONEY.findall(message)]
+        if not named and was_asked:
+            named = _BARE.findall(message)
+        return [cents(f"{whole}.{part or '00'}") for whole, part in named]
+    if argument.pattern is not None:
+        found = re.finditer(rf"(?<!\w)(?:{argument.pattern})(?!\w)", message, re.IGNORECASE)
+        return [_in_case(argument.pattern, one[0]) for one in found]
+    said = normalise(message)
+    return [value for value in argument.only if re.search(rf"(?<!\w){re.escape(normalise(value))}(?!\w)", said)]
+
+
+def _in_case(pattern: str, value: str) -> str:
+    """As the pattern writes it, whatever case the customer has taken."""
+    return next((one for one in (value, value.upper(), value.lower()) if re.fullmatch(pattern, one)), value)
+
+
+def _dates(message: str, language: str, clock: Clock) -> list[str]:
+    """As `2026-11-20`. What has no day of its own ("in June", "at 5") is none."""
+    today = clock.now.astimezone(clock.zone).replace(tzinfo=None)
+    written = [(year, month, day) for year, month, day in _ISO.findall(message)]
+    written += [
+        (year or _next_year(today.date(), int(month), int(day)), month, day) for year, month, day in _HAN.findall(message)
+    ]
+    found = [one for one in (_day(*parts) for parts in written) if one]
+    if found or written:
+        return found
+    settings = {"RELATIVE_BASE": today, "PREFER_DATES_FROM": "future", "REQUIRE_PARTS": ["day", "month"]}
+    known = [language] if language in _LANGUAGES else ["en"]
+    pairs = search_dates(message[:DATE_CHARS], languages=known, settings=settings) or []
+    return [moment.date().isoformat() for text, moment in pairs if any(c.isdigit() for c in text) or len(text) > 5]
+
+
+def _day(year: int | str, month: str, day: str) -> str | None:
+    try:
+        return dt.date(int(year), int(month), int(day)).isoformat()
+    except ValueError:
+        return None
+
+
+def _next_year(today: dt.date, month: int, day: int) -> int:
+    """The year in which such a day comes next."""
+    return today.year + ((month, day) < (today.month, today.day))
+
+
+_LANGUAGES = frozenset(dateparser.data.languages_info.language_order)

@@ -1,0 +1,304 @@
+"""One action, step by step: read the facts, judge, ask, call. What decides is `policies.judging`; what is known is the ledger.
+
+A call is made at most once under its key. Where a crash leaves it open whether it has happened, it is repeated if the system
+drops repeats, and else a person is told.
+"""
+
+import asyncio
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from agent.errors import ToolRefused, ToolUnavailable, ToolUncertain
+from agent.ports import Ledger, LedgerStage, Taking, ToolCall, Tools
+from agent.types import Customer, Proposal
+from policies.actions import Kind
+from policies.expressions import Clock, Unevaluable
+from policies.judging import ActionVerdict, Case, Judge, Ruling, Spent
+
+log = structlog.get_logger()
+
+EXPIRES = dt.timedelta(hours=72)
+"""A yes that comes later confirms nothing: a mail may take days, and much may have changed."""
+
+
+class Step(StrEnum):
+    """How a step of an action ends."""
+
+    IDENTIFY = "identify"
+    """Who this is isn't known well enough."""
+    ASK = "ask"
+    DECLINED = "declined"
+    """The customer says no."""
+    CONFIRM = "confirm"
+    DENIED = "denied"
+    PENDING = "pending"
+    """A person has to say yes first."""
+    DONE = "done"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What a step of an action came to.
+
+    Attributes:
+        rule: that decided.
+        say: id of the text for the customer.
+        values: for its places.
+        proposal: what waits for the customer's word, or a person's.
+        choices: of the argument that is asked for, if they are known.
+    """
+
+    step: Step
+    action: str
+    rule: str
+    say: str
+    values: Mapping[str, Any]
+    proposal: Proposal | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What actions are carried out with.
+
+    Attributes:
+        now: the clock.
+        rehearse: nothing is changed anywhere: writes are left out.
+        ask_a_person: every change needs a person's yes.
+    """
+
+    tools: Tools
+    ledger: Ledger
+    now: Callable[[], Clock]
+    rehearse: bool = False
+    ask_a_person: bool = False
+
+
+async def propose(desk: Desk, judge: Judge, customer: Customer, arguments: Mapping[str, Any], run_id: str) -> Acted:
+    """Take an action as far as it goes without the customer's yes.
+
+    Args:
+        desk: what it is carried out with.
+        judge: the action.
+        customer: as the channel knows.
+        arguments: what the customer has named.
+        run_id: of the turn.
+
+    Raises:
+        ToolUnavailable: a system can't be asked now.
+        QueueUnavailable: the ledger can't.
+    """
+    action = judge.action
+    if not judge.admits(customer.identity.value, customer.customer_id):
+        return Acted(Step.IDENTIFY, action.id, f"{action.id}.requires.identity", action.say.identify or action.say.denied, {})
+    proposal = _proposal(judge, customer, arguments, run_id, desk.now())
+    try:
+        named, missing, choices = await _fill_in(desk, judge, customer, arguments)
+    except (ToolRefused, Unevaluable):
+        return _denied(judge, "facts")
+    if missing is not None:
+        asked = replace(proposal, arguments=named, asked=missing)
+        say = action.arguments[missing].ask or action.say.denied
+        return Acted(Step.ASK, action.id, f"{action.id}.arguments.{missing}", say, named, asked, choices)
+    proposal = replace(proposal, arguments=named)
+    verdict = await _judge(desk, judge, customer, proposal)
+    if verdict.ruling is Ruling.DENY:
+        return _refusal(judge, verdict)
+    if action.kind is Kind.LOOK_UP:
+        return await _look_up(desk, judge, customer, verdict)
+    ready = replace(proposal, call=verdict.call, amount=verdict.amount)
+    if action.requires.confirm == "explicit":
+        return _asked(judge, verdict, ready)
+    return await _go_on(desk, judge, customer, verdict, ready, approved=False)
+
+
+async def carry_out(desk: Desk, judge: Judge, customer: Customer, proposal: Proposal, *, approved: bool = False) -> Acted:
+    """What the customer has said yes to, and where `approved` a person, too. May be repeated after any crash.
+
+    The facts are read and all rules are judged again: what the customer was told is done, or nothing is.
+
+    Raises:
+        ToolUnavailable: a system can't be asked now; nothing has happened.
+        QueueUnavailable: the ledger can't.
+    """
+    action = judge.action
+    if customer.customer_id != proposal.customer_id or not judge.admits(customer.identity.value, customer.customer_id):
+        return Acted(Step.IDENTIFY, action.id, f"{action.id}.requires.identity", action.say.identify or action.say.denied, {})
+    begun = await desk.ledger.find(action.id, proposal.proposal_id)
+    if begun is not None:
+        # The facts may have changed by what it did, so the rules are not asked again: it is the call that was begun.
+        return await _call(desk, judge, customer, _planned(action.id, begun.plan), proposal)
+    verdict = await _judge(desk, judge, customer, proposal)
+    if verdict.ruling is Ruling.DENY:
+        return _refusal(judge, verdict)
+    if _same(verdict.call) != _same(proposal.call) or verdict.amount != proposal.amount:
+        return _asked(judge, verdict, _anew(proposal, verdict))
+    return await _go_on(desk, judge, customer, verdict, proposal, approved=approved)
+
+
+async def _go_on(
+    desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, proposal: Proposal, *, approved: bool
+) -> Acted:
+    action = judge.action
+    needs_person = verdict.ruling is Ruling.REQUIRE_APPROVAL or desk.ask_a_person
+    if needs_person and not approved:
+        rule = verdict.rule if verdict.ruling is Ruling.REQUIRE_APPROVAL else f"{action.id}.mode"
+        return Acted(Step.PENDING, action.id, rule, action.say.pending or action.say.done, verdict.values, proposal)
+    if desk.rehearse:
+        return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values)
+    return await _call(desk, judge, customer, verdict, proposal)
+
+
+async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, proposal: Proposal) -> Acted:
+    """Begin, call, write down."""
+    action = judge.action
+    taking = _taking(desk, judge, proposal, verdict)
+    taken = await desk.ledger.take(taking)
+    if taken.full is not None:
+        return _denied(judge, f"limits.{taken.full}")
+    if taken.known is not None and _same(taken.known.plan["call"]) != _same(verdict.call):
+        return _denied(judge, "key")
+    if taken.known is not None and taken.known.stage is LedgerStage.DONE:
+        return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values)
+    specs = await desk.tools.specs()
+    repeats = action.tool is not None and action.tool in specs and specs[action.tool].repeats_safely
+    if taken.known is not None and (taken.known.stage is LedgerStage.UNCERTAIN or not repeats):
+        await desk.ledger.settle(taking, LedgerStage.UNCERTAIN)
+        return _uncertain(judge, verdict)
+    return await _make(desk, judge, customer, verdict, taking)
+
+
+async def _make(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, taking: Taking) -> Acted:
+    action = judge.action
+    assert action.tool is not None
+    try:
+        await desk.tools.call(ToolCall(action.tool, verdict.call, customer, key=_wire_key(action.id, taking.key)))
+    except ToolRefused:
+        log.info("action_refused_there", action=action.id)
+        await desk.ledger.give_back(taking)
+        return _denied(judge, "tool")
+    except ToolUnavailable:
+        await asyncio.shield(desk.ledger.give_back(taking))
+        raise
+    except ToolUncertain:
+        log.warning("action_uncertain", action=action.id)
+        await desk.ledger.settle(taking, LedgerStage.UNCERTAIN)
+        return _uncertain(judge, verdict)
+    await desk.ledger.settle(taking, LedgerStage.DONE)
+    log.info("action_done", action=action.id)
+    return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values)
+
+
+async def _look_up(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict) -> Acted:
+    action = judge.action
+    if action.tool is not None:
+        try:
+            await desk.tools.call(ToolCall(action.tool, verdict.call, customer))
+        except ToolRefused:
+            return _denied(judge, "tool")
+    return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values)
+
+
+async def _fill_in(
+    desk: Desk, judge: Judge, customer: Customer, arguments: Mapping[str, Any]
+) -> tuple[dict[str, Any], str | None, tuple[str, ...]]:
+    """The arguments, the first one that is missing, and what could be said for it."""
+    named = dict(arguments)
+    for name, argument in judge.action.arguments.items():
+        if named.get(name) is not None:
+            continue
+        choices: list[Any] = []
+        if argument.choices is not None:
+            found = await desk.tools.call(ToolCall(argument.choices.tool, {}, customer))
+            choices = judge.choices(name, found.value, desk.now())
+        if len(choices) == 1:
+            named[name] = choices[0]
+        elif argument.optional:
+            named[name] = None
+        else:
+            return named, name, tuple(str(one) for one in choices[:5])
+    return named, None, ()
+
+
+async def _judge(desk: Desk, judge: Judge, customer: Customer, proposal: Proposal) -> ActionVerdict:
+    """Read all facts anew, and what is spent, and judge."""
+    action, clock = judge.action, desk.now()
+    case = Case(customer.identity.value, customer.customer_id, dict(proposal.arguments), clock, customer.email)
+    for name, fact in action.facts.items():
+        try:
+            found = await desk.tools.call(ToolCall(fact.tool, judge.fact_arguments(name, case), customer))
+        except (ToolRefused, Unevaluable):
+            return ActionVerdict(Ruling.DENY, f"{action.id}.facts.{name}")
+        case = replace(case, values={**case.values, name: found.value})
+    verdict = judge.judge(case)
+    if verdict.ruling is Ruling.DENY or action.kind is Kind.LOOK_UP:
+        return verdict
+    spent: Spent = await desk.ledger.spent(_taking(desk, judge, proposal, verdict))
+    return judge.judge(replace(case, spent=spent))
+
+
+def _taking(desk: Desk, judge: Judge, proposal: Proposal, verdict: ActionVerdict) -> Taking:
+    clock = desk.now()
+    return Taking(
+        key=f"key:{verdict.key}" if verdict.key is not None else f"id:{proposal.proposal_id}",
+        action=judge.action.id,
+        customer=proposal.customer_id or "",
+        amount=verdict.amount,
+        limits=judge.action.limits,
+        day=clock.now.astimezone(clock.zone).date().isoformat(),
+        at_ms=int(clock.now.timestamp() * 1000),
+        proposal_id=proposal.proposal_id,
+        plan={"values": verdict.values, "call": verdict.call, "amount": verdict.amount, "key": verdict.key},
+    )
+
+
+def _planned(action: str, plan: Mapping[str, Any]) -> ActionVerdict:
+    return ActionVerdict(Ruling.ALLOW, action, None, plan["values"], plan["call"], plan["amount"], plan["key"])
+
+
+def _proposal(judge: Judge, customer: Customer, arguments: Mapping[str, Any], run_id: str, clock: Clock) -> Proposal:
+    expires = (clock.now + EXPIRES).astimezone(dt.UTC).isoformat(timespec="seconds")
+    identity = hashlib.sha256(f"{run_id}:{judge.action.id}".encode()).hexdigest()[:32]
+    return Proposal(identity, judge.action.id, dict(arguments), customer.customer_id, expires)
+
+
+def _anew(proposal: Proposal, verdict: ActionVerdict) -> Proposal:
+    """The same with what it has come to meanwhile. It is another question, so another call."""
+    identity = hashlib.sha256(f"{proposal.proposal_id}:{_same(verdict.call)}".encode()).hexdigest()[:32]
+    return replace(proposal, proposal_id=identity, call=verdict.call, amount=verdict.amount)
+
+
+def _asked(judge: Judge, verdict: ActionVerdict, proposal: Proposal) -> Acted:
+    say = judge.action.say
+    return Acted(Step.CONFIRM, judge.action.id, verdict.rule, say.confirm or say.denied, verdict.values, proposal)
+
+
+def _refusal(judge: Judge, verdict: ActionVerdict) -> Acted:
+    return Acted(Step.DENIED, judge.action.id, verdict.rule, verdict.say or judge.action.say.denied, verdict.values)
+
+
+def _denied(judge: Judge, place: str) -> Acted:
+    return Acted(Step.DENIED, judge.action.id, f"{judge.action.id}.{place}", judge.action.say.denied, {})
+
+
+def _uncertain(judge: Judge, verdict: ActionVerdict) -> Acted:
+    rule = f"{judge.action.id}.uncertain"
+    return Acted(Step.UNCERTAIN, judge.action.id, rule, judge.action.say.uncertain, verdict.values)
+
+
+def _same(call: Mapping[str, Any]) -> str:
+    """Equal for calls that are."""
+    return json.dumps(call, sort_keys=True)
+
+
+def _wire_key(action: str, key: str) -> str:
+    """The key as the other system sees it: it tells nothing, and any header takes it."""
+    return hashlib.sha256(f"{action}:{key}".encode()).hexdigest()

@@ -21,7 +21,7 @@ from agent.errors import ConversationMissing, ModelUnavailable, QueueUnavailable
 from agent.graph import compose
 from agent.graph.acting.consent import Consent, read_consent
 from agent.graph.build import TurnGraph
-from agent.graph.state import TurnContext, TurnState
+from agent.graph.state import TurnContext, TurnState, utc_now
 from agent.loops import is_loop
 from agent.model_sessions import model_session
 from agent.ports import Conversations, Progress, ShadowRecord, ShadowRecords, Stage, Ticket, TurnQueue
@@ -57,11 +57,6 @@ log = structlog.get_logger()
 
 MAX_READS = 4
 """A customer who keeps writing while a turn runs makes it start over this often, then it is queued again."""
-
-
-def utc_now() -> dt.datetime:
-    """The clock of production."""
-    return dt.datetime.now(dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -253,8 +248,9 @@ class Turns:
     def _handed_off(self, conversation: Conversation, draft: Outcome) -> Outcome:
         """A proposed reply as a hand-off: the person has it before them, and the customer does not."""
         reason = f"{draft.reason}; {reasons.NOBODY_APPROVES}"
-        summary = compose.summary(visible(conversation.messages), reason, ())
-        text = self.context.policies.text("handoff", draft.language)
+        due = self.context.policies.hours.due(self.clock())
+        summary = compose.summary(visible(conversation.messages), reason, (), due)
+        text = compose.handoff_words(self.context.policies, "handoff", draft.language, self.clock())
         return replace(
             draft,
             decision=Decision.HANDOFF,
@@ -269,9 +265,9 @@ class Turns:
 
     def _handed_over(self, conversation: Conversation, say: str, reason: str) -> Outcome:
         language = self.context.detect_language(conversation.messages[-1].text) or self.context.policies.locales[0]
-        text = self.context.policies.text(say, language)
-        handoff = self._outcome(Decision.HANDOFF, text, reason, language)
-        return replace(handoff, summary=compose.summary(visible(conversation.messages), reason, ()))
+        policies, now = self.context.policies, self.clock()
+        handoff = self._outcome(Decision.HANDOFF, compose.handoff_words(policies, say, language, now), reason, language)
+        return replace(handoff, summary=compose.summary(visible(conversation.messages), reason, (), policies.hours.due(now)))
 
     def _outcome(self, decision: Decision, text: str, reason: str, language: str = "") -> Outcome:
         stamp = self.context.policies.stamp

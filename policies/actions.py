@@ -233,6 +233,13 @@ class Action(Strict):
         return (self.id, *(f"{self.id}.{one}" for one in (*whole, *approved)))
 
     @property
+    def reads(self) -> frozenset[str]:
+        """Tools that only read, which its facts and choices come from."""
+        choices = (argument.choices.tool for argument in self.arguments.values() if argument.choices is not None)
+        looked_up = (self.tool,) if self.kind is Kind.LOOK_UP and self.tool is not None else ()
+        return frozenset((*(fact.tool for fact in self.facts.values()), *choices, *looked_up))
+
+    @property
     def texts(self) -> Mapping[tuple[int | str, ...], str]:
         """Ids of the canned texts that it needs, by where in the file they are named."""
         found: dict[tuple[int | str, ...], str] = {}

@@ -127,6 +127,7 @@ class Expected(Strict):
         action: what a message asks for first, or `none`.
         topic: the one whose dial counts, or `otherwise`.
         dial: as in `topics.yaml`, or just `auto`.
+        open: whether people work then (`hours.yaml`).
     """
 
     decision: Literal["allow", "deny", "require_approval", "handoff", "refuse"] | None = None
@@ -140,10 +141,11 @@ class Expected(Strict):
     action: Identifier | None = None
     topic: Identifier | None = None
     dial: Annotated[Dial | str | None, BeforeValidator(_read_dial, json_schema_input_type=str | dict[str, str])] = None
+    open: bool | None = None
 
 
 _OF_ACTIONS = frozenset({"decision", "rule", "say", "call", "amount"})
-_OF_MESSAGES = frozenset({"decision", "rule", "say", "queue", "guidelines", "not_guidelines", "action", "topic", "dial"})
+_OF_MESSAGES = frozenset({"decision", "rule", "say", "queue", "guidelines", "not_guidelines", "action", "topic", "dial", "open"})
 _DECISIONS = {"action": ("allow", "deny", "require_approval"), "message": ("allow", "handoff", "refuse")}
 _GIVEN_OF = {
     "action": frozenset({"action", "facts", "identity", "customer_id", "customer_email", "now", "spent"}),

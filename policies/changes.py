@@ -11,10 +11,12 @@ from policies.cases import PlacedCase
 from policies.engine import PolicyEngine
 from policies.schema import Pack
 from policies.testing import Reader, decide_action, decide_message, message_facts, shown_amount, shown_dial
-from policies.types import Dial
+from policies.types import Action, Dial
 
 _WHOLE = ("policy", "disclosure", "privacy", "tone", "hours")
 """Parts of a pack that are one thing each."""
+_ONLY_ALLOWED = ("topic", "dial", "guidelines", "action")
+"""What matters of a message only if it may be answered."""
 _SHORT = 120
 
 
@@ -37,7 +39,7 @@ class PackChange:
 
 @dataclass(frozen=True, slots=True)
 class DecisionChange:
-    """A case that the two packs decide otherwise. `details` as those of `PackChange`; `why` names the rule that decides now."""
+    """A case that the two packs decide otherwise. `details` as those of `PackChange`; `why` is the rule that decides now."""
 
     name: str
     details: tuple[str, ...]
@@ -75,21 +77,21 @@ def case_changes(
 def _decided(engine: PolicyEngine, reader: Reader, placed: PlacedCase) -> Mapping[str, Any]:
     given = placed.case.given
     if given.message is not None:
-        found = decide_message(engine, message_facts(engine, given, reader))
+        found = decide_message(engine, message_facts(engine, given, reader), given)
     elif given.action in engine.actions:
         found = decide_action(engine, given)
         found["amount"] = shown_amount(found["amount"])
     else:
         return {"decision": f"there is no action {given.action}"}
+    if given.message is not None and found["decision"] != Action.ALLOW.value:
+        found = {name: value for name, value in found.items() if name not in _ONLY_ALLOWED}
     return {name: shown_dial(value) if isinstance(value, Dial) else value for name, value in found.items()}
 
 
 def _things(pack: Pack) -> Iterator[tuple[str, Any]]:
     """Everything that has a name, with what it says."""
     for part in _WHOLE:
-        model = getattr(pack, part, None)
-        if model is not None:
-            yield part, _plain(model)
+        yield part, _plain(getattr(pack, part))
     yield "topic otherwise", _plain(pack.topics.otherwise)
     listed: tuple[tuple[str, Sequence[Any]], ...] = (
         ("trigger", pack.escalation.triggers),
@@ -103,8 +105,16 @@ def _things(pack: Pack) -> Iterator[tuple[str, Any]]:
     yield from ((f"test {one.case.name}", _plain(one.case)) for one in pack.cases)
 
 
-def _plain(model: BaseModel) -> Any:
-    return model.model_dump(mode="python", exclude_defaults=True)
+def _plain(value: Any) -> Any:
+    """A model as a mapping of what differs from what holds if it isn't written; a dial stays one."""
+    if isinstance(value, BaseModel):
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        defaults = {name: field.get_default(call_default_factory=True) for name, field in type(value).model_fields.items()}
+        written = {name: one for name, one in fields.items() if one != defaults[name]}
+        return {name: _plain(one) for name, one in {**written, **(value.__pydantic_extra__ or {})}.items()}
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _details(before: Any, after: Any, at: str = "") -> Iterator[str]:

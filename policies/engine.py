@@ -3,6 +3,7 @@
 Hard rules are decided here by code; a model is never asked for permission.
 """
 
+import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from zoneinfo import ZoneInfo
 from knowledge.types import Audience
 from policies.cases import PlacedCase
 from policies.condition import Condition
+from policies.hours import HoursFile
 from policies.judging import Judge
 from policies.patterns import normalise, windows
 from policies.schema import Pack
+from policies.tone import ToneFile
 from policies.topics import Dialled
 from policies.types import Action, Dial, Facts, Guideline, Mode, PolicyStamp, Send, TopicVerdict, Verdict, Verifier
 
@@ -169,7 +172,27 @@ class PolicyEngine:
     @property
     def zone(self) -> ZoneInfo:
         """The company's time zone, whose calendar counts."""
-        return ZoneInfo("UTC")
+        return self._pack.hours.zone
+
+    @property
+    def hours(self) -> HoursFile:
+        """When people work, and how soon they answer."""
+        return self._pack.hours
+
+    @property
+    def voice(self) -> tuple[str, ...]:
+        """What the model is told of the tone in every turn."""
+        return tuple(self._fill(line) for line in self._pack.tone.lines)
+
+    @property
+    def tone(self) -> ToneFile:
+        """How answers sound."""
+        return self._pack.tone
+
+    def closed(self, now: dt.datetime, language: str) -> str | None:
+        """What a customer who is handed over is told beside that while nobody works; None while somebody does."""
+        hours = self._pack.hours
+        return None if hours.closed is None or hours.is_open(now) else self.text(hours.closed, language)
 
     @property
     def actions(self) -> Mapping[str, Judge]:

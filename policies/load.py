@@ -15,9 +15,11 @@ from policies.actions import Action
 from policies.canned import CannedFile
 from policies.cases import CasesFile, PlacedCase
 from policies.errors import RulesInvalid
+from policies.hours import HoursFile
 from policies.pages import Page, parse_page, validate_page
 from policies.schema import DisclosureFile, EscalationFile, GuidelinesFile, Pack, PolicyFile, PrivacyFile
 from policies.together import together_problems
+from policies.tone import ToneFile
 from policies.topics import TopicsFile
 
 _FILES: Mapping[str, type[BaseModel]] = {
@@ -26,7 +28,7 @@ _FILES: Mapping[str, type[BaseModel]] = {
     "escalation.yaml": EscalationFile,
     "privacy.yaml": PrivacyFile,
 }
-_OPTIONAL: Mapping[str, type[BaseModel]] = {"topics.yaml": TopicsFile}
+_OPTIONAL: Mapping[str, type[BaseModel]] = {"topics.yaml": TopicsFile, "tone.yaml": ToneFile, "hours.yaml": HoursFile}
 _FOLDERS: Mapping[str, type[BaseModel]] = {
     "actions": Action,
     "canned": CannedFile,

@@ -12,6 +12,8 @@ from knowledge.types import Audience
 from policies.actions import Action
 from policies.cases import PlacedCase
 from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples
+from policies.hours import ALWAYS, HoursFile
+from policies.tone import PLAIN, ToneFile
 from policies.topics import ONE_DIAL, TopicsFile
 from policies.types import Action as Demand
 from policies.types import Mode
@@ -163,6 +165,8 @@ class Pack(Strict):
     guidelines: tuple[GuidelineRule, ...]
     privacy: PrivacyFile
     topics: TopicsFile = ONE_DIAL
+    tone: ToneFile = PLAIN
+    hours: HoursFile = ALWAYS
     actions: tuple[Action, ...] = ()
     canned: dict[Identifier, dict[Locale, Line]] = Field(default_factory=dict)
     cases: tuple[PlacedCase, ...] = ()

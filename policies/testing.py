@@ -77,7 +77,7 @@ def run_case(engine: PolicyEngine, placed: PlacedCase, reader: Reader) -> CaseRe
         found = decide_action(engine, given)
         left_out = tuple(name for name in wanted if name not in given.values)
     else:
-        found = decide_message(engine, message_facts(engine, given, reader))
+        found = decide_message(engine, message_facts(engine, given, reader), given)
     differences = tuple(_differences(expected, given, found, engine.zone))
     shown = given.model_dump(mode="json", exclude_defaults=True)
     return CaseResult(placed.case.name, placed.place, shown, str(found["rule"]), differences, left_out)
@@ -117,7 +117,7 @@ def message_facts(engine: PolicyEngine, given: Given, reader: Reader) -> Facts:
     return Facts(text=text, language=language, first_message=first, similarity=reader.similarity(text))
 
 
-def decide_message(engine: PolicyEngine, facts: Facts) -> dict[str, Any]:
+def decide_message(engine: PolicyEngine, facts: Facts, given: Given) -> dict[str, Any]:
     """What the rules say of a message, by the names of what can be expected."""
     verdict, topic = engine.ruling(facts), engine.topic(facts)
     return {
@@ -129,6 +129,7 @@ def decide_message(engine: PolicyEngine, facts: Facts) -> dict[str, Any]:
         "action": next((judge.action.id for judge in engine.requested(facts)), NONE),
         "topic": topic.topics[0] if topic.topics else "otherwise",
         "dial": topic.dial,
+        "open": engine.hours.is_open(given.moment),
     }
 
 

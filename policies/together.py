@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from policies.actions import Action, placeholder_problems
 from policies.canned import CannedFile
 from policies.cases import NONE, CasesFile, PackCase
+from policies.hours import HoursFile
 from policies.pages import Location, Page
 from policies.schema import REQUIRED_TEXTS, DisclosureFile, EscalationFile, GuidelinesFile, PolicyFile
 from policies.topics import TopicsFile
@@ -79,16 +80,24 @@ def _text_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | N
     for index, trigger in enumerate(escalation.triggers):
         yield from _missing_text(page, ("triggers", index, "say"), trigger.say, texts)
         yield from _filled(page, ("triggers", index, "say"), trigger.say, texts, ())
-    for name, action in _all(models, Action):
-        for place, key in action.texts.items():
-            yield from _missing_text(pages[name], place, key, texts)
-            yield from _filled(pages[name], place, key, texts, action.names)
+    for name, place, key, names in _named(models):
+        yield from _missing_text(pages[name], place, key, texts)
+        yield from _filled(pages[name], place, key, texts, names)
     said = {key for _, action in _all(models, Action) for key in action.texts.values()}
     for key, (name, _) in canned.items():
         if key not in said:
             yield from _filled(pages[name], ("texts", key), key, texts, ())
         if key in escalation.texts:
             yield pages[name].problem(("texts", key), f"`{key}` is already used in escalation.yaml; rename one")
+
+
+def _named(models: Mapping[str, BaseModel | None]) -> Iterator[tuple[str, Location, str, tuple[str, ...]]]:
+    """Texts that are named outside of escalation.yaml: file, place, id, and what may be filled in."""
+    for name, hours in _all(models, HoursFile):
+        if hours.closed is not None:
+            yield name, ("closed",), hours.closed, ()
+    for name, action in _all(models, Action):
+        yield from ((name, place, key, action.names) for place, key in action.texts.items())
 
 
 def _missing_text(page: Page, at: Location, key: str, texts: Collection[str]) -> Iterator[str]:

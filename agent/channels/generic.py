@@ -17,7 +17,7 @@ from agent.channels.widget.people import WidgetPeople
 from agent.errors import PayloadInvalid
 from agent.ports import Ticket
 from agent.telemetry import begin_message, received
-from agent.types import Author, ConversationId, Message, MessageId, RunId
+from agent.types import NOBODY, Author, ConversationId, Customer, Identity, Message, MessageId, RunId
 
 MAX_SUBJECT = 500
 Model = TypeVar("Model", bound=BaseModel)
@@ -57,9 +57,26 @@ class Envelope(_Lenient):
 
 
 class Sender(_Lenient):
-    """Who wrote, as the helpdesk knows."""
+    """Who wrote, as the helpdesk knows.
+
+    Attributes:
+        customer_id: the company's own name for a customer.
+        email: their address.
+        verified: true only if the company's own systems vouch for who this is, as after a sign-in; a mail's sender is not.
+    """
 
     kind: Literal["customer", "agent", "bot", "system"]
+    customer_id: Id | None = None
+    email: Annotated[str, Field(min_length=3, max_length=320), AfterValidator(_printable)] | None = None
+    verified: bool = False
+
+    @property
+    def customer(self) -> Customer:
+        """As the agent room knows them; nobody for who is no customer."""
+        if self.kind != "customer" or (self.customer_id is None and self.email is None):
+            return NOBODY
+        identity = Identity.VERIFIED if self.verified and self.customer_id is not None else Identity.CLAIMED
+        return Customer(identity, self.customer_id, self.email)
 
 
 class MessageCreated(_Lenient):
@@ -171,6 +188,7 @@ class GenericIntake:
             text=event.body(),
             sent_at=envelope.timestamp.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             visible=event.visibility == "public",
+            customer=event.author.customer,
         )
         if self._chats is not None and await self._chats.holds(source, event.ticket_id):
             is_shown = await self._chats.take(source, event.ticket_id, message)

@@ -16,11 +16,13 @@ from agent.ports import RecordedTurn
 from agent.settings import Settings
 from agent.types import Author, Message, MessageId
 from agent.wiring.pack_reader import PackReader, pack_embedder
-from policies.cases import Expected, Given, PackCase, PlacedCase
+from policies.cases import NONE, Expected, Given, PackCase, PlacedCase
 from policies.changes import DecisionChange, PackChange, case_changes, pack_changes
 from policies.engine import PolicyEngine
 from policies.load import load_pack
 
+_MOST_NAMES = 10
+"""Of decisions that change alike so many are named."""
 _COLOURS = {"added": "green", "removed": "red", "changed": "yellow"}
 
 
@@ -63,14 +65,31 @@ def _show(changes: tuple[PackChange, ...], decided: list[DecisionChange], record
     if not decided:
         show.out.print(f"No decision differs, over {over}.", markup=False)
     else:
-        show.out.print(f"{len(decided)} decisions differ, over {over}:", markup=False, style="bold")
-    for one in decided:
-        show.out.print(f"  {show.one_line(one.name)[:160]}", markup=False, style="bold")
-        for detail in one.details:
-            show.out.print(f"    {detail}", markup=False)
-        show.out.print(f"    decided by {one.why} now", markup=False, style="dim")
+        show.out.print(
+            f"{len(decided)} {'decision differs' if len(decided) == 1 else 'decisions differ'}, over {over}:",
+            markup=False,
+            style="bold",
+        )
+    _show_decisions(decided)
     if not recorded:
         show.out.print("No recorded turns were compared: give --since 7d, or --records FILE.jsonl.", markup=False, style="dim")
+
+
+def _show_decisions(decided: list[DecisionChange]) -> None:
+    """Those that change alike together."""
+    alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for one in decided:
+        alike.setdefault((one.details, one.why), []).append(one.name)
+    for (details, why), names in alike.items():
+        for name in names[:_MOST_NAMES]:
+            show.out.print(f"  {show.one_line(name)[:160]}", markup=False, style="bold")
+        if len(names) > _MOST_NAMES:
+            show.out.print(f"  and {len(names) - _MOST_NAMES} more", style="bold")
+        for detail in details:
+            show.out.print(f"    {detail}", markup=False)
+        show.out.print(
+            f"    {'no hard rule stands in the way' if why == NONE else f'decided by {why}'} now", markup=False, style="dim"
+        )
 
 
 def _of_redis(settings: Settings, since: str | None) -> Iterator[PlacedCase]:

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from agent.cli.show import err, one_line
 from policies.actions import Kind
+from policies.cases import NONE
 from policies.explain import ActionReading, Explanation, Reading, RuleCheck
 from policies.schema import Pack
 from policies.testing import CaseResult, shown_amount, shown_dial
@@ -67,7 +68,7 @@ def results(folder: Path, pack: Pack, found: Sequence[CaseResult]) -> None:
             out.print(f"  {difference.what}", markup=False, style="bold")
             out.print(f"    expected  {_flow(difference.expected)}", markup=False)
             out.print(f"    found     {_flow(difference.found)}", markup=False)
-        out.print(f"  decided by {one.rule}", markup=False)
+        out.print("  no hard rule stood in the way" if one.rule == NONE else f"  decided by {one.rule}", markup=False)
         if one.left_out:
             out.print(f"  not given: {', '.join(one.left_out)}; a rule that needs it denies", markup=False, style="yellow")
         out.print()

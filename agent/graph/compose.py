@@ -1,5 +1,6 @@
 """Words around verified claims: the reply with its citations, and the summary for a person. Pure."""
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,6 +10,7 @@ from agent.grounding.claims import Claim
 from agent.grounding.passages import BOLD_LINE, heading
 from agent.types import Citation, Message
 from knowledge.types import Hit, Passage
+from policies.engine import PolicyEngine
 
 SUMMARY_PASSAGES = 3
 _ITEM = re.compile(r"\s*([-*+•]|\d+[.)])\s")
@@ -74,12 +76,21 @@ def _joined(parts: Sequence[str]) -> str:
     return text
 
 
-def summary(messages: Sequence[Message], reason: str, hits: Sequence[Hit]) -> str:
-    """For the person who takes over: the request in the customer's words, why, what was looked at."""
+def handoff_words(policies: PolicyEngine, key: str, language: str, now: dt.datetime) -> str:
+    """What a customer reads who is handed to a person; while nobody works it says that, too."""
+    closed = policies.closed(now, language)
+    text = policies.text(key, language)
+    return f"{text}\n\n{closed}" if closed else text
+
+
+def summary(messages: Sequence[Message], reason: str, hits: Sequence[Hit], due: dt.datetime | None = None) -> str:
+    """For the person who takes over: the request in the customer's words, why, what was looked at, by when to answer."""
     lines = [f"Customer asks: {latest_request(messages).strip()}", f"Handed over because: {reason}."]
     if len(messages) > 1:
         lines.append(f"Messages so far: {len(messages)}.")
     seen = dict.fromkeys(h.passage.title for h in hits)
     if seen:
         lines.append("Looked at: " + "; ".join(list(seen)[:SUMMARY_PASSAGES]) + ".")
+    if due is not None:
+        lines.append(f"First answer due: {due.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC.")
     return "\n".join(lines)

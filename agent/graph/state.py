@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,6 +30,11 @@ T = TypeVar("T")
 def merge(old: Mapping[str, float] | None, new: Mapping[str, float]) -> Mapping[str, float]:
     """Reducer: later timings of a run are added to the earlier ones; empty ones begin anew."""
     return {**(old or {}), **new} if new else {}
+
+
+def utc_now() -> dt.datetime:
+    """The clock of production."""
+    return dt.datetime.now(dt.UTC)
 
 
 class TurnState(TypedDict, total=False):
@@ -70,6 +76,7 @@ class TurnContext:
     examples: Mapping[str, Any] = field(default_factory=dict)  # rule id -> float32 [n, d], see `triage.embed_examples`
     second: Mapping[VerifierName, SecondVerifier] = field(default_factory=dict)  # those that some topic lists
     desk: Desk | None = None  # the company's systems; None where nothing can be looked up or changed
+    clock: Callable[[], dt.datetime] = utc_now
     pool: ThreadPoolExecutor | None = None  # bounded: embedding and searching use all cores by themselves
     on_stage: Callable[[Stage], Awaitable[None]] | None = None  # of one turn: somebody waits and is told
     is_disclosed: bool = False  # of one turn: the channel itself says that a machine answers

@@ -19,6 +19,7 @@ from agent.channels.helpdesks.automatic import automatic_mail
 from agent.channels.helpdesks.marks import marks_in
 from agent.channels.helpdesks.reading import said, utc
 from agent.channels.helpdesks.types import DeskMessage, Wrote
+from agent.types import NOBODY, Customer, Identity
 
 MARK_HEADER = "X-Innkeeper-Mark"
 """Ours carry it beside their Message-ID, which some servers on the way replace."""
@@ -108,6 +109,8 @@ class House:
             sent_at=utc(mail.at),
             public=wrote is Wrote.CUSTOMER or customer in mail.recipients,
             automatic=mail.automatic and not ours,
+            # Anybody can write any sender into a mail.
+            customer=Customer(Identity.CLAIMED, None, mail.sender) if wrote is Wrote.CUSTOMER else NOBODY,
         )
 
 

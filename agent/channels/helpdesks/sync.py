@@ -155,4 +155,5 @@ def still_open(ticket: DeskTicket, first_known: str | None) -> list[DeskMessage]
 
 def conversation_message(message: DeskMessage) -> Message:
     """The message as the agent room knows it."""
-    return Message(MessageId(message.message_id), _AUTHORS[message.wrote], message.text, message.sent_at)
+    author = _AUTHORS[message.wrote]
+    return Message(MessageId(message.message_id), author, message.text, message.sent_at, customer=message.customer)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from agent.types import NOBODY, Customer
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -63,6 +65,7 @@ class DeskMessage:
     Attributes:
         public: False for an internal note.
         automatic: an out-of-office reply or the like: never answered.
+        customer: who this is, as far as the helpdesk tells.
     """
 
     message_id: str
@@ -71,6 +74,7 @@ class DeskMessage:
     sent_at: str
     public: bool = True
     automatic: bool = False
+    customer: Customer = NOBODY
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from agent.errors import ConversationClosed, MessageMissing
 from agent.ports import Stage, Ticket
 from agent.site_settings import WIDGET_SOURCE
 from agent.telemetry import begin_message, received
-from agent.types import Author, Message, MessageId, OutboxId, RunId, outbox_id
+from agent.types import NOBODY, Author, Customer, Identity, Message, MessageId, OutboxId, RunId, outbox_id
 from agent.widget_ports import Event, Publication, Session, WidgetConversation
 
 ID_BYTES = 18
@@ -146,7 +146,8 @@ class _Desk:
 
     async def _keep(self, conversation: WidgetConversation, key: str, text: str) -> MessageId:
         message_id = MessageId(f"msg_{uuid.uuid5(MESSAGES, f'{conversation.id}:{key}').hex}")
-        message = Message(message_id, Author.CUSTOMER, text, _iso(self.widget.clock()))
+        known = Customer(Identity.VERIFIED, conversation.customer) if conversation.customer else NOBODY
+        message = Message(message_id, Author.CUSTOMER, text, _iso(self.widget.clock()), customer=known)
         ticket = Ticket(conversation_id_of(conversation.id), WIDGET_SOURCE, conversation.id)
         trace_id = begin_message(ticket.conversation_id, message_id)
         if await self.deps.conversations.append(ticket, message):

@@ -16,9 +16,9 @@ from typing import Any
 import structlog
 
 from agent.errors import ToolRefused, ToolUnavailable, ToolUncertain
-from agent.ports import Ledger, LedgerStage, Taking, ToolCall, Tools
+from agent.ports import Effect, Ledger, LedgerStage, Taking, ToolCall, Tools
 from agent.types import Customer, Proposal
-from policies.actions import Kind
+from policies.actions import Action, Kind
 from policies.expressions import Clock, Unevaluable
 from policies.judging import ActionVerdict, Case, Judge, Ruling, Spent
 
@@ -71,6 +71,7 @@ class Desk:
 
     Attributes:
         now: the clock.
+        operations: what each tool does, by name, as the settings say. An action whose tools aren't there is none.
         rehearse: nothing is changed anywhere: writes are left out.
         ask_a_person: every change needs a person's yes.
     """
@@ -78,8 +79,16 @@ class Desk:
     tools: Tools
     ledger: Ledger
     now: Callable[[], Clock]
+    operations: Mapping[str, Effect]
     rehearse: bool = False
     ask_a_person: bool = False
+
+
+def is_able(desk: Desk, action: Action) -> bool:
+    """Whether all tools of an action are there, and those that give it facts only read."""
+    if any(desk.operations.get(name) is not Effect.READ for name in action.reads):
+        return False
+    return action.tool is None or action.tool in desk.operations
 
 
 async def propose(desk: Desk, judge: Judge, customer: Customer, arguments: Mapping[str, Any], run_id: str) -> Acted:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from agent.graph.acting.arguments import read_arguments
-from agent.graph.acting.carrying import Acted, Desk, Step, carry_out, propose
+from agent.graph.acting.carrying import Acted, Desk, Step, carry_out, is_able, propose
 from agent.graph.acting.consent import Consent, read_consent
 from agent.graph.state import TurnContext, TurnState
 from agent.types import NOBODY, Author, Proposal
@@ -54,9 +54,9 @@ async def _go_on(desk: Desk, state: TurnState, context: TurnContext) -> Acted | 
 async def _begin(desk: Desk, state: TurnState, context: TurnContext) -> Acted | None:
     """The action that the message asks for most plainly. None if it asks for none."""
     requested = context.policies.requested(state["facts"])
-    if not requested:
+    judge = next((one for one in requested if is_able(desk, one.action)), None)
+    if judge is None:
         return None
-    judge = requested[0]
     named = await context.in_thread(_named, state, judge, desk, said_by_customer(state), None)
     return await propose(desk, judge, state["customer"], named, state["run_id"])
 
@@ -68,7 +68,8 @@ def waiting(state: TurnState, policies: PolicyEngine, desk: Desk) -> tuple[Propo
         return None, None
     if dt.datetime.fromisoformat(proposal.expires_at) <= desk.now().now:
         return None, None
-    return proposal, policies.actions.get(proposal.action)
+    judge = policies.actions.get(proposal.action)
+    return (proposal, judge) if judge is not None and is_able(desk, judge.action) else (None, None)
 
 
 def latest_texts(state: TurnState) -> list[str]:

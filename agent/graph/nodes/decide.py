@@ -141,8 +141,9 @@ def _handoff(
     queue: str | None = None,
     topic: TopicVerdict | None = None,
 ) -> Outcome:
-    text = context.policies.text(key, state["facts"].language)
-    summary = compose.summary(state["messages"], reason, state.get("hits", ()))
+    now = context.clock()
+    text = compose.handoff_words(context.policies, key, state["facts"].language, now)
+    summary = compose.summary(state["messages"], reason, state.get("hits", ()), context.policies.hours.due(now))
     place = queue or (topic.queue if topic else None)
     return _outcome(state, context, Decision.HANDOFF, text, reason, topic, queue=place, summary=summary)
 

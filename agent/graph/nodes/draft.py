@@ -31,7 +31,7 @@ async def draft(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     chosen = await context.in_thread(choose, context.embedder, context.profile, state)
     guidelines, standing = context.policies.guidelines(state["facts"]), context.policies.standing
     now = [g.then for g in guidelines if g not in standing]
-    company, always = context.policies.company, [g.then for g in standing]
+    company, always = context.policies.company, [*context.policies.voice, *(g.then for g in standing)]
     prompt = draft_prompt(context.profile, company, now, chosen, state["messages"], always)
     rules = (*state.get("rules", ()), *(g.id for g in guidelines))
     try:

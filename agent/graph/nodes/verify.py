@@ -1,6 +1,7 @@
 """Verify: every sentence must rest on a passage. What doesn't is dropped; a quote may take its place."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from langgraph.runtime import Runtime
@@ -18,6 +19,7 @@ from agent.ports import Embedder, Stage
 from agent.types import Usage
 from knowledge.terms import words
 from knowledge.types import Hit
+from policies.tone import ToneFile
 
 RELEVANT = 0.35
 """A supported sentence that is farther from the question than this (cosine) does not answer it."""
@@ -31,6 +33,7 @@ async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Keep the supported sentences of the draft, or quote the passages that answer."""
     context = runtime.context
     await context.tell(Stage.CHECKING)
+    state = {**state, "draft": in_tone(state.get("draft"), context.policies.tone)}
     trusted = context.profile.can_rephrase
     texts = said_in(state.get("draft"))
     if not context.second or not texts:
@@ -40,6 +43,14 @@ async def verify(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     checked = await check(context, state["facts"], spent, question_of(state), texts, passages)
     claims = await context.in_thread(claims_of, checked, context.embedder, state, trusted)
     return {"claims": claims, "usage": spent + checked.usage, "timings_ms": checked.timings_ms}
+
+
+def in_tone(draft: Draft | None, tone: ToneFile) -> Draft | None:
+    """A draft without the sentences that have banned words, and no longer than the policies want."""
+    if draft is None:
+        return None
+    kept = tuple(sentence for sentence in draft.sentences if tone.allows(sentence.text))
+    return replace(draft, sentences=kept[: tone.most_sentences])
 
 
 def claims_of(verifier: Verifier, embedder: Embedder, state: TurnState, trusted: bool) -> tuple[Claim, ...]:

@@ -12,6 +12,7 @@ from agent.adapters.redis_clients import RedisClient, redis_client
 from agent.adapters.redis_ledger import RedisLedger
 from agent.errors import ToolRefused, ToolUnavailable
 from agent.graph.acting.carrying import Desk
+from agent.ports import Effect
 from agent.types import Author, Customer, Decision, Identity, Outcome
 from policies.engine import PolicyEngine
 from policies.expressions import Clock
@@ -34,7 +35,8 @@ class Shop(House):
         pack = pack.model_copy(update={"policy": pack.policy.model_copy(update={"mode": mode})})
         super().__init__(policies=PolicyEngine(pack), waits=True)
         self.orders, self.ledger, self.now, self.count = orders, RedisLedger(client), SENT, 0
-        desk = Desk(orders, self.ledger, lambda: Clock(self.now, ZoneInfo("Europe/Berlin")))
+        operations = {"orders.get": Effect.READ, "orders.mine": Effect.READ, "orders.refund": Effect.WRITE}
+        desk = Desk(orders, self.ledger, lambda: Clock(self.now, ZoneInfo("Europe/Berlin")), operations)
         self.turns = replace(self.turns, context=replace(self.turns.context, desk=desk))
 
     async def write(self, text: str, customer: Customer = ADA, author: Author = Author.CUSTOMER) -> None:
@@ -308,4 +310,18 @@ async def test_what_a_system_says_is_a_value_and_nothing_more(client: RedisClien
 async def test_a_safety_rule_stands_above_every_action(client: RedisClient, orders: Orders) -> None:
     outcome = await Shop(client, orders).hear("There is a fire in the kitchen! Also refund O-1000")
     assert outcome.policy.rules[0] == "safety"
+    assert orders.calls == []
+
+
+@pytest.mark.parametrize(
+    "operations", [{}, {"orders.get": Effect.WRITE, "orders.mine": Effect.READ, "orders.refund": Effect.WRITE}]
+)
+async def test_an_action_whose_tools_are_missing_or_write_where_they_should_read_is_none(
+    client: RedisClient, orders: Orders, operations: dict[str, Effect]
+) -> None:
+    shop = Shop(client, orders)
+    context = shop.turns.context
+    assert context.desk is not None
+    shop.turns = replace(shop.turns, context=replace(context, desk=replace(context.desk, operations=operations)))
+    await shop.hear("refund for O-1000")
     assert orders.calls == []

@@ -151,7 +151,7 @@ def test_diff_tells_rules_and_decisions_that_differ(tmp_path: Path, pack: Path) 
     assert "decision: allow -> handoff" in change["details"]
     assert found["recorded"] == 2
     told = run(tmp_path, "diff", str(default_folder()), "pack", "--records", "turns.jsonl")
-    assert "1 decisions differ, over 2 recorded turns" in told
+    assert "1 decision differs, over 2 recorded turns" in told
 
 
 def test_a_schema_for_every_kind_of_file_is_shipped_as_the_code_has_it(tmp_path: Path) -> None:

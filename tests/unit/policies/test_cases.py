@@ -30,6 +30,7 @@ call:
 owner: order.customer
 amount: refund
 currency: EUR
+key: order.id
 allow_when:
   - {id: in_time, that: "days_since(order.delivered) <= 30", say: too_late}
 limits: {per_customer: {amount: 200, window: 30d}, rate: {count: 3, window: 1h}}

@@ -182,7 +182,7 @@ def test_what_the_shipped_pack_shows_in_comments_can_be_used(folder: Path) -> No
 
 
 def test_example_of_the_readme_can_be_used(folder: Path) -> None:
-    section = (Path(__file__).parents[3] / "README.md").read_text().split("## Policies", 1)[1].split("\n## ", 1)[0]
+    section = (Path(__file__).parents[3] / "README.md").read_text().split("### Dials", 1)[1].split("\n## ", 1)[0]
     lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
     engine = engine_of(folder, "\n".join(lines))
     assert {ask(engine, "hm", *articles).dial.kind for articles in ((), ("damage-claim-host",))} == {Send.AUTO, Send.DRAFT}

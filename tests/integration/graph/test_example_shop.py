@@ -1,4 +1,4 @@
-"""The example shop in whole turns, with a real ledger: each case of its tests, from the customer's words to a call or a refusal."""
+"""The example shop in whole turns, with a real ledger: its tests, from the words of a customer to a call or a refusal."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -42,10 +42,12 @@ class Systems:
 
     def __init__(self, action: Action, values: Mapping[str, Any]) -> None:
         self.facts = {fact.tool: values[name] for name, fact in action.facts.items()}
+        changes = {action.tool: Effect.WRITE} if action.tool is not None else {}
+        self.operations = {**dict.fromkeys(self.facts, Effect.READ), **changes}
         self.changes: list[ToolCall] = []
 
     async def specs(self) -> Mapping[str, ToolSpec]:
-        return {tool: ToolSpec(tool, tool, {}, Effect.READ) for tool in self.facts}
+        return {tool: ToolSpec(tool, tool, {}, effect) for tool, effect in self.operations.items()}
 
     async def call(self, call: ToolCall) -> ToolResult:
         if call.tool in self.facts:
@@ -59,7 +61,7 @@ class Shop(House):
         super().__init__(policies=ENGINE, waits=True)
         self.customer = Customer(Identity(given.identity), given.customer_id, given.email)
         self.count = 0
-        desk = Desk(systems, RedisLedger(client), lambda: given.clock)
+        desk = Desk(systems, RedisLedger(client), lambda: given.clock, systems.operations)
         self.turns = replace(self.turns, context=replace(self.turns.context, desk=desk))
 
     async def hear(self, text: str) -> Outcome:

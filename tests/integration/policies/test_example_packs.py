@@ -135,3 +135,9 @@ def test_nothing_is_changed_without_a_yes_and_nothing_is_paid_twice(shop: Policy
         if action.kind is Kind.CHANGE:
             assert action.requires.confirm == "explicit"
             assert action.amount is None or action.key is not None
+
+
+def test_no_tool_both_tells_and_changes(shop: PolicyEngine) -> None:
+    actions = [judge.action for judge in shop.actions.values()]
+    told = {tool for action in actions for tool in action.reads}
+    assert told & {action.tool for action in actions} == set()

@@ -6,11 +6,13 @@ anything. Beside CEL's own functions there are
     days_since(x), days_until(x)   whole days by the calendar of the company's time zone, from a date ("2026-11-20") or a
                                    time ("2026-11-20T10:00:00Z"); 0 on the day itself, negative on the other side of it
     days_after(x, n)               the date n days later, as text: days_after("2026-11-20", 3) == "2026-11-23"
+    months_after("2026-08-31", 6)  the date so many calendar months later, here "2027-02-28"; for limits in months
     cents("12.50")                 an amount in words as an exact whole number of cents
 
 Source: the Common Expression Language, language definition (cel-spec).
 """
 
+import calendar
 import contextvars
 import datetime as dt
 import re
@@ -24,7 +26,9 @@ from cel_expr_python import cel
 
 MAX_CHARS = 2000
 """A longer expression is a mistake; the library itself bounds nesting (32) and steps."""
-RESERVED = frozenset({"now", "customer", "days_since", "days_until", "days_after", "cents", "true", "false", "null", "in", "has"})
+RESERVED = frozenset(
+    {"now", "customer", "days_since", "days_until", "days_after", "months_after", "cents"} | {"true", "false", "null", "in", "has"}
+)
 """Names that no fact, argument or value can have."""
 
 _AMOUNT = re.compile(r"-?[0-9]{1,13}(?:\.[0-9]{1,2})?")
@@ -117,6 +121,15 @@ def _days_after(moment: str, days: int) -> str:
     return (_date(moment, _CLOCK.get().zone) + dt.timedelta(days=days)).isoformat()
 
 
+def _months_after(moment: str, months: int) -> str:
+    day = _date(moment, _CLOCK.get().zone)
+    years, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month + 1
+    # A month may be too short for the day; its last one stands for it.
+    last = calendar.monthrange(year, month)[1]
+    return dt.date(year, month, min(day.day, last)).isoformat()
+
+
 def _date(moment: str, zone: ZoneInfo) -> dt.date:
     if len(moment) == len("2026-11-20"):
         return dt.date.fromisoformat(moment)
@@ -150,6 +163,10 @@ _FUNCTIONS = [
     ),
     _overloads("days_since", _days_since, cel.Type.STRING),
     _overloads("days_until", _days_until, cel.Type.STRING),
+    cel.FunctionDecl(
+        "months_after",
+        [cel.Overload("months_after_STRING_INT", cel.Type.STRING, [cel.Type.STRING, cel.Type.INT], False, _months_after)],
+    ),
     _overloads("cents", cents, cel.Type.STRING, cel.Type.INT),
 ]
 

@@ -48,8 +48,30 @@ def test_days_are_those_of_the_companys_calendar() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("months_after('2026-05-27', 6)", "2026-11-27"),
+        ("months_after('2026-08-31', 6)", "2027-02-28"),
+        ("months_after('2027-08-31', 6)", "2028-02-29"),
+        ("months_after('2026-12-01', 1)", "2027-01-01"),
+        ("months_after('2026-01-15', -1)", "2025-12-15"),
+        ("months_after(order.day, 12)", "2027-11-20"),
+        # In Berlin it is the first already.
+        ("months_after('2026-05-31T22:30:00Z', 1)", "2026-07-01"),
+        ("days_until(months_after(order.day, 0)) == -8", True),
+    ],
+)
+def test_months_are_those_of_the_calendar(text: str, expected: Any) -> None:
+    assert value(text) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "months_after(order.note, 6)",
+        "months_after('soon', 6)",
+        "months_after(order.day, 12 * 9000)",
+        "months_after(order.day, 9223372036854775807)",
         "order.missing == 1",
         "order.n == 3 && order.missing",
         "cents(order.share)",

@@ -11,9 +11,6 @@ from policies.expressions import Clock
 from policies.judging import Case, Spent
 from policies.types import Dial, Facts
 
-FACTS_RULE = "facts"
-"""The end of the rule that decides where something can't be computed."""
-
 
 class Reader(Protocol):
     """Reads messages as production does: with a model that embeds, which this room doesn't have."""

@@ -1,7 +1,6 @@
 """`innkeeper policy …`: check, test, understand and compare policy packs."""
 
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -190,11 +189,16 @@ def _explain(message: str, given: Path | None, known: dict[str, str | None], fac
     requested = engine.requested(read)
     clock = Clock(_now(), engine.zone)
     case = Case(given_message.sureness, given_message.id_of_customer, {}, clock)
-    if requested:
+    if values and not requested:
+        raise typer.BadParameter("the message asks for no action, so that there is nothing to judge", param_hint="--fact")
+    if values:
         action = requested[0].action
         _check_names(values, (*action.arguments, *action.facts))
         about = given_message.model_copy(update={"action": action.id, "facts": values, "now": clock.now})
-        case = action_case(engine, about) if values else case
+        try:
+            case = action_case(engine, about)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--fact") from error
     found = explained(pack, engine, read, lambda examples: reader.nearest(message, examples), case)
     show.as_json(policy_words.explanation_body(found)) if json else policy_words.explanation(pack, found)
 
@@ -218,16 +222,24 @@ def _schema(file: str | None, out: Path | None) -> None:
 
 
 def _new(folder: Path) -> None:
+    try:
+        _copy(folder)
+    except OSError as error:
+        raise AgentError(f"{error.filename or folder} can't be written: {error.strerror}; name another folder") from error
+    policy_words.started(folder)
+
+
+def _copy(folder: Path) -> None:
     from policies.schemas import write_all
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AgentError(f"{folder} is there already; name a folder that doesn't exist yet")
-    shutil.copytree(default_folder(), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    for path in sorted(folder.rglob("*.yaml")):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace(_SCHEMA_LINE, _OWN_SCHEMAS, 1), encoding="utf-8")
+    shipped = default_folder()
+    for path in sorted(shipped.rglob("*.yaml")):
+        target = folder / path.relative_to(shipped)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(path.read_text(encoding="utf-8").replace(_SCHEMA_LINE, _OWN_SCHEMAS, 1), encoding="utf-8")
     list(write_all(folder / _OWN_SCHEMAS))
-    policy_words.started(folder)
 
 
 def _fact(text: str) -> tuple[str, Any]:

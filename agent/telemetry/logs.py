@@ -26,6 +26,7 @@ QUIET = {
     "httpx2": logging.WARNING,
     "httpcore": logging.WARNING,
     "openai": logging.WARNING,
+    "presidio-analyzer": logging.CRITICAL,  # its errors quote the value that it could not check
     "opentelemetry": logging.CRITICAL,  # a line for each span that finds the queue full; what is lost is counted
     "asyncio": logging.WARNING,
     "uvicorn.access": logging.WARNING,

@@ -27,6 +27,7 @@ QUIET = {
     "httpcore": logging.WARNING,
     "mcp": logging.CRITICAL,  # quotes what a server has answered; how a call ended is told by an event of our own
     "openai": logging.WARNING,
+    "presidio-analyzer": logging.CRITICAL,  # its errors quote the value that it could not check
     "opentelemetry": logging.CRITICAL,  # a line for each span that finds the queue full; what is lost is counted
     "asyncio": logging.WARNING,
     "uvicorn.access": logging.WARNING,

@@ -1,10 +1,15 @@
 """What a model may not say, how long it may be, and what it is told."""
 
+import json
+
 import pytest
 
 from agent.graph.nodes.verify import in_tone
 from agent.graph.prompting import Draft, DraftSentence
+from policies.engine import PolicyEngine
 from policies.tone import PLAIN, ToneFile
+from tests.fakes_model import FakeChatModel
+from tests.unit.test_turns import FACT, ID, PACK, House
 
 TONE = ToneFile(voice="Calm.", do=("Name the next step.",), dont=("Joke.",), banned=("I guarantee", "100 % sure", "désolé"))
 
@@ -36,3 +41,24 @@ def test_a_draft_loses_what_is_banned_and_what_is_too_much() -> None:
 
 def test_the_model_is_told_voice_do_and_dont_in_this_order() -> None:
     assert list(TONE.lines) == ["Calm.", "Name the next step.", "Never do this: Joke."]
+
+
+@pytest.mark.parametrize(("banned", "is_said"), [((), True), (("a dog will cost you",), False)])
+async def test_what_is_banned_is_not_sent_and_the_article_s_own_words_take_its_place(
+    banned: tuple[str, ...], is_said: bool
+) -> None:
+    said = "A dog will cost you €12 per night."
+    chat = FakeChatModel([json.dumps({"answerable": True, "sentences": [{"text": said, "passage": 1}]})])
+    house = House(chat, PolicyEngine(PACK.model_copy(update={"tone": ToneFile(banned=banned)})))
+    await house.say("1")
+    entry = await house.turns.run_turn(ID)
+    assert entry is not None
+    assert (said in entry.outcome.answer) is is_said
+    assert (FACT in entry.outcome.answer) is not is_said
+
+
+async def test_the_model_is_told_the_tone_of_the_pack() -> None:
+    house = House(policies=PolicyEngine(PACK.model_copy(update={"tone": ToneFile(voice="Like a host of {company}.")})))
+    await house.say("1")
+    await house.turns.run_turn(ID)
+    assert "Like a host of Marlowe Stays." in "\n".join(content for _, content in house.chat.prompts[-1].messages)

@@ -26,9 +26,8 @@ from cel_expr_python import cel
 
 MAX_CHARS = 2000
 """A longer expression is a mistake; the library itself bounds nesting (32) and steps."""
-RESERVED = frozenset(
-    {"now", "customer", "days_since", "days_until", "days_after", "months_after", "cents"} | {"true", "false", "null", "in", "has"}
-)
+_FUNCTION_NAMES = ("days_since", "days_until", "days_after", "months_after", "cents")
+RESERVED = frozenset({"now", "customer", "true", "false", "null", "in", "has", *_FUNCTION_NAMES})
 """Names that no fact, argument or value can have."""
 
 _AMOUNT = re.compile(r"-?[0-9]{1,13}(?:\.[0-9]{1,2})?")

@@ -111,7 +111,14 @@ def message_facts(engine: PolicyEngine, given: Given, reader: Reader) -> Facts:
     text = str(given.message)
     first = not given.earlier if given.first_message is None else given.first_message
     language = given.language or reader.language(text) or engine.locales[0]
-    return Facts(text=text, language=language, first_message=first, similarity=reader.similarity(text))
+    return Facts(
+        text=text,
+        language=language,
+        first_message=first,
+        similarity=reader.similarity(text),
+        identity=given.sureness,
+        turn=len(given.earlier) + 1,
+    )
 
 
 def decide_message(engine: PolicyEngine, facts: Facts, given: Given) -> dict[str, Any]:

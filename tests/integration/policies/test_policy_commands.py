@@ -48,7 +48,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def with_action(pack: Path) -> Path:
     locales = load_pack(pack).policy.locales
-    (pack / "actions").mkdir()
+    (pack / "actions").mkdir(exist_ok=True)
     (pack / "actions" / "refund.yaml").write_text(CANCEL)
     (pack / "canned").mkdir(exist_ok=True)
     texts = {key: {locale: f"a {key}" for locale in locales} for key in TEXTS}

@@ -47,7 +47,7 @@ def queue_of(acted: Acted, policies: PolicyEngine) -> str | None:
 
 def told_to_people(acted: Acted) -> str:
     """What an action is about, for the person who has to say yes or to look after it."""
-    lines = [f"Action: {acted.action}", f"Rule: {acted.rule}"]
+    lines = [f"Action: {acted.action} ({acted.step.value})", f"Rule: {acted.rule}"]
     if acted.proposal is not None:
         lines += [f"{name}: {value}" for name, value in acted.proposal.call.items()]
         lines += [f"Amount in cents: {acted.proposal.amount}"] if acted.proposal.amount else []

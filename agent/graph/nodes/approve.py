@@ -9,6 +9,7 @@ from langgraph.types import interrupt
 from agent import reasons
 from agent.graph.acting.carrying import Step, carry_out
 from agent.graph.nodes.decide import outcome_of
+from agent.graph.replying import sayable
 from agent.graph.state import TurnContext, TurnState
 from agent.types import Decision
 
@@ -47,8 +48,8 @@ async def _carried_out(state: TurnState, context: TurnContext, answer: dict[str,
     done = await carry_out(desk, judge, state["customer"], acted.proposal, approved=True)
     rules = (*state.get("rules", ()), done.rule)
     ended: TurnState = {**state, "acted": done, "rules": rules}
-    outcome = outcome_of(ended, context)
-    if done.step is Step.DONE:
+    outcome = sayable(outcome_of(ended, context), ended, context)
+    if done.step is Step.DONE and outcome.decision is not Decision.HANDOFF:
         text = answer.get("text") or outcome.answer
         outcome = replace(outcome, decision=Decision.ANSWER, answer=text, reason="approved by a person, and carried out")
     elif outcome.decision is not Decision.HANDOFF:

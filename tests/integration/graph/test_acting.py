@@ -341,3 +341,15 @@ async def test_an_action_whose_tools_are_missing_or_write_where_they_should_read
     shop.turns = replace(shop.turns, context=replace(context, desk=replace(context.desk, operations=operations)))
     await shop.hear("refund for O-1000")
     assert orders.calls == []
+
+
+async def test_the_customers_own_data_may_be_told_and_a_card_number_never(client: RedisClient, orders: Orders) -> None:
+    orders.orders["O-1000"]["status"] = "sent to ada@example.org"
+    told = await Shop(client, orders).hear("where is O-1000?")
+    assert "ada@example.org" in told.answer
+    orders.orders["O-1000"]["status"] = "paid with 4111 1111 1111 1111"
+    held = await Shop(client, orders).hear("where is O-1000?")
+    assert held.decision is Decision.HANDOFF
+    assert "4111" not in held.answer
+    assert held.summary is not None
+    assert "order_status" in held.summary

@@ -58,6 +58,7 @@ TEXTS = {
     "refund_pending": "A colleague at {company} has to agree first.",
     "not_yet": "The order {order.id} has not arrived yet.",
     "order_told": "The order {order.id} is {order.status}.",
+    "refund_declined": "Nothing was changed.",
     "sign_in": "Please sign in first.",
 }
 

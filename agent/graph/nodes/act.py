@@ -1,15 +1,13 @@
 """Act: does the customer ask for an action, or answer what we have asked about one? Code decides; no model is asked."""
 
-import datetime as dt
-
 from langgraph.runtime import Runtime
 
 from agent.graph.acting.arguments import read_arguments
 from agent.graph.acting.carrying import Acted, Desk, Step, carry_out, is_able, propose
 from agent.graph.acting.consent import Consent, read_consent
+from agent.graph.acting.waiting import latest_texts, waiting
 from agent.graph.state import TurnContext, TurnState
-from agent.types import NOBODY, Author, Proposal
-from policies.engine import PolicyEngine
+from agent.types import NOBODY, Author
 from policies.judging import Judge
 
 
@@ -57,27 +55,6 @@ async def _begin(desk: Desk, state: TurnState, context: TurnContext) -> Acted | 
         return None
     named = await context.in_thread(_named, state, judge, desk, said_by_customer(state), None)
     return await propose(desk, judge, state["customer"], named, state["run_id"])
-
-
-def waiting(state: TurnState, policies: PolicyEngine, desk: Desk) -> tuple[Proposal | None, Judge | None]:
-    """What waits for the word of this very customer, if it has not expired and its action is still there."""
-    proposal = state.get("proposal")
-    if proposal is None or proposal.customer_id != state.get("customer", NOBODY).customer_id:
-        return None, None
-    if dt.datetime.fromisoformat(proposal.expires_at) <= desk.now().now:
-        return None, None
-    judge = policies.actions.get(proposal.action)
-    return (proposal, judge) if judge is not None and is_able(desk, judge.action) else (None, None)
-
-
-def latest_texts(state: TurnState) -> list[str]:
-    """What the customer has written since anybody else has, oldest first."""
-    texts: list[str] = []
-    for message in reversed(state["messages"]):
-        if message.author is not Author.CUSTOMER:
-            break
-        texts.append(message.text)
-    return texts[::-1]
 
 
 def said_by_customer(state: TurnState) -> list[str]:

@@ -2,16 +2,20 @@
 
 from langgraph.runtime import Runtime
 
+from agent.graph.acting.waiting import is_plain_answer
 from agent.graph.asking_back import times_asked
 from agent.graph.state import TurnContext, TurnState
 from policies.engine import PolicyEngine
-from policies.types import Facts, Verdict
+from policies.types import Action, Facts, Verdict
 
 
 async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     """Judge the facts."""
-    policies = runtime.context.policies
+    context = runtime.context
+    policies = context.policies
     verdict = verdict_of(policies, state["facts"])
+    if verdict.priority != "urgent" and is_plain_answer(state, policies, context.own_desk):
+        verdict = Verdict(Action.ALLOW)  # a "no" to what we have asked is no complaint
     asked_back = times_asked(state["messages"], policies.texts("clarify"))
     return {"verdict": verdict, "rules": (verdict.rule,) if verdict.rule else (), "asked_back": asked_back}
 

@@ -353,3 +353,21 @@ async def test_the_customers_own_data_may_be_told_and_a_card_number_never(client
     assert "4111" not in held.answer
     assert held.summary is not None
     assert "order_status" in held.summary
+
+
+async def test_a_plain_no_is_taken_for_what_it_is(client: RedisClient, orders: Orders) -> None:
+    shop = Shop(client, orders, {"say": {**REFUND["say"], "declined": "refund_declined"}})
+    await shop.hear("refund for O-1000")
+    outcome = await shop.hear("no")
+    assert outcome.answer == "Nothing was changed."
+    assert outcome.policy.rules == ("refund_order.declined",)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"), [("No! There's fire!", "safety"), ("no, I want to speak to a person", "asked_for_human")]
+)
+async def test_a_no_hides_no_hard_rule(client: RedisClient, orders: Orders, text: str, rule: str) -> None:
+    shop = Shop(client, orders)
+    await shop.hear("refund for O-1000")
+    outcome = await shop.hear(text)
+    assert outcome.policy.rules[0] == rule

@@ -13,6 +13,7 @@ PERSONAL_DATA = "the reply would have held personal data that it may not"
 NOBODY_APPROVES = "nobody can approve it here"
 ACTION_PENDING = "a person approves this action first; approving carries it out"
 ACTION_UNCERTAIN = "an action may have happened, or not: look in the system that it belongs to"
+ACTION_AND_MORE = "the customer wrote more while an action was carried out"
 ACTION_GONE = "an action that a person has approved can't be carried out any more"
 ACTION_WITHOUT_WORDS = "the words for an action can't be filled"
 _RULE = "rule "
@@ -50,6 +51,7 @@ _CODES = {
     TECHNICAL: HandoffReason.TECHNICAL,
     DECLINED: HandoffReason.DECLINED,
     ACTION_UNCERTAIN: HandoffReason.ACTION,
+    ACTION_AND_MORE: HandoffReason.ACTION,
     ACTION_GONE: HandoffReason.ACTION,
     ACTION_WITHOUT_WORDS: HandoffReason.ACTION,
     PERSONAL_DATA: HandoffReason.PERSONAL_DATA,

@@ -20,6 +20,7 @@ SENTENCES = {
     reasons.TECHNICAL: "technical",
     reasons.DECLINED: "declined",
     reasons.ACTION_UNCERTAIN: "action",
+    reasons.ACTION_AND_MORE: "action",
     reasons.ACTION_GONE: "action",
     reasons.ACTION_WITHOUT_WORDS: "action",
     reasons.PERSONAL_DATA: "personal_data",

@@ -54,6 +54,7 @@ class Acted:
         values: for its places.
         proposal: what waits for the customer's word, or a person's.
         choices: of the argument that is asked for, if they are known.
+        said_more: the customer has written more than the yes that it began with.
     """
 
     step: Step
@@ -63,6 +64,7 @@ class Acted:
     values: Mapping[str, Any]
     proposal: Proposal | None = None
     choices: tuple[str, ...] = ()
+    said_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Act: does the customer ask for an action, or answer what we have asked about one? Code decides; no model is asked."""
 
+from dataclasses import replace
+
 from langgraph.runtime import Runtime
 
 from agent.graph.acting.arguments import read_arguments
@@ -38,7 +40,12 @@ async def _go_on(desk: Desk, state: TurnState, context: TurnContext) -> Acted | 
         if proposal.asked not in named:
             return None
         return await propose(desk, judge, state["customer"], {**proposal.arguments, **named}, state["run_id"])
-    match read_consent("\n".join(said)):
+    consent = read_consent("\n".join(said))
+    if consent is not Consent.YES and await desk.ledger.find(judge.action.id, proposal.proposal_id) is not None:
+        # It was begun on a yes, and before the customer could be told they have written more.
+        acted = await carry_out(desk, judge, state["customer"], proposal)
+        return replace(acted, said_more=True)
+    match consent:
         case Consent.YES:
             return await carry_out(desk, judge, state["customer"], proposal)
         case Consent.NO:

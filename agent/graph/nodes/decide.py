@@ -111,6 +111,8 @@ def _acted(state: TurnState, context: TurnContext, acted: Acted) -> Outcome:
     except Unfillable:
         return _handoff(state, context, "technical", reasons.ACTION_WITHOUT_WORDS)
     decision, reason = DECISIONS[acted.step]
+    if acted.said_more and acted.step is not Step.PENDING:
+        decision, reason = Decision.HANDOFF, reasons.ACTION_AND_MORE
     if decision is Decision.HANDOFF:
         summary = f"{compose.summary(state['messages'], reason, ())}\n{told_to_people(acted)}"
         return _outcome(state, context, decision, text, reason, summary=summary)

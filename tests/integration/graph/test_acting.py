@@ -12,7 +12,7 @@ from agent.adapters.redis_clients import RedisClient, redis_client
 from agent.adapters.redis_ledger import RedisLedger
 from agent.errors import ToolRefused, ToolUnavailable
 from agent.graph.acting.carrying import Desk
-from agent.ports import Effect
+from agent.ports import Effect, ToolCall, ToolResult
 from agent.types import Author, Customer, Decision, Identity, Outcome
 from policies.engine import PolicyEngine
 from policies.expressions import Clock
@@ -371,3 +371,27 @@ async def test_a_no_hides_no_hard_rule(client: RedisClient, orders: Orders, text
     await shop.hear("refund for O-1000")
     outcome = await shop.hear(text)
     assert outcome.policy.rules[0] == rule
+
+
+class Interrupting(Orders):
+    """While it pays back, the customer writes again."""
+
+    shop: Shop
+
+    async def call(self, call: ToolCall) -> ToolResult:
+        if call.tool == "orders.refund" and not self.refunds:
+            await self.shop.write("And do you deliver to Norway?")
+        return await super().call(call)
+
+
+async def test_who_writes_while_it_is_carried_out_is_told_and_nothing_of_it_is_lost(client: RedisClient) -> None:
+    orders = Interrupting()
+    orders.order("O-1000")
+    orders.shop = shop = Shop(client, orders)
+    await shop.hear("refund for O-1000")
+    outcome = await shop.hear("yes")
+    assert outcome.decision is Decision.HANDOFF
+    assert outcome.answer == "€40.00 for the order O-1000 are on their way."
+    assert outcome.summary is not None
+    assert "Norway" in outcome.summary
+    assert orders.refunds == [("O-1000", 4000)]

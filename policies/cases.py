@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, ConfigDict, Field, RootModel, field_validator
 
-from policies.actions import Action, Argument, Placed
+from policies.action_parts import Argument
+from policies.actions import Action, Placed
 from policies.amounts import Cents
 from policies.condition import Identifier, Line, Locale, Strict
 from policies.expressions import cents

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from policies.actions import Action, Rule
+from policies.action_parts import Rule
+from policies.actions import Action
 from policies.condition import Condition
 from policies.engine import PolicyEngine
 from policies.expressions import Expression, ExpressionInvalid, Unevaluable

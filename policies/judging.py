@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from policies.actions import Action, Kind, Rule
+from policies.action_parts import Rule
+from policies.actions import Action, Kind
 from policies.expressions import Clock, Expression, Unevaluable
 
 _SURENESS = {"anonymous": 0, "claimed": 1, "verified": 2}

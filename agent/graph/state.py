@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypedDict, TypeVar
 
-from agent.graph.acting.carrying import Acted, Desk
+from agent.graph.acting.carrying import Acted
+from agent.graph.acting.reading import Desk
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
 from agent.graph.parts import Part

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from policies.actions import Limits
+from policies.action_parts import Limits
 from policies.judging import Spent
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from agent.adapters.redis_clients import RedisClient
 from agent.adapters.redis_ledger import RedisLedger
-from agent.graph.acting.carrying import Desk
+from agent.graph.acting.reading import Desk
 from agent.ports import Effect
 from agent.settings import Settings
 from agent.tool_settings import AnySystem, McpSettings, OpenApiSettings

@@ -11,7 +11,7 @@ import pytest
 from agent.adapters.redis_clients import redis_client
 from agent.adapters.redis_ledger import RedisLedger
 from agent.ports import Entry, LedgerStage, Taking
-from policies.actions import Limits
+from policies.action_parts import Limits
 from policies.judging import Spent
 from tests.redis_groups import Group
 from tests.servers import RedisServer

@@ -11,7 +11,7 @@ from typing import Any
 import dateparser
 from dateparser.search import search_dates
 
-from policies.actions import Argument
+from policies.action_parts import Argument
 from policies.expressions import Clock, cents
 from policies.patterns import normalise
 

@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 import structlog
 
 from agent.errors import ToolRefused, ToolUnavailable, ToolUncertain
-from agent.ports import Effect, Ledger, LedgerStage, Taking, ToolCall, Tools
+from agent.graph.acting.reading import Desk, fill_in, judge_now, taking_of
+from agent.ports import LedgerStage, Taking, ToolCall
 from agent.types import Customer, Proposal
-from policies.actions import Action, Kind
+from policies.actions import Kind
 from policies.expressions import Clock, Unevaluable
-from policies.judging import ActionVerdict, Case, Judge, Ruling, Spent
+from policies.judging import ActionVerdict, Judge, Ruling
 
 log = structlog.get_logger()
 
@@ -67,32 +68,6 @@ class Acted:
     said_more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What actions are carried out with.
-
-    Attributes:
-        now: the clock.
-        operations: what each tool does, by name, as the settings say. An action whose tools aren't there is none.
-        rehearse: nothing is changed anywhere: writes are left out.
-        ask_a_person: every change needs a person's yes.
-    """
-
-    tools: Tools
-    ledger: Ledger
-    now: Callable[[], Clock]
-    operations: Mapping[str, Effect]
-    rehearse: bool = False
-    ask_a_person: bool = False
-
-
-def is_able(desk: Desk, action: Action) -> bool:
-    """Whether all tools of an action are there, and those that give it facts only read."""
-    if any(desk.operations.get(name) is not Effect.READ for name in action.reads):
-        return False
-    return action.tool is None or action.tool in desk.operations
-
-
 async def propose(desk: Desk, judge: Judge, customer: Customer, arguments: Mapping[str, Any], run_id: str) -> Acted:
     """Take an action as far as it goes without the customer's yes.
 
@@ -112,7 +87,7 @@ async def propose(desk: Desk, judge: Judge, customer: Customer, arguments: Mappi
         return Acted(Step.IDENTIFY, action.id, f"{action.id}.requires.identity", action.say.identify or action.say.denied, {})
     proposal = _proposal(judge, customer, arguments, run_id, desk.now())
     try:
-        named, missing, choices = await _fill_in(desk, judge, customer, arguments)
+        named, missing, choices = await fill_in(desk, judge, customer, arguments)
     except (ToolRefused, Unevaluable):
         return _denied(judge, "facts")
     if missing is not None:
@@ -120,7 +95,7 @@ async def propose(desk: Desk, judge: Judge, customer: Customer, arguments: Mappi
         say = action.arguments[missing].ask or action.say.denied
         return Acted(Step.ASK, action.id, f"{action.id}.arguments.{missing}", say, named, asked, choices)
     proposal = replace(proposal, arguments=named)
-    verdict = await _judge(desk, judge, customer, proposal)
+    verdict = await judge_now(desk, judge, customer, proposal)
     if verdict.ruling is Ruling.DENY:
         return _refusal(judge, verdict)
     if action.kind is Kind.LOOK_UP:
@@ -147,7 +122,7 @@ async def carry_out(desk: Desk, judge: Judge, customer: Customer, proposal: Prop
     if begun is not None:
         # The facts may have changed by what it did, so the rules are not asked again: it is the call that was begun.
         return await _call(desk, judge, customer, _planned(action.id, begun.plan), proposal)
-    verdict = await _judge(desk, judge, customer, proposal)
+    verdict = await judge_now(desk, judge, customer, proposal)
     if verdict.ruling is Ruling.DENY:
         return _refusal(judge, verdict)
     if _same(verdict.call) != _same(proposal.call) or verdict.amount != proposal.amount:
@@ -171,7 +146,7 @@ async def _go_on(
 async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, proposal: Proposal) -> Acted:
     """Begin, call, write down."""
     action = judge.action
-    taking = _taking(desk, judge, proposal, verdict)
+    taking = taking_of(desk, judge, proposal, verdict)
     taken = await desk.ledger.take(taking)
     if taken.full is not None:
         return _denied(judge, f"limits.{taken.full}")
@@ -219,59 +194,6 @@ async def _look_up(desk: Desk, judge: Judge, customer: Customer, verdict: Action
         except ToolRefused:
             return _denied(judge, "tool")
     return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values)
-
-
-async def _fill_in(
-    desk: Desk, judge: Judge, customer: Customer, arguments: Mapping[str, Any]
-) -> tuple[dict[str, Any], str | None, tuple[str, ...]]:
-    """The arguments, the first one that is missing, and what could be said for it."""
-    named = dict(arguments)
-    for name, argument in judge.action.arguments.items():
-        if named.get(name) is not None:
-            continue
-        choices: list[Any] = []
-        if argument.choices is not None:
-            found = await desk.tools.call(ToolCall(argument.choices.tool, {}, customer))
-            choices = judge.choices(name, found.value, desk.now())
-        if len(choices) == 1:
-            named[name] = choices[0]
-        elif argument.optional:
-            named[name] = None
-        else:
-            return named, name, tuple(str(one) for one in choices[:5])
-    return named, None, ()
-
-
-async def _judge(desk: Desk, judge: Judge, customer: Customer, proposal: Proposal) -> ActionVerdict:
-    """Read all facts anew, and what is spent, and judge."""
-    action, clock = judge.action, desk.now()
-    case = Case(customer.identity.value, customer.customer_id, dict(proposal.arguments), clock, customer.email)
-    for name, fact in action.facts.items():
-        try:
-            found = await desk.tools.call(ToolCall(fact.tool, judge.fact_arguments(name, case), customer))
-        except (ToolRefused, Unevaluable):
-            return ActionVerdict(Ruling.DENY, f"{action.id}.facts.{name}")
-        case = replace(case, values={**case.values, name: found.value})
-    verdict = judge.judge(case)
-    if verdict.ruling is Ruling.DENY or action.kind is Kind.LOOK_UP:
-        return verdict
-    spent: Spent = await desk.ledger.spent(_taking(desk, judge, proposal, verdict))
-    return judge.judge(replace(case, spent=spent))
-
-
-def _taking(desk: Desk, judge: Judge, proposal: Proposal, verdict: ActionVerdict) -> Taking:
-    clock = desk.now()
-    return Taking(
-        key=f"key:{verdict.key}" if verdict.key is not None else f"id:{proposal.proposal_id}",
-        action=judge.action.id,
-        customer=proposal.customer_id or "",
-        amount=verdict.amount,
-        limits=judge.action.limits,
-        day=clock.now.astimezone(clock.zone).date().isoformat(),
-        at_ms=int(clock.now.timestamp() * 1000),
-        proposal_id=proposal.proposal_id,
-        plan={"values": verdict.values, "call": verdict.call, "amount": verdict.amount, "key": verdict.key},
-    )
 
 
 def _planned(action: str, plan: Mapping[str, Any]) -> ActionVerdict:

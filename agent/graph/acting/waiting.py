@@ -2,8 +2,8 @@
 
 import datetime as dt
 
-from agent.graph.acting.carrying import Desk, is_able
 from agent.graph.acting.consent import Consent, read_consent
+from agent.graph.acting.reading import Desk, is_able
 from agent.graph.state import TurnState
 from agent.types import NOBODY, Author, Proposal
 from policies.engine import PolicyEngine

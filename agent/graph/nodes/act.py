@@ -5,8 +5,9 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from agent.graph.acting.arguments import read_arguments
-from agent.graph.acting.carrying import Acted, Desk, Step, carry_out, is_able, propose
+from agent.graph.acting.carrying import Acted, Step, carry_out, propose
 from agent.graph.acting.consent import Consent, read_consent
+from agent.graph.acting.reading import Desk, is_able
 from agent.graph.acting.waiting import latest_texts, waiting
 from agent.graph.state import TurnContext, TurnState
 from agent.types import NOBODY, Author

@@ -11,7 +11,7 @@ import pytest
 from agent.adapters.redis_clients import RedisClient, redis_client
 from agent.adapters.redis_ledger import RedisLedger
 from agent.errors import ToolRefused, ToolUnavailable
-from agent.graph.acting.carrying import Desk
+from agent.graph.acting.reading import Desk
 from agent.ports import Effect, ToolCall, ToolResult
 from agent.types import Author, Customer, Decision, Identity, Outcome
 from policies.engine import PolicyEngine

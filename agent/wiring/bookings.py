@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from agent.adapters.supervisor import write_private
+from agent.adapters.live_services import write_private
 from agent.samples.bookings.first import first_bookings
 from agent.samples.bookings.service import create_bookings
 from agent.samples.bookings.store import BookingStore

@@ -14,7 +14,8 @@ import httpx
 
 from agent.adapters.embedded import embedded_redis
 from agent.adapters.embedded_model import embedded_model
-from agent.adapters.supervisor import Service, Supervisor, check_folder, write_private
+from agent.adapters.live_services import check_folder, write_private
+from agent.adapters.supervisor import Service, Supervisor
 from agent.channels.widget.files import DEMO_SITE
 from agent.errors import ServiceFailed
 from agent.helpdesk_settings import plain

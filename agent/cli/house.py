@@ -46,7 +46,7 @@ async def _up(settings: Settings, demo: bool, began: float) -> None:
 
 def _fill(settings: Settings, demo: bool) -> None:
     """The sample help centre for the demo; a word about an empty knowledge base otherwise."""
-    from agent.cli.commands import sample_folder
+    from agent.cli.ingest import sample_folder
 
     shelf.guard_egress(settings)
     knowledge = shelf.build_knowledge(settings)

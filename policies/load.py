@@ -71,7 +71,7 @@ def load_pack(folder: Path) -> Pack:
     files = _read_all(folder, problems)
     parsed = _parse_all(folder, files, problems)
     pages = {name: page for name, page in parsed.items() if page is not None}
-    models = {name: page and validate_page(page, _schema_of(name), problems) for name, page in parsed.items()}
+    models = {name: None if page is None else validate_page(page, _schema_of(name), problems) for name, page in parsed.items()}
     problems += together_problems(pages, models)
     if problems:
         raise RulesInvalid(tuple(problems))

@@ -14,6 +14,7 @@ from agent.settings import Settings
 from policies.cases import Given
 from policies.engine import PolicyEngine
 from policies.errors import RulesInvalid
+from policies.guidelines import short_of_examples
 from policies.load import default_folder, load_pack
 from policies.schema import Pack
 
@@ -131,7 +132,8 @@ def _check(given: Path | None, json: bool) -> None:
             policy_words.problems(folder, error.problems)
         raise typer.Exit(1) from None
     if json:
-        show.as_json({"ok": True, "folder": str(folder), **_stamped(pack), "problems": []})
+        few = [{"guideline": rule_id, "examples": count} for rule_id, count in short_of_examples(pack.guidelines)]
+        show.as_json({"ok": True, "folder": str(folder), **_stamped(pack), "problems": [], "few_examples": few})
     else:
         policy_words.in_order(folder, pack)
 

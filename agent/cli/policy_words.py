@@ -12,12 +12,15 @@ from agent.cli.show import err, one_line
 from policies.actions import Kind
 from policies.cases import NONE
 from policies.explain import ActionReading, Explanation, Reading, RuleCheck
+from policies.guidelines import ENOUGH, short_of_examples
 from policies.schema import Pack
 from policies.testing import CaseResult, shown_amount, shown_dial
 from policies.types import Action, Dial, Send, Unsure
 
 out = Console(highlight=False, soft_wrap=True)
 """Long lines are left to the terminal: paths and rules are to be copied whole."""
+_SHOWN = 5
+"""So many names are listed of those that a hint is about."""
 _MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]can't be told[/]"}
 _UNSURE = {
     Unsure.CLOSEST: "a less sure one is sent as what comes closest, and says so",
@@ -44,6 +47,11 @@ def in_order(folder: Path, pack: Pack) -> None:
         _count(len(pack.cases), "test"),
     )
     out.print(f"{pack.policy.id} {pack.policy.version} is in order: {', '.join(parts)}", markup=False)
+    if few := short_of_examples(pack.guidelines):
+        named = ", ".join(f"{rule_id} ({count})" for rule_id, count in few[:_SHOWN])
+        more = f" and {len(few) - _SHOWN} more" if len(few) > _SHOWN else ""
+        told = f"{_count(len(few), 'guideline')} with fewer than {ENOUGH} examples will be missed more often: {named}{more}"
+        out.print(told, markup=False, style="yellow")
     out.print(
         f"{folder}, SHA-256 {pack.sha256[:12]}. Now see what it does: innkeeper policy test {folder}", markup=False, style="dim"
     )

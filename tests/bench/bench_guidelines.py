@@ -1,5 +1,7 @@
 """How guidelines are matched: `python -m tests.bench.bench_guidelines [--multilingual] [--data DIR] [--misses dev]`.
 
+`--set dev` looks at one set only, `--examples 4 6 8` at the first so many examples of each guideline, beside its `about`.
+
 100 guidelines of a company that rents out holiday homes (`tests/bench/guidelines`). A message's right guideline should be
 among the first three that reach the prompt. Messages that no guideline is for are those of clinc150 that are out of scope
 there. Times are those of one message after another, with and without its embedding. Numbers, never an assertion.
@@ -11,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,21 +73,40 @@ def report(name: str, rows: Sequence[Row], found: Sequence[Matched]) -> str:
     return f"| {name} | {len(rows)} | {share(ranks, 1):.1%} | {share(ranks, 3):.1%} | {share(ranks, 5):.1%} | {told:.2f} |"
 
 
+def shortened(examples: Mapping[str, Sequence[str]], rules: Sequence[str], most: int) -> dict[str, Sequence[str]]:
+    """Of each of the rules the first `most` examples, and `about`, which is the last."""
+    return {key: [*texts[:-1][:most], texts[-1]] if key in rules else texts for key, texts in examples.items()}
+
+
+def by_number(
+    engine: PolicyEngine, embedder: Embedder, sets: Sequence[tuple[str, Sequence[Row]]], numbers: Sequence[int]
+) -> None:
+    """Print the table by how many examples a guideline has."""
+    print("\n| examples | messages | n | first | first three | first five | told |\n| --- | --- | --- | --- | --- | --- | --- |")
+    rules = sorted({row.guideline for row in load_rows("dev")})
+    for most in numbers:
+        table = embed_examples(embedder, shortened(engine.examples(), rules, most))
+        for name, rows in sets:
+            print(f"| {most} {report(name, rows, [match(engine, embedder, table, row.text) for row in rows])}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--multilingual", action="store_true", help="with the packaged multilingual model beside")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
     parser.add_argument("--misses", choices=SETS, action="append", default=[], help="show what is missed in that set")
+    parser.add_argument("--set", choices=SETS, action="append", dest="sets", help="only these messages")
+    parser.add_argument("--examples", type=int, nargs="+", default=[], help="also with the first so many examples")
     given = parser.parse_args()
     english = SentenceTransformerEmbedder()
     embedder: Embedder = BothEmbedder(english, E5Embedder()) if given.multilingual else english
     with tempfile.TemporaryDirectory() as scratch:
         engine = load_engine(Path(scratch, "pack"))
     table = embed_examples(embedder, engine.examples())
+    sets = [(name, load_rows(name)) for name in given.sets or SETS]
     print("| messages | n | first | first three | first five | guidelines told |\n| --- | --- | --- | --- | --- | --- |")
     times: list[Matched] = []
-    for name in SETS:
-        rows = load_rows(name)
+    for name, rows in sets:
         found = [match(engine, embedder, table, row.text) for row in rows]
         times += found
         print(report(name, rows, found))
@@ -106,6 +127,8 @@ def main() -> int:
     ):
         cuts = statistics.quantiles(spent, n=20)
         print(f"{what}: {statistics.median(spent):.2f} ms in the middle, {cuts[-1]:.2f} ms for 95%")
+    if given.examples:
+        by_number(engine, embedder, sets, given.examples)
     return 0
 
 

@@ -2,8 +2,15 @@
 
 The guidelines are those of a company that rents out holiday homes: `rentals/*.yaml`, in place of those of the pack that
 ships, which gives all the rest. `messages_dev.jsonl` has two messages for each of them, in the words that customers may use,
-and examples were added where one of these was missed. `messages_held_out.jsonl` has one for each, written after that, and
-one limit (`NEAR`, by the development half) was set after a first look at their sum.
+and examples up to the seventh were added where one of these was missed. `messages_held_out.jsonl` has one for each, written
+after that, and one limit (`NEAR`, by the development half) was set after a first look at their sum.
+
+`messages_fresh_select.jsonl` and `messages_fresh_check.jsonl` have 150 each, three for each guideline together: two plain ones
+and one that tells a situation without the guideline's words. They were written from `about` alone, before the examples were
+read; how examples are weighed was chosen on the first, and the second was kept for the end. After that seven more examples
+were written for each guideline, at the end of its list, by who had written these messages: of the two sets, only figures with the
+first six examples say how messages of other people fare. Four of the seven were written after a look at the sum of the messages
+held out, none after a look at a message.
 """
 
 import json
@@ -16,7 +23,7 @@ from policies.load import default_folder, load_pack
 
 HERE = Path(__file__).parent
 GUIDELINES = 100
-SETS = ("dev", "held_out")
+SETS = ("dev", "fresh_select", "fresh_check", "held_out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ def ask(engine: PolicyEngine) -> Ask:
     return lambda text: Facts(text, "en", first_message=False, similarity=likeness(embedder, table, text))
 
 
-# Seen: 97% of the one, 82% of the other.
-@pytest.mark.parametrize(("name", "least"), [("dev", 0.94), ("held_out", 0.77)])
+# Seen: 99%, 96% and 93%.
+@pytest.mark.parametrize(("name", "least"), [("dev", 0.96), ("fresh_check", 0.92), ("held_out", 0.88)])
 def test_the_right_guideline_is_among_the_first_three(engine: PolicyEngine, ask: Ask, name: str, least: float) -> None:
     rows = load_rows(name)
     assert len({row.guideline for row in rows}) == GUIDELINES

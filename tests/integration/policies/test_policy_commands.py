@@ -84,6 +84,21 @@ def test_check_lists_every_mistake_with_its_line(tmp_path: Path, pack: Path) -> 
     assert {"file": "pack/policy.yaml", "line": 5, "what": "ownr: unknown key; did you mean owner?"} in found["problems"]
 
 
+def test_check_names_the_guidelines_that_few_examples_will_find(tmp_path: Path, pack: Path) -> None:
+    assert "fewer than" not in run(tmp_path, "check", "pack")
+    told = json.loads(run(tmp_path, "check", "pack", "--json").splitlines()[0])
+    assert told["few_examples"] == []
+    rules = [f"{{id: r{n}, then: Be brief., when: {{examples: [one way to say it, another way]}}}}" for n in range(6)]
+    rules.append("{id: alone, then: Be brief., about: A late stay}")
+    (pack / "guidelines" / "new.yaml").write_text("guidelines:\n" + "".join(f"  - {one}\n" for one in rules))
+    said = run(tmp_path, "check", "pack")
+    assert "7 guidelines with fewer than 10 examples will be missed more often" in said
+    assert "r4 (2) and 2 more" in said
+    found = json.loads(run(tmp_path, "check", "pack", "--json").splitlines()[0])
+    assert found["ok"] is True
+    assert {"guideline": "alone", "examples": 0} in found["few_examples"]
+
+
 @pytest.mark.slow
 def test_the_pack_that_ships_passes_its_own_tests(tmp_path: Path) -> None:
     found = json.loads(run(tmp_path, "test", "--json"))

@@ -6,7 +6,7 @@ import pytest
 
 from policies.engine import PolicyEngine
 from policies.errors import RulesInvalid
-from policies.guidelines import NEAR
+from policies.guidelines import ENOUGH, NEAR, short_of_examples
 from policies.load import load_pack
 from policies.matching import FIT
 from policies.types import Facts
@@ -125,6 +125,24 @@ def test_a_mistake_is_told_with_its_line(folder: Path, more: str, problem: str) 
         engine_of(folder, rule(more))
     assert f"{folder}/guidelines/tone.yaml:" in str(caught.value)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "counted"),
+    [
+        ("    about: late\n", 0),
+        ("    when: {examples: [late, later]}\n", 2),
+        ("    about: late\n    when: {examples: [later]}\n", 1),
+        (f"    when: {{examples: [{', '.join(f'late {n}' for n in range(ENOUGH - 1))}]}}\n", ENOUGH - 1),
+        (f"    when: {{examples: [{', '.join(f'late {n}' for n in range(ENOUGH))}]}}\n", None),
+        ("    when: {examples: [late], threshold: 0.6}\n", None),
+        ("    when: [{pattern: late}, {examples: [later]}]\n", None),
+        ("    only_if: {first_message: true}\n", None),
+    ],
+)
+def test_few_examples_are_counted_where_nothing_else_finds_the_guideline(folder: Path, more: str, counted: int | None) -> None:
+    (folder / "guidelines" / "tone.yaml").write_text(rule(more))
+    assert short_of_examples(load_pack(folder).guidelines) == (() if counted is None else (("extra", counted),))
 
 
 def test_the_readmes_example_can_be_used(folder: Path) -> None:

@@ -35,6 +35,20 @@ def test_fit_is_to_the_examples_together_and_not_to_one_that_lies_apart() -> Non
     assert found["near" + FIT] > found["stray" + FIT]
 
 
+def test_a_story_that_one_example_alone_tells_is_a_better_fit_than_half_of_what_all_tell() -> None:
+    story, plain = (0, 0, 1.0, 0, 0), [(1.0, 0, 0, 0.1 * n, 0) for n in range(3)]
+    table = ExampleTable({"told": unit(story, *plain), "vague": unit(*[(0, 1.0, 0.4, 0, 0.1 * n) for n in range(4)])})
+    found = table.likeness(unit((0, 0.2, 1.0, 0, 0)))
+    assert found["told" + FIT] > found["vague" + FIT]
+
+
+def test_a_rule_fits_no_better_for_having_its_examples_twice() -> None:
+    rows = [(1.0, 0.2, 0), (0.8, 0, 0.4)]
+    table = ExampleTable({"once": unit(*rows), "twice": unit(*rows, *rows)})
+    found = table.likeness(unit((1.0, 0.1, 0.1)))
+    assert found["twice" + FIT] == pytest.approx(found["once" + FIT])
+
+
 def test_a_sentence_of_a_long_message_counts_half_for_the_fit() -> None:
     table = ExampleTable({"a": unit((1, 0, 0)), "b": unit((0, 1, 0)), "c": unit((0, 0, 1))})
     alone, within = table.likeness(unit((1, 0, 0))), table.likeness(unit((0, 1, 0), (1, 0, 0)))

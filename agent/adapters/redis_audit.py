@@ -154,6 +154,10 @@ class RedisAuditLog:
                 break
         return Verified(walk.at.seq - anchor.seq, walk.at, anchor, wrong)
 
+    async def pseudonym_of(self, whose: str) -> str:
+        """What stands for a customer in entries from now on, and has until now."""
+        return pseudonym(await self.pseudonyms.secret(CUSTOMER, whose))
+
     async def of_customer(self, whose: str) -> list[dict[str, Any]]:
         """The entries about one customer, oldest first."""
         secret = await self.pseudonyms.find(CUSTOMER, whose)
@@ -172,7 +176,7 @@ class RedisAuditLog:
         about = await self.pseudonyms.secret(CONVERSATION if event.conversation_id else CUSTOMER, place) if place else ""
         found: dict[str, Any] = {
             "kind": event.kind.value,
-            "subject": pseudonym(subject) if subject else "",
+            "subject": event.pseudonym or (pseudonym(subject) if subject else ""),
             "conversation": pseudonym(about) if event.conversation_id else "",
             # By a secret that is forgotten with the customer: a helpdesk may know the turn's id for longer.
             "turn": keyed(about, event.turn)[:16] if about and event.turn else "",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from agent.cli import audit, bundle, evaluate, policy, show
+from agent.cli import audit, bundle, customer, evaluate, policy, show
 from agent.cli import knowledge as knowledge_commands
 from agent.cli import models as models_commands
 from agent.cli import tools as tools_commands
@@ -35,6 +35,7 @@ app.add_typer(bundle.app, name="bundle")
 app.add_typer(tools_commands.app, name="tools")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
+app.add_typer(customer.app, name="customer")
 F = TypeVar("F", bound=Callable[..., Any])
 Inherited = Annotated[int | None, typer.Option("--fd", hidden=True, help="A listening socket that `up` hands over.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -45,6 +45,7 @@ class AuditEvent:
         decision: how it was decided, e.g. `require_approval`.
         rules: ids of the rules that decided.
         facts: what was judged.
+        pseudonym: stands for the customer, where theirs is forgotten by now.
         who: on whose word, if it wasn't the customer's; never a customer.
     """
 
@@ -59,6 +60,7 @@ class AuditEvent:
     policy: PolicyTrace | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     who: str = ""
+    pseudonym: str = ""
 
 
 class AuditLog(Protocol):

@@ -42,7 +42,7 @@ async def _write(desk: Desk, customer: Customer, event: AuditEvent) -> None:
         return
     named = replace(
         event,
-        customer=customer.customer_id or customer.email or "",
+        customer=customer.customer_id or (customer.email or "").strip().casefold(),
         conversation_id=desk.conversation_id,
         turn=desk.run_id,
         policy=desk.policy,

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from redis.exceptions import ResponseError
 
@@ -38,7 +38,7 @@ async def rewrite_files(client: RedisClient, wait_s: float) -> list[Rewritten]:
 
 async def _servers(client: RedisClient) -> list[tuple[str, Ask]]:
     if not isinstance(client, Cluster):
-        return [("the server", client.execute_command)]
+        return [("the server", cast(Any, client).execute_command)]
     await client.initialize()
 
     def at(node: Any) -> Ask:
@@ -55,7 +55,7 @@ async def _unasked(client: RedisClient) -> list[Rewritten]:
     if isinstance(client, Cluster):
         return []
     replicas = [f"{host}:{port}" for host, port in (await announced(client)).replicas]
-    if not replicas and (count := (await client.execute_command("INFO", "replication"))["connected_slaves"]):
+    if not replicas and (count := (await cast(Any, client).execute_command("INFO", "replication"))["connected_slaves"]):
         replicas = [f"{count} replicas of the server"]
     by_hand = "a replica is not asked from here: run BGREWRITEAOF on it, and BGSAVE if it keeps snapshots"
     return [Rewritten(one, False, by_hand) for one in replicas]

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import redis
 
 from agent.wiring.bookings import bookings_system, bookings_token
+from policies.load import default_folder
 from tests.e2e.product import ANSWERS_IN_S, INNKEEPER, ROOT, SOURCE, ModelServer, Product, event, product
 from tests.e2e.test_demo_bookings import bookings
 from tests.integration.channels.widget_world import SHOP, Browser
@@ -37,10 +39,19 @@ def house(tmp_path_factory: pytest.TempPathFactory, knowledge: Path, model: Mode
     folder, port = tmp_path_factory.mktemp("erased") / "house", free_port()
     folder.mkdir()
     system_dir = folder.parent / "the-companys-bookings"
+    shutil.copytree(default_folder(), folder / "policies")
+    refund = folder / "policies" / "actions" / "refund_booking.yaml"
+    asks_sooner = refund.read_text().replace("above: 500", "above: 50")
+    assert asks_sooner != refund.read_text()
+    refund.write_text(asks_sooner)
     sites = json.dumps({"shop": {"name": "Shop", "origins": [SHOP], "identity_secret": SITE_SECRET}})
     with bookings(system_dir, port):
         system: dict[str, Any] = bookings_system(f"http://127.0.0.1:{port}", bookings_token(system_dir)) | {"timeout_s": 60}
-        settings = {"INNKEEPER_TOOLS": json.dumps({"bookings": system}), "INNKEEPER_SITES": sites}
+        settings = {
+            "INNKEEPER_TOOLS": json.dumps({"bookings": system}),
+            "INNKEEPER_SITES": sites,
+            "INNKEEPER_POLICY_DIR": str(folder / "policies"),
+        }
         with product(folder, knowledge, model.url, **settings) as made:
             made.start("serve", "worker")
             yield made

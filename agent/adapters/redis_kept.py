@@ -68,9 +68,8 @@ class RedisKept:
 
     async def linked(self, conversation_id: ConversationId) -> list[ConversationId]:
         """What stands for it, or what it stands for: a widget's conversation and its ticket."""
-        keys = [_key(conversation_id, f"links:{kind}:{conversation_id}") for kind in ("conversation", "ticket")]
         with unavailable("read a link"):
-            found = await self._redis.together([command("GET", key) for key in keys])
+            found = await self._redis.together([command("GET", key) for key in _links(conversation_id)])
         links = [json.loads(one) for one in found if one]
         both = {ConversationId(one[name]) for one in links for name in ("conversation_id", "ticket")}
         return sorted(both - {conversation_id})
@@ -83,12 +82,10 @@ class RedisKept:
         asked += [command("HVALS", _key(conversation_id, name)) for name in names]
         about, events, _, shown, feedback = self._widget(conversation_id)
         asked += [command("HGETALL", about), command("LRANGE", shown, 0, -1), command("HGETALL", feedback)]
-        asked += [
-            command("XRANGE", events, "-", "+"),
-            command("GET", _key(conversation_id, f"links:conversation:{conversation_id}")),
-        ]
+        asked += [command("XRANGE", events, "-", "+")]
+        asked += [command("GET", key) for key in _links(conversation_id)]
         with unavailable("read what is kept of a conversation"):
-            facts, said, entries, dead, shadow, about_it, shown_, said_of, stream, link = await self._redis.together(asked)
+            facts, said, entries, dead, shadow, about_it, shown_, said_of, stream, *links = await self._redis.together(asked)
         facts = dict(cast(dict[str, str], facts))
         proposal = facts.pop("proposal", None)
         facts.pop("customers", None)
@@ -106,7 +103,7 @@ class RedisKept:
             "undelivered": [_dead(one) for one in dead if _nested(conversation_id) in one],
             "shadow": [json.loads(one) for one in shadow if _text(conversation_id) in one],
             "widget": {name: value for name, value in widget.items() if value},
-            "ticket": json.loads(link) if link else None,
+            "ticket": next((json.loads(one) for one in links if one), None),
         }
         return {name: value for name, value in kept.items() if value}
 
@@ -120,8 +117,7 @@ class RedisKept:
     async def remove(self, conversation_id: ConversationId) -> None:
         """Remove all of it, in one atomic step. Idempotent."""
         names = (DEAD, _SHADOW, _SHADOW_TIMES, _DUE, _SAID, CUSTOMERS)
-        links = (f"links:conversation:{conversation_id}", f"links:ticket:{conversation_id}")
-        keys = [_key(conversation_id, name) for name in (*names, *links)]
+        keys = [*(_key(conversation_id, name) for name in names), *_links(conversation_id)]
         keys += [*conversation_keys(conversation_id), *self._widget(conversation_id)]
         with unavailable("remove a conversation"):
             await confirmed(self._redis, [_REMOVE(keys, [conversation_id, _text(conversation_id), _nested(conversation_id)])])
@@ -143,6 +139,11 @@ class RedisKept:
 
 def _key(conversation_id: ConversationId, name: str) -> str:
     return shard_key(tag_of(conversation_id), name)
+
+
+def _links(conversation_id: ConversationId) -> list[str]:
+    """Of a conversation that a ticket stands for, and of a ticket that stands for one."""
+    return [_key(conversation_id, f"links:{kind}:{conversation_id}") for kind in ("conversation", "ticket")]
 
 
 def _text(conversation_id: ConversationId) -> str:

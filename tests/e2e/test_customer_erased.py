@@ -39,8 +39,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, knowledge: Path, model: Mode
     folder, port = tmp_path_factory.mktemp("erased") / "house", free_port()
     folder.mkdir()
     system_dir = folder.parent / "the-companys-bookings"
-    shutil.copytree(default_folder(), folder / "policies")
-    refund = folder / "policies" / "actions" / "refund_booking.yaml"
+    shutil.copytree(default_folder(), folder.parent / "policies")
+    refund = folder.parent / "policies" / "actions" / "refund_booking.yaml"
     asks_sooner = refund.read_text().replace("above: 500", "above: 50")
     assert asks_sooner != refund.read_text()
     refund.write_text(asks_sooner)
@@ -50,7 +50,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, knowledge: Path, model: Mode
         settings = {
             "INNKEEPER_TOOLS": json.dumps({"bookings": system}),
             "INNKEEPER_SITES": sites,
-            "INNKEEPER_POLICY_DIR": str(folder / "policies"),
+            "INNKEEPER_POLICY_DIR": str(folder.parent / "policies"),
         }
         with product(folder, knowledge, model.url, **settings) as made:
             made.start("serve", "worker")

@@ -102,8 +102,9 @@ async def _erased(settings: Settings, named: Any, *, yes: bool, dry_run: bool, s
             known = await stores.find(named, step, scan=scan)
         if not known.is_anything:
             if await erasing.is_unfinished(stores) and not dry_run:
-                _show_files(await erasing.finish(stores, wait_s))
-                show.err.print("an erasure that was begun before is finished by this")
+                _show_files(await erasing.finish(stores, _who(), wait_s))
+                show.err.print("nothing is left of this customer; an erasure that was begun before is finished by this")
+                return
             raise CustomerUnknown("nothing is kept of this customer; see --scan if Innkeeper was updated while it ran")
         plan = _plan(known)
         if not json or not (yes or dry_run):
@@ -111,9 +112,8 @@ async def _erased(settings: Settings, named: Any, *, yes: bool, dry_run: bool, s
         if dry_run:
             show.as_json(plan) if json else show.err.print("nothing was erased (--dry-run)")
             return
-        if not yes and not await asyncio.to_thread(
-            typer.confirm, "Erase all of it? This can't be undone.", default=False, err=True
-        ):
+        question = "Erase all of it? This can't be undone."
+        if not yes and not await asyncio.to_thread(typer.confirm, question, default=False, err=True):
             show.err.print("nothing was erased")
             raise typer.Exit(1)
         with show.progress("erasing") as step:

@@ -69,11 +69,11 @@ async def erase(stores: Stores, known: Known, who: str, wait_s: float, step: Tol
         ErasureFailed: something runs for too long, or was written again and again meanwhile.
         QueueUnavailable: Redis can't be reached.
     """
-    with unavailable("begin an erasure"):
-        await confirmed(stores.redis, [command("SET", _UNFINISHED, "1")])
     subject = known.subjects[0] if known.subjects else ""
     pseudonym = await stores.audit.pseudonym_of(subject) if subject else ""
     place = secrets.token_hex(16)
+    with unavailable("begin an erasure"):
+        await confirmed(stores.redis, [command("SET", _UNFINISHED, f"{place}:{pseudonym}")])
     await stores.audit.record(AuditEvent(AuditKind.ERASING, f"erasing:{place}", pseudonym=pseudonym, who=who))
     async with AsyncExitStack() as stack:
         for number, one in enumerate(known.conversations):
@@ -87,16 +87,19 @@ async def erase(stores: Stores, known: Known, who: str, wait_s: float, step: Tol
         for number, one in enumerate(known.conversations, len(known.conversations)):
             step(number, 2 * len(known.conversations), one)
             await _remove(stores, one, wait_s)
-    await stores.audit.record(AuditEvent(AuditKind.ERASED, f"erased:{place}", pseudonym=pseudonym, who=who))
-    files = await finish(stores, wait_s)
+    files = await finish(stores, who, wait_s)
     names = [*known.ids, *known.emails, *known.conversations]
     still = await asyncio.to_thread(files_with, stores.settings.data_dir, names)
     counts = (len(known.conversations), unsent, len(known.sessions), len(known.actions), tickets)
     return Erased(*counts, files, tuple(still))
 
 
-async def finish(stores: Stores, wait_s: float) -> tuple[Rewritten, ...]:
-    """Have Redis write its files anew."""
+async def finish(stores: Stores, who: str, wait_s: float) -> tuple[Rewritten, ...]:
+    """Write down that an erasure has ended, and have Redis write its files anew. Safe to repeat. Raises as `erase`."""
+    with unavailable("end an erasure"):
+        (begun,) = await stores.redis.together([command("GET", _UNFINISHED)])
+    place, _, pseudonym = (begun or "").partition(":")
+    await stores.audit.record(AuditEvent(AuditKind.ERASED, f"erased:{place}", pseudonym=pseudonym, who=who))
     files = tuple(await rewrite_files(stores.redis, wait_s))
     with unavailable("end an erasure"):
         await stores.redis.together([command("DEL", _UNFINISHED)])

@@ -17,6 +17,8 @@ AgentError
     ToolRefused, ToolUncertain
   EgressRefused                        -> a bug or an attack: logged and counted
   BundleFailed (BundleInvalid)         -> the operator: an air-gap bundle can't be made, read or loaded
+  AuditBroken                          -> the operator: the audit log is not what was written
+  ErasureFailed, CustomerUnknown       -> the operator: a customer's data can't be exported or erased now
 """
 
 
@@ -229,3 +231,15 @@ class BundleFailed(AgentError):
 
 class BundleInvalid(BundleFailed):
     """An air-gap bundle is not what was signed."""
+
+
+class AuditBroken(AgentError):
+    """The audit log is not what was written."""
+
+
+class ErasureFailed(AgentError):
+    """What is kept of a customer could not all be erased. Run again, it goes on."""
+
+
+class CustomerUnknown(AgentError):
+    """Nothing is kept of a customer."""

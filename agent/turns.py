@@ -20,6 +20,7 @@ from agent import reasons
 from agent.errors import ConversationMissing, ModelUnavailable, QueueUnavailable, TransientError
 from agent.graph import compose
 from agent.graph.acting.consent import Consent, read_consent
+from agent.graph.acting.reading import Desk
 from agent.graph.build import TurnGraph
 from agent.graph.state import TurnContext, TurnState, utc_now
 from agent.loops import is_loop
@@ -203,7 +204,8 @@ class Turns:
         # in between; what was released stays released once.
         if run.next:
             resume: Command[Any] = Command(resume=answer)
-            outcome = (await self.graph.ainvoke(resume, config, context=self.context, durability="exit"))["outcome"]
+            context = replace(self.context, desk=self._desk_of(conversation))
+            outcome = (await self.graph.ainvoke(resume, config, context=context, durability="exit"))["outcome"]
         entry = await self.conversations.release(conversation, run_id, outcome)
         if entry is not None:
             self.on_outcome(conversation, outcome)
@@ -243,7 +245,12 @@ class Turns:
 
     def _context_of(self, conversation: Conversation) -> TurnContext:
         on_stage = partial(self.progress.tell, conversation.conversation_id) if self.progress is not None else None
-        return replace(self.context, on_stage=on_stage, is_disclosed=conversation.source in self.disclosing)
+        is_disclosed = conversation.source in self.disclosing
+        return replace(self.context, on_stage=on_stage, is_disclosed=is_disclosed, desk=self._desk_of(conversation))
+
+    def _desk_of(self, conversation: Conversation) -> Desk | None:
+        desk = self.context.desk
+        return None if desk is None else replace(desk, conversation_id=conversation.conversation_id)
 
     def _handed_off(self, conversation: Conversation, draft: Outcome) -> Outcome:
         """A proposed reply as a hand-off: the person has it before them, and the customer does not."""

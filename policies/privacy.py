@@ -11,6 +11,11 @@ from policies.condition import Strict
 Days = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}d$")]
 
 
+def days_s(days: str) -> int:
+    """Of a time such as `90d`, the seconds."""
+    return int(days.removesuffix("d")) * 24 * 3600
+
+
 class PersonalData(StrEnum):
     """The classes of personal data that code can tell by their form. Names and addresses have none."""
 

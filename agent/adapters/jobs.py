@@ -115,6 +115,9 @@ def turn_task(handlers: Handlers, options: WorkerOptions) -> Callable[..., Await
                 async with asyncio.timeout(options.turn_limit_s):
                     await handlers.turn(ConversationId(conversation_id))
                 return
+            except ConversationMissing:
+                log.info("turn_without_conversation")  # erased since it was asked for
+                return
             except TransientError as error:
                 TURN_FAILURES.labels("transient").inc()
                 log.warning("turn_waits", error=type(error).__name__, detail=str(error), attempt=retry.attempt)

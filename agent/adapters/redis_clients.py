@@ -263,3 +263,11 @@ async def _on_node(node: ClusterNode, commands: Sequence[Command]) -> list[Any]:
     steps = [PipelineCommand(place, *one.words, **one.options) for place, one in enumerate(commands)]
     await node.execute_pipeline(steps)
     return [step.result for step in steps]
+
+
+async def on_node(node: ClusterNode, words: Sequence[Any]) -> Any:
+    """One command to one node of a cluster, whatever keys it has. Raises what the node says."""
+    (found,) = await _on_node(node, [Command("", tuple(words))])
+    if isinstance(found, Exception):
+        raise found
+    return found

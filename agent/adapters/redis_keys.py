@@ -5,24 +5,30 @@ has of its own, so each step is one script in one slot of a cluster:
 
     innkeeper:{tag}:conversation:<id>:meta      hash  source, ticket_id, subject, begun, length, answered, last_customer,
                                                       handed_off, seen_at_person, waits_for_person, undelivered,
-                                                      proposal
+                                                      proposal, customers
     innkeeper:{tag}:conversation:<id>:messages  list  one JSON each, oldest first
     innkeeper:{tag}:conversation:<id>:ids       set   message ids that are known
     innkeeper:{tag}:conversation:<id>:waiting   hash  the turn whose draft waits for a person, see `checkpoints`
     innkeeper:{tag}:unanswered                  zset  conversation id, by the time of the first message no outcome has seen
+    innkeeper:{tag}:customers                   zset    customer's name, line end, conversation id, by when it is forgotten
     innkeeper:{tag}:outbox:entries              hash  outbox id -> JSON
     innkeeper:{tag}:outbox:pending              zset  outbox id, line end, conversation id, by the time of its commit
     innkeeper:{tag}:outbox:dead                 hash  outbox id -> JSON with the reason; kept for a person
 
 A conversation's keys go together, so long after the last thing that happened in it. None goes while something is owed: a
 message that no outcome has seen, an entry in the outbox, a draft or a hand-off that no person has taken up.
+
+A customer's name is a hash of the company's own name for them, or of their address: see `customer_names`.
 """
+
+import hashlib
 
 from agent.adapters.redis_clients import RedisClient
 from agent.adapters.redis_commands import command
 from agent.adapters.redis_shards import TAGS, shard_key, tag_of
-from agent.types import ConversationId, OutboxKey
+from agent.types import ConversationId, Customer, OutboxKey
 
+CUSTOMERS = "customers"
 UNANSWERED = "unanswered"
 ENTRIES = "outbox:entries"
 PENDING = "outbox:pending"
@@ -41,9 +47,19 @@ def conversation_keys(conversation_id: ConversationId) -> list[str]:
 
 
 def step_keys(conversation_id: ConversationId, *indexes: str) -> list[str]:
-    """Those of one conversation, and these indexes of its shard."""
+    """Those of one conversation, these indexes of its shard, and that of customers."""
     tag = tag_of(conversation_id)
-    return [*conversation_keys(conversation_id), *(shard_key(tag, index) for index in indexes)]
+    return [*conversation_keys(conversation_id), *(shard_key(tag, index) for index in (*indexes, CUSTOMERS))]
+
+
+def customer_names(customer: Customer) -> list[str]:
+    """What stands for a customer in the index: of the company's own name for them, and of their address. [] for nobody."""
+    given = {"id": customer.customer_id, "email": customer.email and customer.email.strip().casefold()}
+    return [
+        hashlib.sha256(f"{kind}\0{value}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        for kind, value in given.items()
+        if value
+    ]
 
 
 def pending_member(key: OutboxKey) -> str:

@@ -68,7 +68,7 @@ class RedisOutbox:
                 return
             dead = json.dumps({"entry": dump_entry(entry), "reason": detail, "at": _now()})
         keys = step_keys(key.conversation_id, ENTRIES, PENDING, DEAD)
-        args = [key.outbox_id, pending_member(key), dead, self._keep_s]
+        args = [key.outbox_id, pending_member(key), dead, "1", self._keep_s]
         with unavailable("settle an outbox entry"):
             await confirmed(self._redis, [scripts.SETTLE(keys, args)])
 

@@ -1,14 +1,29 @@
 """The atomic steps of conversations and the outbox, in Lua. Which keys there are stands in `redis_keys`.
 
-All begin with the four keys of a conversation (`APPEND` with three), and end in how many seconds it is kept.
+All begin with the four keys of a conversation (`APPEND` with three), and end with the shard's index of customers. The last two
+arguments are `1` if that index is given, and how many seconds the conversation is kept.
 """
 
 from agent.adapters.redis_commands import Script
 
 # The conversation lasts so long from now, or for ever while something is owed: then only what has a time to live is touched.
 # A draft that nobody waits for any more goes with it; one that was never committed has its own, short time.
+# Whose it is stands in an index for just as long.
 _KEEP = """
 local meta, messages, ids, waiting = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local customers = ARGV[#ARGV - 1] == '1' and KEYS[#KEYS]
+local function index(is_owed, kept_s)
+    local whose = customers and redis.call('HGET', meta, 'customers')
+    if not whose then return end
+    local now = tonumber(redis.call('TIME')[1])
+    local until_then = (is_owed or kept_s == 0) and '+inf' or now + kept_s
+    for name in string.gmatch(whose, '%S+') do
+        redis.call('ZADD', customers, until_then, name .. string.char(10) .. string.match(meta, ':conversation:(.*):meta$'))
+    end
+    redis.call('ZREMRANGEBYSCORE', customers, '-inf', now - 1)
+    local last = redis.call('ZRANGE', customers, -1, -1, 'WITHSCORES')[2]
+    if last == 'inf' then redis.call('PERSIST', customers) else redis.call('EXPIREAT', customers, math.floor(last) + 1) end
+end
 local function keep()
     local kept_s = tonumber(ARGV[#ARGV])
     local is = redis.call('HMGET', meta, 'last_customer', 'answered', 'waits_for_person', 'undelivered')
@@ -23,6 +38,7 @@ local function keep()
     elseif redis.call('TTL', meta) > 0 then
         for _, key in ipairs({meta, messages, ids}) do redis.call('PERSIST', key) end
     end
+    index(is_owed, kept_s)
 end
 """
 
@@ -41,12 +57,14 @@ return entry
 """
 
 # A draft is given only with a person's message, which may end its waiting: on a cluster a step has to wait for a slot that
-# moves if one of its keys is not there, and most conversations have no draft.
+# moves if one of its keys is not there, and most conversations have no draft. The same holds for the index: it is given with a
+# customer who is known and with a person's message; -1, and nothing is done, where it has to be given, too.
 APPEND = Script(
     _KEEP
     + """
 local unanswered = KEYS[4]
-waiting = KEYS[5]
+waiting = ARGV[4] == 'human_agent' and KEYS[5]
+if not customers and redis.call('HEXISTS', meta, 'customers') == 1 then return -1 end
 local cid, message_id, message, author, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if redis.call('SADD', ids, message_id) == 0 then return 0 end
 redis.call('RPUSH', messages, message)
@@ -55,6 +73,11 @@ redis.call('HSETNX', meta, 'source', ARGV[6])
 redis.call('HSETNX', meta, 'ticket_id', ARGV[7])
 redis.call('HSETNX', meta, 'begun', now)
 if ARGV[8] ~= '' then redis.call('HSETNX', meta, 'subject', ARGV[8]) end
+local whose = redis.call('HGET', meta, 'customers') or ''
+for name in string.gmatch(ARGV[9], '%S+') do
+    if not string.find(whose, name, 1, true) then whose = whose .. ' ' .. name end
+end
+if whose ~= '' then redis.call('HSET', meta, 'customers', whose) end
 if author == 'customer' then
     redis.call('HSET', meta, 'last_customer', length)
     redis.call('ZADD', unanswered, 'NX', now, cid)

@@ -30,3 +30,8 @@ def tag_in(key: str) -> str:
     """
     start = key.index("{")
     return key[start : key.index("}", start) + 1]
+
+
+def literally(text: str) -> str:
+    """A text as a pattern of Redis that matches it alone."""
+    return "".join(f"\\{one}" if one in "*?[]^\\" else one for one in text)

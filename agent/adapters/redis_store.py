@@ -15,10 +15,12 @@ from agent.adapters.redis_clients import RedisClient, confirmed
 from agent.adapters.redis_commands import Script
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import (
+    CUSTOMERS,
     ENTRIES,
     PENDING,
     UNANSWERED,
     conversation_keys,
+    customer_names,
     oldest_first,
     pending_member,
     step_keys,
@@ -58,26 +60,27 @@ class RedisConversations:
         """Add a message. False, and nothing changes, if that id is known."""
         cid = ticket.conversation_id
         message = replace(message, text=self._privacy.at_the_door(message.text))
-        unanswered = shard_key(tag_of(cid), UNANSWERED)
+        unanswered, customers = (shard_key(tag_of(cid), index) for index in (UNANSWERED, CUSTOMERS))
+        names, is_person = customer_names(message.customer), message.author is Author.HUMAN_AGENT
+        keys = [*conversation_keys(cid)[:3], unanswered, *([waiting_key(cid)] if is_person else [])]
+        args = [
+            cid,
+            message.message_id,
+            dump_message(message),
+            message.author.value,
+            _now_ms(),
+            ticket.source,
+            ticket.ticket_id,
+            self._privacy.at_the_door(ticket.subject or ""),
+            " ".join(names),
+        ]
         with unavailable("store a message"):
-            added = await self._step(
-                scripts.APPEND,
-                keys=[
-                    *conversation_keys(cid)[:3],
-                    unanswered,
-                    *([waiting_key(cid)] if message.author is Author.HUMAN_AGENT else []),
-                ],
-                args=[
-                    cid,
-                    message.message_id,
-                    dump_message(message),
-                    message.author.value,
-                    _now_ms(),
-                    ticket.source,
-                    ticket.ticket_id,
-                    self._privacy.at_the_door(ticket.subject or ""),
-                ],
-            )
+            if names or is_person:
+                added = await self._step(scripts.APPEND, [*keys, customers], args)
+            else:
+                added = await self._step(scripts.APPEND, keys, args, indexed=False)
+                if added == -1:  # somebody who is known has written in it
+                    added = await self._step(scripts.APPEND, [*keys, customers], args)
         return bool(added)
 
     async def read(self, conversation_id: ConversationId) -> Conversation:
@@ -156,14 +159,12 @@ class RedisConversations:
     async def set_owner(self, conversation_id: ConversationId, *, person: bool) -> None:
         """Write down whom the helpdesk shows as the owner; see the port."""
         with unavailable("write down who owns a conversation"):
-            await self._step(scripts.SET_OWNER, keys=conversation_keys(conversation_id), args=["1" if person else ""])
+            await self._step(scripts.SET_OWNER, keys=step_keys(conversation_id), args=["1" if person else ""])
 
     async def give_back(self, conversation_id: ConversationId, note_id: MessageId) -> bool:
         """Make the conversation ours, once for each note; see the port."""
         with unavailable("give a conversation back"):
-            return bool(
-                await self._step(scripts.GIVE_BACK, keys=conversation_keys(conversation_id), args=[f"given-back:{note_id}"])
-            )
+            return bool(await self._step(scripts.GIVE_BACK, keys=step_keys(conversation_id), args=[f"given-back:{note_id}"]))
 
     async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         """Write a hand-off that the customer asked for, in one atomic step, once; see the port."""
@@ -193,9 +194,9 @@ class RedisConversations:
         with unavailable("list unanswered conversations"):
             return [ConversationId(cid) for cid in await oldest_first(self._redis, UNANSWERED)]
 
-    async def _step(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """One atomic step. It counts once the replicas have it."""
-        (found,) = await confirmed(self._redis, [script(keys, [*args, self._keep_s])])
+    async def _step(self, script: Script, keys: Sequence[str], args: Sequence[Any], *, indexed: bool = True) -> Any:
+        """One atomic step. It counts once the replicas have it. `indexed`: the last key is the index of customers."""
+        (found,) = await confirmed(self._redis, [script(keys, [*args, "1" if indexed else "", self._keep_s])])
         return found
 
 

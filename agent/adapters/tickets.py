@@ -28,7 +28,7 @@ async def recorded_turns(client: RedisClient) -> AsyncIterator[RecordedTurn]:
     async for record in RedisShadowRecords(client).all():
         yield RecordedTurn(record.run_id, record.at.isoformat(), record.messages, record.outcome.answer, record.outcome)
     conversations = RedisConversations(client)
-    for conversation_id in await _conversation_ids(client):
+    for conversation_id in await conversation_ids(client):
         try:
             conversation = await conversations.read(conversation_id)
         except ConversationMissing:
@@ -64,7 +64,8 @@ def _run_id(message: Message) -> RunId | None:
     return RunId(message.message_id.removeprefix(_OURS))
 
 
-async def _conversation_ids(client: RedisClient) -> list[ConversationId]:
+async def conversation_ids(client: RedisClient) -> list[ConversationId]:
+    """Every conversation, sorted. Goes through all keys. Raises `QueueUnavailable`."""
     found: set[str] = set()
     with unavailable("list the conversations"):
         # Each primary of a cluster is gone through.

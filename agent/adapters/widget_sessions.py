@@ -7,7 +7,7 @@ innkeeper:{innkeeper-limits}:widget:<key>       string  how many in the window t
 Limits are counted together, so all of them share a tag. The other keys stand alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 from agent.adapters.redis_clients import RedisClient
@@ -20,6 +20,7 @@ IDLE_S = 24 * 3600
 """A session lasts so long from its last use…"""
 LONGEST_S = 30 * 24 * 3600
 """…and so long at most."""
+_PAGE = 1000
 _SESSION = PREFIX + "widget:session:"
 _ONCE = PREFIX + "widget:once:"
 _LIMIT = PREFIX + "{innkeeper-limits}:widget:"
@@ -97,6 +98,27 @@ class RedisWidgetSessions:
         with unavailable("claim a token"):
             (claimed,) = await self._redis.together([command("SET", _ONCE + key, "1", "NX", "EX", ttl_s)])
         return bool(claimed)
+
+    async def of(self, owners: Collection[str], customers: Collection[str]) -> dict[str, dict[str, str]]:
+        """Every session of these, by its key. Goes through all sessions."""
+        found: dict[str, dict[str, str]] = {}
+        with unavailable("find a customer's sessions"):
+            keys = [str(key) async for key in self._redis.scan_iter(match=f"{_SESSION}*", count=1000)]
+            for begin in range(0, len(keys), _PAGE):
+                page = keys[begin : begin + _PAGE]
+                told = await self._redis.together([command("HGETALL", key) for key in page])
+                found |= {key: session for key, session in zip(page, told, strict=True) if session}
+        return {
+            key: session
+            for key, session in found.items()
+            if session.get("owner") in owners or (session.get("customer") is not None and session["customer"] in customers)
+        }
+
+    async def forget(self, keys: Collection[str]) -> None:
+        """End sessions. `keys`: as `of` gives them."""
+        with unavailable("end a customer's sessions"):
+            if keys:
+                await self._redis.together([command("DEL", key) for key in keys])
 
     async def take(self, limits: Sequence[Limit]) -> int:
         """See `WidgetSessions`."""

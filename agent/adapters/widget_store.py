@@ -22,9 +22,11 @@ import structlog
 
 from agent.adapters.redis_clients import FAILURES, RedisClient, confirmed
 from agent.adapters.redis_commands import Script, command
+from agent.adapters.redis_customers import note_customer
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import PREFIX, shard_key, tag_of
 from agent.site_settings import WIDGET_SOURCE
+from agent.types import ConversationId, Customer
 from agent.widget_ports import History, Page, PersonState, Publication, StoredEvent, WidgetConversation
 
 KEPT_S = 30 * 24 * 3600
@@ -117,7 +119,9 @@ class RedisWidgetConversations:
         values = {field.name: getattr(conversation, field.name) for field in fields(conversation) if field.name != "id"}
         stored = {name: "1" if value is True else str(value) for name, value in values.items() if value not in (None, False)}
         pairs = [word for pair in stored.items() for word in pair]
-        newest = command("SET", _newest(conversation.owner), conversation.id, "EX", self._kept_s)
+        newest = command("SET", newest_key(conversation.owner), conversation.id, "EX", self._kept_s)
+        if conversation.customer is not None:
+            await self._note(conversation.id, Customer(customer_id=conversation.customer))
         with unavailable("begin a widget's conversation"):
             # In this order: what is the newest of its owner is there.
             await confirmed(self._redis, [_CREATE([key], [self._kept_s, *pairs])])
@@ -132,7 +136,7 @@ class RedisWidgetConversations:
     async def newest_of(self, owner: str) -> WidgetConversation | None:
         """See `WidgetConversations`."""
         with unavailable("find a customer's conversation"):
-            (conversation_id,) = cast(list[str | None], await self._redis.together([command("GET", _newest(owner))]))
+            (conversation_id,) = cast(list[str | None], await self._redis.together([command("GET", newest_key(owner))]))
         found = await self.find(conversation_id) if conversation_id else None
         return found if found and found.owner == owner and not found.closed else None
 
@@ -155,6 +159,8 @@ class RedisWidgetConversations:
             PersonState.REQUESTED.value,
             KEPT_S,
         ]
+        if contact := publication.changes.get("contact"):
+            await self._note(conversation_id, Customer(email=contact))
         step = _PUBLISH(_keys(conversation_id), args)
         with unavailable("publish to a widget"):
             if not (publication.messages or publication.changes or publication.feedback or publication.key):
@@ -162,8 +168,12 @@ class RedisWidgetConversations:
                 return True
             ((is_new, owner),) = await confirmed(self._redis, [step])
             if owner and publication.messages:
-                await self._redis.together([_LAST_LONGER([_newest(owner)], [conversation_id, self._kept_s])])
+                await self._redis.together([_LAST_LONGER([newest_key(owner)], [conversation_id, self._kept_s])])
         return bool(is_new)
+
+    async def _note(self, conversation_id: str, customer: Customer) -> None:
+        """In the index first: what a crash leaves behind is found."""
+        await note_customer(self._redis, ConversationId(f"{WIDGET_SOURCE}:{conversation_id}"), customer, KEPT_S)
 
     async def is_published(self, conversation_id: str, key: str) -> bool:
         """See `WidgetConversations`."""
@@ -221,7 +231,8 @@ def _keys(conversation_id: str) -> list[str]:
     return [f"{name}:{part}" for part in ("about", "events", "keys", "messages", "feedback")]
 
 
-def _newest(owner: str) -> str:
+def newest_key(owner: str) -> str:
+    """Where it is kept which conversation is the newest of its owner."""
     return shard_key(tag_of(owner), f"widget:newest:{owner}")
 
 

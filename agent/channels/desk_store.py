@@ -3,7 +3,7 @@
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -178,6 +178,19 @@ class DeskStore:
         """Every event that Innkeeper sent, oldest first, with how often it was repeated."""
         rows = self._db.execute("SELECT webhook_id, type, ticket_id, data, received_at, repeats FROM inbox ORDER BY number")
         return [dict(row) | {"data": json.loads(row["data"])} for row in rows]
+
+    def forget(self, ticket_ids: Collection[str]) -> int:
+        """Remove tickets with all that is kept of them, from the file itself, too. How many there were."""
+        self._db.execute("PRAGMA secure_delete=ON")
+        gone = 0
+        with self._step():
+            for one in ticket_ids:
+                for table in ("messages", "deliveries", "inbox"):
+                    self._db.execute(f"DELETE FROM {table} WHERE ticket_id = ?", (one,))
+                gone += self._db.execute("DELETE FROM tickets WHERE id = ?", (one,)).rowcount
+        self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
 
     def _column(self, ticket_id: str, name: Literal["subject", "status"]) -> str:
         return str(self._db.execute("SELECT subject, status FROM tickets WHERE id = ?", (ticket_id,)).fetchone()[name])

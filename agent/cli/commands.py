@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import bundle, evaluate, policy, services, show
+from agent.cli import audit, bundle, customer, evaluate, policy, services, show
 from agent.cli import knowledge as knowledge_commands
 from agent.cli import models as models_commands
 from agent.cli import tools as tools_commands
@@ -28,6 +28,8 @@ app.add_typer(models_commands.app, name="models")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(tools_commands.app, name="tools")
 app.add_typer(policy.app, name="policy")
+app.add_typer(audit.app, name="audit")
+app.add_typer(customer.app, name="customer")
 for one in (services.up, services.serve, services.worker):
     app.command()(one)
 

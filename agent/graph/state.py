@@ -20,7 +20,7 @@ from agent.grounding.types import Verifier
 from agent.model_profiles import ModelProfile
 from agent.ports import ChatModel, Embedder, Retriever, Stage
 from agent.privacy.handling import PersonalRules
-from agent.types import Customer, Message, Outcome, Proposal, Usage
+from agent.types import Customer, Message, Outcome, PolicyTrace, Proposal, Usage
 from knowledge.types import Hit
 from policies.engine import PolicyEngine
 from policies.matching import ExampleTable
@@ -93,6 +93,11 @@ class TurnContext:
         now, mode, zone = self.desk.now, self.policies.mode, self.policies.zone
         clock = lambda: replace(now(), zone=zone)  # noqa: E731
         return replace(self.desk, now=clock, rehearse=mode is Mode.SHADOW, ask_a_person=mode is Mode.DRAFT)
+
+    def desk_of(self, run_id: str) -> Desk | None:
+        """The same in one turn, whose run and rules are named to the audit log."""
+        desk, stamp = self.own_desk, self.policies.stamp
+        return None if desk is None else replace(desk, run_id=run_id, policy=PolicyTrace(stamp.version, stamp.sha256))
 
     async def tell(self, stage: Stage) -> None:
         """Say what the turn begins to do now."""

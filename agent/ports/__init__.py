@@ -1,5 +1,6 @@
 """The seams of the agent: what it needs from the world, said in its own words. No vendor library here."""
 
+from agent.ports.audit import AuditEvent, AuditKind, AuditLog
 from agent.ports.conversations import Conversations, Link, Ticket, TicketHints, TicketLinks
 from agent.ports.ledger import Entry, Ledger, Taken, Taking
 from agent.ports.ledger import Stage as LedgerStage
@@ -22,6 +23,9 @@ from agent.ports.turns import (
 __all__ = [
     "Answerer",
     "Approvals",
+    "AuditEvent",
+    "AuditKind",
+    "AuditLog",
     "ChatModel",
     "Conversations",
     "Effect",

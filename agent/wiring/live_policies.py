@@ -5,6 +5,7 @@ good one stays.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,14 +15,14 @@ from typing import Any
 import structlog
 
 from agent.adapters.language import LanguageDetector
-from agent.errors import AgentError
+from agent.errors import AgentError, QueueUnavailable
 from agent.graph.nodes.triage import embed_examples
 from agent.graph.state import TurnContext
 from agent.grounding.second import SecondVerifier
-from agent.ports import Ticket
+from agent.ports import AuditEvent, AuditKind, AuditLog, Ticket
 from agent.telemetry import POLICY_INFO, POLICY_RELOADS
 from agent.turns import Turns
-from agent.types import ConversationId, OutboxEntry, RunId
+from agent.types import ConversationId, OutboxEntry, PolicyTrace, RunId
 from agent.wiring.pack_reader import PackReader
 from knowledge.errors import KnowledgeError
 from policies.engine import PolicyEngine
@@ -46,19 +47,22 @@ class LivePolicies:
         current: the context of turns that begin now.
     """
 
-    def __init__(self, folder: Path, context: TurnContext, verifiers: Verifiers) -> None:
+    def __init__(self, folder: Path, context: TurnContext, verifiers: Verifiers, audit: AuditLog | None = None) -> None:
         """Begin with a context that is built already.
 
         Args:
             folder: of the pack; may be swapped as a whole, or file by file.
             context: with the pack as it was read at the start.
             verifiers: see `Verifiers`.
+            audit: told of each pack that is taken over, once however many processes do.
         """
         self.current = context
         self._folder = folder
         self._verifiers = verifiers
         self._seen: str | None = context.policies.stamp.sha256
         self._judged: str | None = self._seen
+        self._audit = audit
+        self._noted: str | None = None
         self._told: list[Callable[[PolicyEngine], None]] = []
         _show(context.policies, None)
 
@@ -71,6 +75,7 @@ class LivePolicies:
 
         A folder is read once it is the same in two looks one after the other: who copies files one by one isn't done before.
         """
+        await self.note()
         digest = await asyncio.to_thread(pack_digest, self._folder)
         settled, self._seen = digest == self._seen, digest
         if not settled or digest == self._judged:
@@ -88,7 +93,23 @@ class LivePolicies:
             return False  # it has changed again meanwhile; the next look sees it
         self._judged = digest
         self._swap(context)
+        await self.note()
         return True
+
+    async def note(self) -> None:
+        """Have the audit log know which pack decides. If Redis is away, the next look does it. Raises nothing of ours."""
+        stamp = self.current.policies.stamp
+        if self._audit is None or self._noted == stamp.sha256:
+            return
+        # Its id says when, since a pack may come back; that it is told once is the log's own care.
+        event_id = f"pack:{stamp.sha256}:{time.time_ns()}"
+        try:
+            trace = PolicyTrace(stamp.version, stamp.sha256)
+            await self._audit.record(AuditEvent(AuditKind.PACK, event_id, policy=trace))
+        except QueueUnavailable as error:
+            log.warning("policies_not_noted", detail=str(error))
+            return
+        self._noted = stamp.sha256
 
     async def watch(self, every_s: float) -> None:
         """Look again and again, until cancelled."""

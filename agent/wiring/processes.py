@@ -10,6 +10,7 @@ from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.jobs import Handlers, Owed, WorkerOptions
 from agent.adapters.queue import DocketQueue, run_worker
+from agent.adapters.redis_audit import RedisAuditLog
 from agent.adapters.redis_clients import RedisClient, is_ready, redis_client
 from agent.adapters.redis_outbox import RedisOutbox
 from agent.adapters.redis_store import RedisConversations
@@ -36,6 +37,7 @@ from agent.wiring.verifiers import second_verifiers
 from agent.wiring.widget import build_progress, build_widget
 from knowledge.errors import KnowledgeError, RerankerUnavailable
 from policies.load import default_folder
+from policies.privacy import days_s
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             parts.build_context, chat, routes.turn_profile, knowledge, policies, second, workers, second_look=second_look
         )
         # Who asks without a channel is nobody's customer: for them nothing is looked up or changed.
-        acting = replace(context, desk=await open_desk(settings, stack, redis)) if settings.tools else context
+        audit = RedisAuditLog(redis, days_s(policies.privacy.retention.audit))
+        acting = replace(context, desk=await open_desk(settings, stack, redis, audit)) if settings.tools else context
         try:
             # Opens the index, which takes seconds, before the first question of /readyz or of a customer. If it can't
             # be reached now, /readyz tells and turns wait.
@@ -149,7 +152,8 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             draftless=(WIDGET_SOURCE,),
             disclosing=(WIDGET_SOURCE,),
         )
-        policies_now = LivePolicies(settings.policy_dir or default_folder(), context, verifiers)
+        policies_now = LivePolicies(settings.policy_dir or default_folder(), context, verifiers, audit)
+        await policies_now.note()
         live = LiveTurns(turns, policies_now)
         await stack.enter_async_context(watched(policies_now, settings.policy_reload_s))
         direct = build_graph()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
+from agent.adapters.redis_audit import RedisAuditLog
 from agent.adapters.redis_clients import RedisClient
 from agent.adapters.redis_ledger import RedisLedger
 from agent.graph.acting.reading import Desk
@@ -39,7 +40,7 @@ async def open_tools(settings: Settings, *, dry_run: bool = False, stderr: TextI
         await box.aclose()
 
 
-async def open_desk(settings: Settings, stack: AsyncExitStack, redis: RedisClient) -> Desk:
+async def open_desk(settings: Settings, stack: AsyncExitStack, redis: RedisClient, audit: RedisAuditLog) -> Desk:
     """What actions are carried out with, closed with the stack. Raises `SettingsInvalid`."""
     tools = await stack.enter_async_context(open_tools(settings))
     operations = {
@@ -47,7 +48,7 @@ async def open_desk(settings: Settings, stack: AsyncExitStack, redis: RedisClien
         for system, known in settings.tools.items()
         for name, one in known.operations.items()
     }
-    return Desk(tools, RedisLedger(redis), lambda: Clock(datetime.now(UTC), ZoneInfo("UTC")), operations)
+    return Desk(tools, RedisLedger(redis), lambda: Clock(datetime.now(UTC), ZoneInfo("UTC")), operations, audit=audit)
 
 
 def _system(name: str, settings: AnySystem, stderr: TextIO | None) -> System:

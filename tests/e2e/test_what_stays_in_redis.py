@@ -16,6 +16,7 @@ HOUSEHOLD = re.compile(
     r"innkeeper:(turns|deliveries):"  # docket's streams, groups and strikes
     r"|innkeeper:\{(turns|deliveries)\}:"
     r"|innkeeper:\{innkeeper-\d\d\}:(outbox:dead|ready|fence)$"
+    r"|innkeeper:\{innkeeper-audit\}:(log|head|anchor|events|pack|key|fence)$"
 )
 """Keys that there is a fixed number of, and what a person has to look at."""
 OF_PERPETUAL = re.compile(r":(runs|known):(sweep|refresh|poll)")

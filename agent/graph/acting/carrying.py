@@ -16,8 +16,9 @@ from typing import Any
 import structlog
 
 from agent.errors import ToolRefused, ToolUnavailable, ToolUncertain
+from agent.graph.acting.noting import note_call
 from agent.graph.acting.reading import Desk, fill_in, judge_now, taking_of
-from agent.ports import LedgerStage, Taking, ToolCall
+from agent.ports import AuditKind, LedgerStage, Taking, ToolCall
 from agent.types import Customer, Proposal
 from policies.actions import Kind
 from policies.expressions import Clock, Unevaluable
@@ -121,7 +122,10 @@ async def carry_out(desk: Desk, judge: Judge, customer: Customer, proposal: Prop
     begun = await desk.ledger.find(action.id, proposal.proposal_id)
     if begun is not None:
         # The facts may have changed by what it did, so the rules are not asked again: it is the call that was begun.
-        return await _call(desk, judge, customer, _planned(action.id, begun.plan), proposal)
+        planned = _planned(action.id, begun.plan)
+        if begun.stage is LedgerStage.DONE:  # a crash may have come before it was noted
+            await note_call(desk, AuditKind.DONE, customer, planned, taking_of(desk, judge, proposal, planned))
+        return await _call(desk, judge, customer, planned, proposal)
     verdict = await judge_now(desk, judge, customer, proposal)
     if verdict.ruling is Ruling.DENY:
         return _refusal(judge, verdict)
@@ -157,19 +161,20 @@ async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVer
     specs = await desk.tools.specs()
     repeats = action.tool is not None and action.tool in specs and specs[action.tool].repeats_safely
     if taken.known is not None and (taken.known.stage is LedgerStage.UNCERTAIN or not repeats):
-        await desk.ledger.settle(taking, LedgerStage.UNCERTAIN)
-        return _uncertain(judge, verdict)
+        return await _nobody_knows(desk, judge, customer, verdict, taking)
     return await _make(desk, judge, customer, verdict, taking, repeats=repeats)
 
 
 async def _make(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, taking: Taking, *, repeats: bool) -> Acted:
     action = judge.action
     assert action.tool is not None
+    await note_call(desk, AuditKind.ABOUT_TO, customer, verdict, taking)
     try:
         await desk.tools.call(ToolCall(action.tool, verdict.call, customer, key=_wire_key(action.id, taking.key)))
     except ToolRefused:
         log.info("action_refused_there", action=action.id)
         await desk.ledger.give_back(taking)
+        await note_call(desk, AuditKind.FAILED, customer, verdict, taking)
         return _denied(judge, "tool")
     except ToolUnavailable:
         await asyncio.shield(desk.ledger.give_back(taking))
@@ -179,11 +184,18 @@ async def _make(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVer
         if repeats:
             # It stays begun: the turn is tried again, and makes the very same call.
             raise ToolUnavailable(f"{error}; it is asked again under the same key") from error
-        await desk.ledger.settle(taking, LedgerStage.UNCERTAIN)
-        return _uncertain(judge, verdict)
+        return await _nobody_knows(desk, judge, customer, verdict, taking)
     await desk.ledger.settle(taking, LedgerStage.DONE)
+    await note_call(desk, AuditKind.DONE, customer, verdict, taking)
     log.info("action_done", action=action.id)
     return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values)
+
+
+async def _nobody_knows(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, taking: Taking) -> Acted:
+    await desk.ledger.settle(taking, LedgerStage.UNCERTAIN)
+    await note_call(desk, AuditKind.UNCERTAIN, customer, verdict, taking)
+    rule = f"{judge.action.id}.uncertain"
+    return Acted(Step.UNCERTAIN, judge.action.id, rule, judge.action.say.uncertain, verdict.values)
 
 
 async def _look_up(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict) -> Acted:
@@ -223,11 +235,6 @@ def _refusal(judge: Judge, verdict: ActionVerdict) -> Acted:
 
 def _denied(judge: Judge, place: str) -> Acted:
     return Acted(Step.DENIED, judge.action.id, f"{judge.action.id}.{place}", judge.action.say.denied, {})
-
-
-def _uncertain(judge: Judge, verdict: ActionVerdict) -> Acted:
-    rule = f"{judge.action.id}.uncertain"
-    return Acted(Step.UNCERTAIN, judge.action.id, rule, judge.action.say.uncertain, verdict.values)
 
 
 def _same(call: Mapping[str, Any]) -> str:

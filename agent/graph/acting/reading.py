@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.errors import ToolRefused
-from agent.ports import Effect, Ledger, Taking, ToolCall, Tools
-from agent.types import Customer, Proposal
+from agent.ports import AuditLog, Effect, Ledger, Taking, ToolCall, Tools
+from agent.types import Customer, PolicyTrace, Proposal
 from policies.actions import Action, Kind
 from policies.expressions import Clock, Unevaluable
 from policies.judging import ActionVerdict, Case, Judge, Ruling, Spent
@@ -21,6 +21,9 @@ class Desk:
         operations: what each tool does, by name, as the settings say. An action whose tools aren't there is none.
         rehearse: nothing is changed anywhere: writes are left out.
         ask_a_person: every change needs a person's yes.
+        audit: where it is written down what is done; None where nothing is done for a customer.
+        conversation_id: of the turn, as `run_id`; for the audit log alone.
+        policy: that decides.
     """
 
     tools: Tools
@@ -29,6 +32,10 @@ class Desk:
     operations: Mapping[str, Effect]
     rehearse: bool = False
     ask_a_person: bool = False
+    audit: AuditLog | None = None
+    conversation_id: str = ""
+    run_id: str = ""
+    policy: PolicyTrace | None = None
 
 
 def is_able(desk: Desk, action: Action) -> bool:

@@ -7,11 +7,24 @@ from langgraph.runtime import Runtime
 from agent.graph.acting.arguments import read_arguments
 from agent.graph.acting.carrying import Acted, Step, carry_out, propose
 from agent.graph.acting.consent import Consent, read_consent
+from agent.graph.acting.noting import note_step
 from agent.graph.acting.reading import Desk, is_able
 from agent.graph.acting.waiting import latest_texts, waiting
 from agent.graph.state import TurnContext, TurnState
+from agent.ports import AuditKind
 from agent.types import NOBODY, Author
+from policies.actions import Kind
 from policies.judging import Judge
+
+_NOTED = {
+    Step.ASK: AuditKind.ASKED,
+    Step.CONFIRM: AuditKind.ASKED,
+    Step.IDENTIFY: AuditKind.DENIED,
+    Step.DENIED: AuditKind.DENIED,
+    Step.DECLINED: AuditKind.DECLINED,
+    Step.PENDING: AuditKind.APPROVAL_ASKED,
+}
+"""What the audit log learns of a step's end. Of a call it has learned already."""
 
 
 async def act(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -22,12 +35,22 @@ async def act(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         QueueUnavailable: Redis can't be reached.
     """
     context = runtime.context
-    desk = context.own_desk
+    desk = context.desk_of(state["run_id"])
     if desk is None:
         return {"acted": None}
     acted = await _go_on(desk, state, context) or await _begin(desk, state, context)
+    if acted is not None:
+        await _note(desk, state, context, acted)
     rules = (*state.get("rules", ()), *((acted.rule,) if acted else ()))
     return {"acted": acted, "rules": rules}
+
+
+async def _note(desk: Desk, state: TurnState, context: TurnContext, acted: Acted) -> None:
+    judge = context.policies.actions.get(acted.action)
+    is_seen = acted.step is Step.DONE and judge is not None and judge.action.kind is Kind.LOOK_UP
+    kind = AuditKind.DONE if is_seen else _NOTED.get(acted.step)
+    if kind is not None:
+        await note_step(desk, kind, state["customer"], acted.action, acted.rule)
 
 
 async def _go_on(desk: Desk, state: TurnState, context: TurnContext) -> Acted | None:
@@ -48,6 +71,7 @@ async def _go_on(desk: Desk, state: TurnState, context: TurnContext) -> Acted | 
         return replace(acted, said_more=True)
     match consent:
         case Consent.YES:
+            await note_step(desk, AuditKind.CONFIRMED, state["customer"], judge.action.id)
             return await carry_out(desk, judge, state["customer"], proposal)
         case Consent.NO:
             return Acted(Step.DECLINED, proposal.action, f"{proposal.action}.declined", judge.action.say.declined, {})

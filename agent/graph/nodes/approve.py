@@ -8,6 +8,7 @@ from langgraph.types import interrupt
 
 from agent import reasons
 from agent.graph.acting.carrying import Step, carry_out
+from agent.graph.acting.noting import note_ruling
 from agent.graph.nodes.decide import outcome_of
 from agent.graph.replying import sayable
 from agent.graph.state import TurnContext, TurnState
@@ -23,12 +24,14 @@ async def approve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         ToolUnavailable: a system of the company can't be asked now; approve again later.
     """
     answer = interrupt({"run_id": state["run_id"]})
-    outcome = state["outcome"]
+    outcome, acted = state["outcome"], state.get("acted")
+    desk = runtime.context.desk_of(state["run_id"])
+    if desk is not None and acted is not None and acted.step is Step.PENDING:
+        await note_ruling(desk, state["customer"], acted.action, approved=bool(answer["approved"]))
     if not answer["approved"]:
         text = runtime.context.policies.text("handoff", state["facts"].language)
         declined = replace(outcome, decision=Decision.HANDOFF, answer=text, reason=reasons.DECLINED, citations=())
         return {"outcome": declined}
-    acted = state.get("acted")
     if acted is not None and acted.step is Step.PENDING:
         return await _carried_out(state, runtime.context, answer)
     text = answer.get("text") or outcome.answer
@@ -37,7 +40,7 @@ async def approve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
 
 async def _carried_out(state: TurnState, context: TurnContext, answer: dict[str, Any]) -> TurnState:
     """Every rule is judged again; a person's yes stands for `approval` alone."""
-    acted, desk = state["acted"], context.own_desk
+    acted, desk = state["acted"], context.desk_of(state["run_id"])
     assert acted is not None
     assert acted.proposal is not None
     judge = context.policies.actions.get(acted.action)

@@ -1,0 +1,50 @@
+"""What the audit log learns of an action: when it is asked for, agreed to, begun and ended; each once.
+
+Every function raises `QueueUnavailable`: the entry is not written, and the turn is tried again.
+"""
+
+from dataclasses import replace
+
+from agent.graph.acting.reading import Desk
+from agent.ports import AuditEvent, AuditKind, Taking
+from agent.types import Customer
+from policies.judging import ActionVerdict
+
+
+async def note_call(desk: Desk, kind: AuditKind, customer: Customer, verdict: ActionVerdict, taking: Taking) -> None:
+    """A call that writes: an entry that can't be written before it keeps it from being made."""
+    event = AuditEvent(
+        kind,
+        f"{taking.proposal_id}:{taking.key}:{kind.value}",
+        action=taking.action,
+        decision=verdict.ruling.value,
+        rules=(verdict.rule,),
+        facts={"values": verdict.values, "call": verdict.call, "amount": verdict.amount},
+    )
+    await _write(desk, customer, event)
+
+
+async def note_step(desk: Desk, kind: AuditKind, customer: Customer, action: str, rule: str = "") -> None:
+    """What was said about an action in this turn."""
+    event = AuditEvent(kind, f"{desk.run_id}:{action}:{kind.value}", action=action, rules=(rule,) if rule else ())
+    await _write(desk, customer, event)
+
+
+async def note_ruling(desk: Desk, customer: Customer, action: str, *, approved: bool) -> None:
+    """What a person decides about an action that waits for it. No channel tells which person of its own it was."""
+    kind = AuditKind.APPROVED if approved else AuditKind.REFUSED
+    who = f"a person at {desk.conversation_id.partition(':')[0]}"
+    await _write(desk, customer, AuditEvent(kind, f"{desk.run_id}:{action}:ruling", action=action, who=who))
+
+
+async def _write(desk: Desk, customer: Customer, event: AuditEvent) -> None:
+    if desk.audit is None or desk.rehearse:
+        return
+    named = replace(
+        event,
+        customer=customer.customer_id or (customer.email or "").strip().casefold(),
+        conversation_id=desk.conversation_id,
+        turn=desk.run_id,
+        policy=desk.policy,
+    )
+    await desk.audit.record(named)

@@ -232,8 +232,9 @@ async def test_a_writer_that_is_killed_leaves_a_whole_chain(server: RedisServer 
     running = [writer(server, "w") for _ in range(2)]
     await until(log, 10)
     running[0].kill()
-    running[0].wait()
-    assert await asyncio.to_thread(running[1].wait, 300) == 0
+    running[0].communicate()
+    await asyncio.to_thread(running[1].communicate, timeout=300)
+    assert running[1].returncode == 0
     found = await log.verify()
     assert found.wrong is None
     assert found.entries == 80, "what the dead one has written is not written again"

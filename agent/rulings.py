@@ -76,7 +76,7 @@ class Rulings:
         try:
             conversation = await self.conversations.read(conversation_id)
         except ConversationMissing:
-            return False
+            conversation = Conversation(conversation_id, "", "", ())
         due = conversation.ruling
         if due is None and _still_waits(conversation):
             assert conversation.approval is not None

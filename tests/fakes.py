@@ -90,6 +90,7 @@ class InMemoryConversations:
             length=before.length + 1,
             handed_off=before.handed_off or message.author is Author.HUMAN_AGENT,
             proposal=None if message.author is Author.HUMAN_AGENT else before.proposal,
+            approval=None if message.author is Author.HUMAN_AGENT else before.approval,
             subject=before.subject or ticket.subject,
         )
         return True
@@ -154,8 +155,8 @@ class InMemoryConversations:
         return [cid for cid, at in sorted(due.items(), key=lambda one: one[1]) if at <= now]
 
     async def forget_approval(self, conversation: Conversation) -> None:
-        now = await self.read(conversation.conversation_id)
-        if (now.length, now.ruling) == (conversation.length, conversation.ruling):
+        now = self.conversations.get(conversation.conversation_id)
+        if now and (now.length, now.ruling) == (conversation.length, conversation.ruling):
             self.conversations[now.conversation_id] = replace(now, approval=None, ruling=None)
             self.again.pop(now.conversation_id, None)
 
@@ -164,7 +165,8 @@ class InMemoryConversations:
         if now is None or (not person and conversation_id not in self.seen_at_person):
             return
         (self.seen_at_person.add if person else self.seen_at_person.discard)(conversation_id)
-        self.conversations[conversation_id] = replace(now, handed_off=person, proposal=None if person else now.proposal)
+        now = replace(now, proposal=None, approval=None) if person else now
+        self.conversations[conversation_id] = replace(now, handed_off=person)
 
     async def give_back(self, conversation_id: ConversationId, note_id: MessageId) -> bool:
         now = self.conversations.get(conversation_id)
@@ -172,7 +174,7 @@ class InMemoryConversations:
             return False
         self.heeded.add((conversation_id, note_id))
         self.seen_at_person.discard(conversation_id)
-        self.conversations[conversation_id] = replace(now, handed_off=False)
+        self.conversations[conversation_id] = replace(now, handed_off=False, approval=None)
         return True
 
     async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
@@ -180,7 +182,7 @@ class InMemoryConversations:
         now = self.conversations.get(conversation.conversation_id) or replace(conversation, messages=(), length=0)
         if now.handed_off or now.length != conversation.length:
             return None
-        now = replace(now, handed_off=True, answered=now.length, proposal=None)
+        now = replace(now, handed_off=True, answered=now.length, proposal=None, approval=None)
         if reply := make_reply(entry):
             now = replace(now, messages=(*now.messages, reply), length=now.length + 1)
         self.conversations[now.conversation_id] = now

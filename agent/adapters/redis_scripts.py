@@ -60,7 +60,7 @@ if author == 'customer' then
     redis.call('ZADD', unanswered, 'NX', now, cid)
 elseif author == 'human_agent' then
     redis.call('HSET', meta, 'handed_off', '1')
-    redis.call('HDEL', meta, 'waits_for_person', 'proposal')
+    redis.call('HDEL', meta, 'waits_for_person', 'proposal', 'approval')
 end
 keep()
 return 1
@@ -180,7 +180,7 @@ SET_OWNER = Script(
 if redis.call('EXISTS', meta) == 0 then return 0 end
 if ARGV[1] == '1' then
     redis.call('HSET', meta, 'handed_off', '1', 'seen_at_person', '1')
-    redis.call('HDEL', meta, 'waits_for_person', 'proposal')
+    redis.call('HDEL', meta, 'waits_for_person', 'proposal', 'approval')
 elseif redis.call('HGET', meta, 'seen_at_person') == '1' then
     redis.call('HDEL', meta, 'handed_off', 'seen_at_person')
 end
@@ -194,7 +194,7 @@ GIVE_BACK = Script(
     _KEEP
     + """
 if redis.call('EXISTS', meta) == 0 or redis.call('SADD', ids, ARGV[1]) == 0 then return 0 end
-redis.call('HDEL', meta, 'handed_off', 'seen_at_person', 'waits_for_person')
+redis.call('HDEL', meta, 'handed_off', 'seen_at_person', 'waits_for_person', 'approval')
 keep()
 return 1
 """
@@ -213,7 +213,7 @@ redis.call('HSETNX', meta, 'source', ARGV[8])
 redis.call('HSETNX', meta, 'ticket_id', ARGV[9])
 redis.call('HSETNX', meta, 'begun', now)
 redis.call('HSET', meta, 'handed_off', '1', 'answered', length, 'length', length, 'waits_for_person', '1')
-redis.call('HDEL', meta, 'proposal')
+redis.call('HDEL', meta, 'proposal', 'approval')
 redis.call('ZREM', unanswered, cid)
 """
     + _WRITE

@@ -4,6 +4,8 @@ import asyncio
 import datetime as dt
 from dataclasses import replace
 
+import pytest
+
 from agent.types import Author, Conversation, Decision, DraftRuling, PendingApproval, Ruled, RunId
 from tests.contract.conftest import Stores
 from tests.samples import TICKET, message, outcome
@@ -109,6 +111,19 @@ async def test_it_is_forgotten_unless_somebody_has_spoken_or_ruled(stores: Store
     after = await stores.conversations.read(CID)
     assert (after.approval, after.ruling) == (None, None)
     assert await stores.conversations.overdue(UNTIL + dt.timedelta(days=3650)) == []
+
+
+@pytest.mark.parametrize("how", ["writes", "owns", "button"])
+async def test_a_person_who_takes_over_ends_the_waiting(stores: Stores, how: str) -> None:
+    read = await drafted(stores)
+    if how == "writes":
+        await stores.conversations.append(TICKET, message("m2", Author.HUMAN_AGENT))
+    elif how == "owns":
+        await stores.conversations.set_owner(CID, person=True)
+    else:
+        assert await stores.conversations.hand_off(read, RunId("r2"), outcome(Decision.HANDOFF))
+    after = await stores.conversations.read(CID)
+    assert (after.approval, after.handed_off) == (None, True)
 
 
 async def test_a_hand_off_for_want_of_an_answer_stays_until_a_person_takes_it_up(stores: Stores) -> None:

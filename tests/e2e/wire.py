@@ -1,6 +1,7 @@
 """Between a process and the booking system: passes on, remembers each refund that was asked for, and fails when told to."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,6 +54,11 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.caller, self.target, self.meddle = caller, target, meddle
         self.client = httpx.Client(trust_env=False, timeout=60)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who is killed hangs up."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -52,15 +52,8 @@ def _late(state: TurnState, context: TurnContext, outcome: Outcome) -> Outcome:
         except Unfillable:
             pass
         else:
-            return replace(
-                outcome,
-                decision=Decision.REFUSE,
-                answer=text,
-                reason=reasons.APPROVAL_LATE,
-                summary=None,
-                notice=None,
-                queue=None,
-            )
+            said = replace(outcome, decision=Decision.REFUSE, answer=text, reason=reasons.APPROVAL_LATE, queue=None)
+            return sayable(replace(said, summary=None, notice=None), {**state, "acted": refused}, context)
     now = context.clock()
     summary = compose.summary(state["messages"], reasons.APPROVAL_LATE, (), policies.hours.due(now))
     if acted is not None:

@@ -19,7 +19,8 @@ A conversation's keys go together, so long after the last thing that happened in
 message that no outcome has seen, an entry in the outbox, a draft or a hand-off that no person has taken up.
 """
 
-from agent.adapters.redis_clients import RedisClient, command
+from agent.adapters.redis_clients import RedisClient
+from agent.adapters.redis_commands import command
 from agent.adapters.redis_shards import TAGS, shard_key, tag_of
 from agent.types import ConversationId, OutboxKey
 

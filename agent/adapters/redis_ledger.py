@@ -11,7 +11,8 @@ All that is known of an action is in one slot, so that a step over all of its li
 import hashlib
 import json
 
-from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.ports import Entry, LedgerStage, Taken, Taking
 from policies.amounts import seconds

@@ -23,7 +23,8 @@ from agent.adapters.records import (
     load_proposal,
     load_ruling,
 )
-from agent.adapters.redis_clients import RedisClient, Script, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import Script
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import (
     APPROVALS,

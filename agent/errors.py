@@ -11,7 +11,7 @@ AgentError
     OriginRefused, SiteUnknown, SessionInvalid, IdentityInvalid, MessageMissing, ConversationClosed,
     TooManyRequests, TooManyStreams (the widget)
   TransientError                       -> try again with backoff
-    ModelUnavailable, QueueUnavailable, HelpdeskUnavailable, ToolUnavailable
+    ModelUnavailable, QueueUnavailable, HelpdeskUnavailable, ToolUnavailable, DraftRuled
   PermanentError                       -> hand off, don't try again
     ModelOutputInvalid, ConversationMissing, HelpdeskRefused (TicketMissing), ReplyWithheld,
     ToolRefused, ToolUncertain
@@ -187,6 +187,10 @@ class HelpdeskUnavailable(TransientError):
 
 class ToolUnavailable(TransientError):
     """A system of the company could not be asked, and nothing has happened there."""
+
+
+class DraftRuled(TransientError):
+    """What was decided about a draft is being carried out; a turn comes after that."""
 
 
 class PermanentError(AgentError):

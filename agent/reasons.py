@@ -15,6 +15,9 @@ ACTION_PENDING = "a person approves this action first; approving carries it out"
 ACTION_UNCERTAIN = "an action may have happened, or not: look in the system that it belongs to"
 ACTION_AND_MORE = "the customer wrote more while an action was carried out"
 ACTION_GONE = "an action that a person has approved can't be carried out any more"
+ACTION_STILL_PENDING = "an action of the customer's waits for a person's yes"
+ACTION_WITHDRAWN = "the customer does not want the action any more"
+APPROVAL_LATE = "nobody has said in time whether an action may be carried out"
 ACTION_WITHOUT_WORDS = "the words for an action can't be filled"
 _RULE = "rule "
 
@@ -53,6 +56,7 @@ _CODES = {
     ACTION_UNCERTAIN: HandoffReason.ACTION,
     ACTION_AND_MORE: HandoffReason.ACTION,
     ACTION_GONE: HandoffReason.ACTION,
+    APPROVAL_LATE: HandoffReason.ACTION,
     ACTION_WITHOUT_WORDS: HandoffReason.ACTION,
     PERSONAL_DATA: HandoffReason.PERSONAL_DATA,
 }

@@ -45,8 +45,12 @@ def other_traces(conversation: Conversation, asked_by: str | None) -> list[str]:
 
 
 def was_proposed(conversation: Conversation, run_id: RunId) -> bool:
-    """True if that run's outcome is a draft, which the customer can't see, and not an answer that was sent."""
-    return any(m.message_id == MessageId(outbox_id(run_id)) and not m.visible for m in conversation.messages)
+    """True if that run's outcome is a draft that waits: an action's, or the last that we have written."""
+    ours = [m for m in conversation.messages if m.author is Author.ASSISTANT]
+    proposed = MessageId(outbox_id(run_id))
+    if conversation.approval is not None:
+        return conversation.approval.run_id == run_id
+    return bool(ours) and ours[-1].message_id == proposed and not ours[-1].visible
 
 
 def visible(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -10,22 +10,23 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Command
 
 from agent import reasons
-from agent.errors import ConversationMissing, ModelUnavailable, QueueUnavailable, TransientError
+from agent.errors import ConversationMissing, DraftRuled, ModelUnavailable, QueueUnavailable, TransientError
 from agent.graph import compose
 from agent.graph.acting.consent import Consent, read_consent
 from agent.graph.acting.reading import Desk
-from agent.graph.build import TurnGraph
+from agent.graph.beside import beside, withdrawn, withdraws
+from agent.graph.build import TurnGraph, build_graph
 from agent.graph.state import TurnContext, TurnState, utc_now
 from agent.loops import is_loop
 from agent.model_sessions import model_session
 from agent.ports import Conversations, Progress, ShadowRecord, ShadowRecords, Stage, Ticket, TurnQueue
+from agent.rulings import Rulings
 from agent.standing import (
     RUN_NAMESPACE,
     customer_of,
@@ -35,7 +36,6 @@ from agent.standing import (
     trace_of,
     visible,
     waited_s,
-    was_proposed,
 )
 from agent.telemetry import SHADOW_TURNS, bind_trace, current_trace, span, spent, trace_id_of
 from agent.types import (
@@ -43,11 +43,14 @@ from agent.types import (
     Conversation,
     ConversationId,
     Decision,
+    DraftRuling,
     Message,
     OutboxEntry,
     Outcome,
+    PendingApproval,
     PolicyTrace,
     Proposal,
+    Ruled,
     RunId,
     Usage,
 )
@@ -92,6 +95,8 @@ class Turns:
                 if superseded:
                     await self._tell(conversation_id, Stage.IDLE)
                 return None
+            if conversation.ruling is not None:
+                raise DraftRuled(f"what was decided about a draft of {conversation_id} is being carried out; then it is answered")
             run_id = run_id_of(conversation)
             links = self._begin(conversation, run_id)
             with span("turn", links, conversation_id=conversation_id, run_id=run_id) as turn:
@@ -184,33 +189,19 @@ class Turns:
 
     async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
         """Send a proposed reply, as it is or as `text`. False if that run does not wait (any more)."""
-        return await self._resume(conversation_id, run_id, {"approved": True, "text": text})
+        return await self._rulings.decide(conversation_id, DraftRuling(run_id, Ruled.APPROVED, text))
 
     async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
         """Drop a proposed reply and hand over. False if that run does not wait (any more)."""
-        return await self._resume(conversation_id, run_id, {"approved": False, "text": None})
+        return await self._rulings.decide(conversation_id, DraftRuling(run_id, Ruled.DECLINED))
 
-    async def _resume(self, conversation_id: ConversationId, run_id: RunId, answer: dict[str, object]) -> bool:
-        conversation = await self.conversations.read(conversation_id)
-        if has_question(conversation) or not was_proposed(conversation, run_id):
-            return False
-        bind_trace(trace_of(conversation))
-        config = RunnableConfig(configurable={"thread_id": conversation_id})
-        run = await self.graph.aget_state(config)
-        if run.values.get("run_id") != run_id:
-            return False
-        outcome: Outcome = run.values["outcome"]
-        # A run that no longer waits was ruled on before. Its ruling is released again, since a crash may have come
-        # in between; what was released stays released once.
-        if run.next:
-            resume: Command[Any] = Command(resume=answer)
-            context = replace(self.context, desk=self._desk_of(conversation))
-            outcome = (await self.graph.ainvoke(resume, config, context=context, durability="exit"))["outcome"]
-        entry = await self.conversations.release(conversation, run_id, outcome)
-        if entry is not None:
-            self.on_outcome(conversation, outcome)
-            await self.queue.add_delivery(entry.key)
-        return entry is not None
+    async def expire(self, conversation_id: ConversationId) -> bool:
+        """Do what is due where nobody has decided about a draft in time. See `Rulings.expire`."""
+        return await self._rulings.expire(conversation_id, self.clock())
+
+    @property
+    def _rulings(self) -> Rulings:
+        return Rulings(self.graph, self._context_of, self.conversations, self.queue, self.on_outcome)
 
     async def _in_shadow(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> Outcome:
         """Record what would have been done, and do nothing."""
@@ -229,6 +220,8 @@ class Turns:
             log.warning("loop_handed_over")
             return self._handed_over(conversation, "handoff", reasons.REPEATED)
         try:
+            if conversation.approval is not None:
+                return await self._beside(conversation, conversation.approval, run_id)
             messages, context = visible(conversation.messages), self._context_of(conversation)
             with model_session(conversation.conversation_id):
                 return await think(
@@ -242,6 +235,16 @@ class Turns:
                 raise ModelUnavailable(str(error)) from error
             log.warning("run_failed_handed_over", error=type(error).__name__)
             return self._technical_handoff(conversation)
+
+    async def _beside(self, conversation: Conversation, approval: PendingApproval, run_id: RunId) -> Outcome:
+        """A turn beside an action that waits for a person's yes. It begins no other one, and leaves the checkpoint alone."""
+        messages, context = visible(conversation.messages), self._context_of(conversation)
+        with model_session(conversation.conversation_id):
+            outcome = await think(build_graph(), replace(context, desk=None), messages, run_id, conversation.conversation_id)
+        by_rule = reasons.handoff_reason(outcome.reason) is reasons.HandoffReason.RULE
+        if (desk := context.own_desk) and not by_rule and withdraws(conversation.messages[conversation.answered :], approval):
+            return withdrawn(outcome, approval, context.policies, desk.now())
+        return beside(outcome, approval, context.policies)
 
     def _context_of(self, conversation: Conversation) -> TurnContext:
         on_stage = partial(self.progress.tell, conversation.conversation_id) if self.progress is not None else None
@@ -264,6 +267,7 @@ class Turns:
             answer=text,
             reason=reason,
             citations=(),
+            approval=None,
             summary=f"{summary}\nProposed reply, which the customer has not seen:\n{draft.answer}",
         )
 

@@ -95,13 +95,49 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingApproval:
+    """An action that waits for a person's yes.
+
+    Attributes:
+        run_id: of the turn that has proposed it.
+        action: id of the rule file.
+        customer_id: whose it is.
+        until: ISO 8601 in UTC; then happens what the action's file says. None if it waits for as long as it takes.
+    """
+
+    run_id: RunId
+    action: str
+    customer_id: str | None
+    until: str | None = None
+
+
+class Ruled(StrEnum):
+    """What was decided about a draft."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    TIMED_OUT = "timed_out"
+    """Nobody has said anything in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftRuling:
+    """The one decision about the draft of `run_id`. `text` is a person's own wording, if they gave one."""
+
+    run_id: RunId
+    ruled: Ruled
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """All messages so far, oldest first.
 
     `length` counts every message ever appended and is what a commit is compared with; `answered`
     is how many of them the latest outcome had seen; `handed_off` is True while a person owns it.
     `begun` tells it from an earlier one of the same id, which is forgotten by now. `proposal` is the action that
-    the latest outcome has asked about.
+    the latest outcome has asked about, `approval` the one that waits for a person. `ruling` stands while what was decided
+    about a draft is carried out.
     """
 
     conversation_id: ConversationId
@@ -114,6 +150,8 @@ class Conversation:
     subject: str | None = None
     begun: str = ""
     proposal: Proposal | None = None
+    approval: PendingApproval | None = None
+    ruling: DraftRuling | None = None
 
 
 class Decision(StrEnum):
@@ -187,6 +225,8 @@ class Outcome:
     """What the customer is asked about, if it is an action."""
     notice: str | None = None
     """What the customer reads at once, beside a reply that waits for a person."""
+    approval: PendingApproval | None = None
+    """What waits for a person's yes, if it is an action."""
 
 
 @dataclass(frozen=True, slots=True)

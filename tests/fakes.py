@@ -1,5 +1,6 @@
 """Fakes of the seams, held to the same contract tests as the real adapters."""
 
+import datetime as dt
 import re
 import zlib
 from collections.abc import AsyncIterator, Sequence
@@ -8,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from agent.adapters.redis_outbox import make_entry, make_reply
+from agent.adapters.redis_store import RULED_AGAIN_S
 from agent.errors import ConversationMissing
 from agent.ports import ShadowRecord, Ticket
 from agent.types import (
@@ -15,12 +17,14 @@ from agent.types import (
     Conversation,
     ConversationId,
     Decision,
+    DraftRuling,
     Message,
     MessageId,
     OutboxEntry,
     OutboxKey,
     Outcome,
     RunId,
+    outbox_id,
 )
 from knowledge.terms import content_terms
 from knowledge.types import Audience, Hit, Passage, Query, TokenStates, Vectors
@@ -72,6 +76,7 @@ class InMemoryConversations:
         self.conversations: dict[ConversationId, Conversation] = {}
         self.seen_at_person: set[ConversationId] = set()
         self.heeded: set[tuple[ConversationId, MessageId]] = set()
+        self.again: dict[ConversationId, dt.datetime] = {}
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         before = self.conversations.get(ticket.conversation_id) or Conversation(
@@ -85,6 +90,7 @@ class InMemoryConversations:
             length=before.length + 1,
             handed_off=before.handed_off or message.author is Author.HUMAN_AGENT,
             proposal=None if message.author is Author.HUMAN_AGENT else before.proposal,
+            approval=None if message.author is Author.HUMAN_AGENT else before.approval,
             subject=before.subject or ticket.subject,
         )
         return True
@@ -103,6 +109,9 @@ class InMemoryConversations:
             return None
         now = replace(now, answered=now.length, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
         no_reply = outcome.decision is Decision.NO_REPLY
+        if not no_reply:
+            now = replace(now, approval=outcome.approval, ruling=None)
+            self.again.pop(now.conversation_id, None)
         now = replace(now, proposal=None if no_reply else outcome.proposal)
         reply = None if no_reply else make_reply(entry)
         if reply:
@@ -117,20 +126,47 @@ class InMemoryConversations:
         entry = make_entry(conversation, run_id, outcome, released=True)
         now = await self.read(conversation.conversation_id)
         reply = make_reply(entry)
-        if now.length != conversation.length or reply is None or any(m.message_id == entry.outbox_id for m in now.messages):
+        is_newest = now.length == conversation.length
+        if not (is_newest or now.ruling) or reply is None or any(m.message_id == entry.outbox_id for m in now.messages):
             return None
-        now = replace(now, messages=(*now.messages, reply), length=now.length + 1, answered=now.length + 1)
-        now = replace(now, proposal=None, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
+        answered = now.answered if _waits(now) else now.length + 1
+        now = replace(now, messages=(*now.messages, reply), length=now.length + 1, answered=answered)
+        self.again.pop(now.conversation_id, None)
+        now = replace(now, proposal=None, approval=None, ruling=None)
+        now = replace(now, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
         self.conversations[now.conversation_id] = now
         self.outbox.entries[entry.key] = entry
         return entry
+
+    async def rule(self, conversation: Conversation, ruling: DraftRuling) -> DraftRuling | None:
+        now = await self.read(conversation.conversation_id)
+        released = outbox_id(ruling.run_id, released=True)
+        if now.ruling is None:
+            if now.length != conversation.length or any(m.message_id == released for m in now.messages):
+                return None
+            now = self.conversations[now.conversation_id] = replace(now, ruling=ruling)
+        self.again[now.conversation_id] = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=RULED_AGAIN_S)
+        return now.ruling
+
+    async def overdue(self, now: dt.datetime) -> list[ConversationId]:
+        waits = {cid: one.approval for cid, one in self.conversations.items() if one.approval}
+        due = {cid: dt.datetime.fromisoformat(one.until) for cid, one in waits.items() if one.until}
+        due |= self.again
+        return [cid for cid, at in sorted(due.items(), key=lambda one: one[1]) if at <= now]
+
+    async def forget_approval(self, conversation: Conversation) -> None:
+        now = self.conversations.get(conversation.conversation_id)
+        if now and (now.length, now.ruling) == (conversation.length, conversation.ruling):
+            self.conversations[now.conversation_id] = replace(now, approval=None, ruling=None)
+            self.again.pop(now.conversation_id, None)
 
     async def set_owner(self, conversation_id: ConversationId, *, person: bool) -> None:
         now = self.conversations.get(conversation_id)
         if now is None or (not person and conversation_id not in self.seen_at_person):
             return
         (self.seen_at_person.add if person else self.seen_at_person.discard)(conversation_id)
-        self.conversations[conversation_id] = replace(now, handed_off=person, proposal=None if person else now.proposal)
+        now = replace(now, proposal=None, approval=None) if person else now
+        self.conversations[conversation_id] = replace(now, handed_off=person)
 
     async def give_back(self, conversation_id: ConversationId, note_id: MessageId) -> bool:
         now = self.conversations.get(conversation_id)
@@ -138,7 +174,7 @@ class InMemoryConversations:
             return False
         self.heeded.add((conversation_id, note_id))
         self.seen_at_person.discard(conversation_id)
-        self.conversations[conversation_id] = replace(now, handed_off=False)
+        self.conversations[conversation_id] = replace(now, handed_off=False, approval=None)
         return True
 
     async def hand_off(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
@@ -146,7 +182,7 @@ class InMemoryConversations:
         now = self.conversations.get(conversation.conversation_id) or replace(conversation, messages=(), length=0)
         if now.handed_off or now.length != conversation.length:
             return None
-        now = replace(now, handed_off=True, answered=now.length, proposal=None)
+        now = replace(now, handed_off=True, answered=now.length, proposal=None, approval=None)
         if reply := make_reply(entry):
             now = replace(now, messages=(*now.messages, reply), length=now.length + 1)
         self.conversations[now.conversation_id] = now

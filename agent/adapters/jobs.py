@@ -56,6 +56,8 @@ class Handlers:
             worker at a time. None if this worker does not.
         on_stop: called when the worker begins to drain: what runs in a thread can't be cancelled.
         polls: by name, how often in seconds, and how: what helpdesks that send no webhooks have news of.
+        expire: does what is due in a conversation in which nobody has decided about a draft in time. A `TransientError`: it is
+            due again later.
         hand_over: gives a conversation to a person without a turn. Called after `MOST_FAILURES` turns that failed by an
             error that time doesn't heal. None: they are tried again for ever.
     """
@@ -66,6 +68,7 @@ class Handlers:
     on_stop: Callable[[], None] | None = None
     hand_over: Callable[[ConversationId], Awaitable[None]] | None = None
     polls: Mapping[str, tuple[float, Callable[[], Awaitable[object]]]] = field(default_factory=dict)
+    expire: Callable[[ConversationId], Awaitable[object]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,37 @@ def sweep_task(queue: TurnQueue, owed: Owed, options: WorkerOptions) -> Callable
             log.warning("sweep_waits", detail=str(error))
 
     return sweep
+
+
+def approvals_task(
+    expire: Callable[[ConversationId], Awaitable[object]], conversations: Conversations, options: WorkerOptions
+) -> Callable[..., Awaitable[None]]:
+    """What waits for a person and is overdue, for ever. Deadlines are in Redis, so a restart finds them."""
+    always = Perpetual(timedelta(seconds=options.sweep_s), automatic=True)
+
+    async def approvals(perpetual: Perpetual = always) -> None:
+        try:
+            overdue = await conversations.overdue(datetime.now(UTC))
+        except QueueUnavailable as error:
+            log.warning("approvals_wait", detail=str(error))
+            return
+        for conversation_id in _some(overdue):
+            await _expire_once(expire, conversation_id, options.turn_limit_s)
+
+    return approvals
+
+
+async def _expire_once(
+    expire: Callable[[ConversationId], Awaitable[object]], conversation_id: ConversationId, limit_s: float
+) -> None:
+    with bound_contextvars(conversation_id=conversation_id):
+        try:
+            async with asyncio.timeout(limit_s):
+                await expire(conversation_id)
+        except TransientError as error:
+            log.warning("approval_waits", error=type(error).__name__, detail=str(error))
+        except Exception as error:  # The worker's outer loop: it is due again.
+            log.error("approval_failed", detail=_detail(error), exc_info=error)
 
 
 def refresh_task(refresh_due: Callable[[], Awaitable[None]], options: WorkerOptions) -> Callable[..., Awaitable[None]]:

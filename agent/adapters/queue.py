@@ -25,6 +25,7 @@ from agent.adapters.jobs import (
     Handlers,
     Owed,
     WorkerOptions,
+    approvals_task,
     deliver_task,
     poll_task,
     refresh_task,
@@ -136,6 +137,8 @@ async def run_worker(
     queue.turns.register(turn_task(handlers, options), names=["turn"])
     queue.deliveries.register(deliver_task(handlers.sender, owed.outbox), names=["deliver"])
     queue.deliveries.register(sweep_task(queue, owed, options), names=["sweep"])
+    if handlers.expire is not None:
+        queue.deliveries.register(approvals_task(handlers.expire, owed.conversations, options), names=["approvals"])
     if handlers.refresh is not None:
         queue.deliveries.register(refresh_task(handlers.refresh, options), names=["refresh"])
     for source, (every_s, poll) in handlers.polls.items():
@@ -143,8 +146,8 @@ async def run_worker(
     stop = stop or _stop_on_signals()
     running = {
         asyncio.create_task(_work(queue.turns, options.concurrency, options), name="turns"),
-        # More of them, so that the sweep, the refresh and the polls always find a place.
-        asyncio.create_task(_work(queue.deliveries, options.deliveries + 2 + len(handlers.polls), options), name="deliveries"),
+        # More of them, so that the sweep, what is overdue, the refresh and the polls always find a place.
+        asyncio.create_task(_work(queue.deliveries, options.deliveries + 3 + len(handlers.polls), options), name="deliveries"),
     }
     log.info("worker_started", concurrency=options.concurrency)
     try:

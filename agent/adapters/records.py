@@ -11,14 +11,17 @@ from agent.types import (
     ConversationId,
     Customer,
     Decision,
+    DraftRuling,
     Identity,
     Message,
     MessageId,
     OutboxEntry,
     OutboxId,
     Outcome,
+    PendingApproval,
     PolicyTrace,
     Proposal,
+    Ruled,
     RunId,
     Usage,
 )
@@ -58,7 +61,8 @@ def dump_outcome(outcome: Outcome) -> dict[str, Any]:
     value["usage"] = dataclasses.asdict(outcome.usage)
     value["timings_ms"] = dict(outcome.timings_ms)
     value["proposal"] = dataclasses.asdict(outcome.proposal) if outcome.proposal else None
-    for name in ("proposal", "notice"):
+    value["approval"] = dataclasses.asdict(outcome.approval) if outcome.approval else None
+    for name in ("proposal", "notice", "approval"):
         if value[name] is None:
             del value[name]
     return value
@@ -82,6 +86,7 @@ def load_outcome(value: dict[str, Any]) -> Outcome:
         summary=value["summary"],
         proposal=Proposal(**value["proposal"]) if value.get("proposal") else None,
         notice=value.get("notice"),
+        approval=PendingApproval(**value["approval"]) if value.get("approval") else None,
     )
 
 
@@ -93,6 +98,27 @@ def dump_proposal(proposal: Proposal) -> str:
 def load_proposal(text: str) -> Proposal:
     """The inverse of `dump_proposal`."""
     return Proposal(**json.loads(text))
+
+
+def dump_approval(approval: PendingApproval) -> str:
+    """JSON of one action that waits for a person."""
+    return _dump(dataclasses.asdict(approval))
+
+
+def load_approval(text: str) -> PendingApproval:
+    """The inverse of `dump_approval`."""
+    return PendingApproval(**json.loads(text))
+
+
+def dump_ruling(ruling: DraftRuling) -> str:
+    """JSON of what was decided about a draft."""
+    return _dump(dataclasses.asdict(ruling))
+
+
+def load_ruling(text: str) -> DraftRuling:
+    """The inverse of `dump_ruling`."""
+    value = json.loads(text)
+    return DraftRuling(RunId(value["run_id"]), Ruled(value["ruled"]), value["text"])
 
 
 def dump_entry(entry: OutboxEntry) -> str:

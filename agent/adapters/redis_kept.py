@@ -6,7 +6,7 @@ from typing import Any, cast
 from agent.adapters.redis_clients import RedisClient, confirmed
 from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
-from agent.adapters.redis_keys import CUSTOMERS, DEAD, ENTRIES, PENDING, UNANSWERED, conversation_keys
+from agent.adapters.redis_keys import APPROVALS, CUSTOMERS, DEAD, ENTRIES, PENDING, UNANSWERED, conversation_keys
 from agent.adapters.redis_shards import literally, shard_key, tag_of
 from agent.site_settings import WIDGET_SOURCE
 from agent.types import ConversationId
@@ -34,14 +34,15 @@ local function drop_members(key, ending)
 end
 """
 
-# From now on nothing is sent, and nobody asks for a turn.
+# From now on nothing is sent, nobody asks for a turn, and no approval is over.
 _SILENCE = Script(
     _OURS
     + """
-local unanswered, entries, pending, hints = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local unanswered, entries, pending, hints, approvals = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 drop_members(pending, string.char(10) .. ARGV[1])
 redis.call('ZREM', unanswered, ARGV[1])
 redis.call('ZREM', hints, ARGV[1])
+redis.call('ZREM', approvals, ARGV[1])
 return drop_fields(entries, ARGV[2])
 """
 )
@@ -88,7 +89,7 @@ class RedisKept:
         with unavailable("read what is kept of a conversation"):
             facts, said, entries, dead, shadow, about_it, shown_, said_of, stream, *links = await self._redis.together(asked)
         facts = dict(cast(dict[str, str], facts))
-        proposal = facts.pop("proposal", None)
+        asked_of = {name: facts.pop(name, None) for name in ("proposal", "approval", "ruling")}
         facts.pop("customers", None)
         widget = {
             "about": about_it,
@@ -99,7 +100,7 @@ class RedisKept:
         kept = {
             "about": facts,
             "messages": [json.loads(one) for one in said],
-            "proposal": json.loads(proposal) if proposal else None,
+            **{name: json.loads(text) if text else None for name, text in asked_of.items()},
             "outbox": [json.loads(one) for one in entries if _text(conversation_id) in one],
             "undelivered": [_dead(one) for one in dead if _nested(conversation_id) in one],
             "shadow": [json.loads(one) for one in shadow if _text(conversation_id) in one],
@@ -110,7 +111,7 @@ class RedisKept:
 
     async def silence(self, conversation_id: ConversationId) -> list[str]:
         """Take what waits to be sent out of the outbox, and the conversation out of what is owed. The ids of what was there."""
-        keys = [_key(conversation_id, name) for name in (UNANSWERED, ENTRIES, PENDING, _HINTS)]
+        keys = [_key(conversation_id, name) for name in (UNANSWERED, ENTRIES, PENDING, _HINTS, APPROVALS)]
         with unavailable("empty a conversation's outbox"):
             (gone,) = await confirmed(self._redis, [_SILENCE(keys, [conversation_id, _text(conversation_id)])])
         return [str(one) for one in gone]

@@ -5,12 +5,13 @@ has of its own, so each step is one script in one slot of a cluster:
 
     innkeeper:{tag}:conversation:<id>:meta      hash  source, ticket_id, subject, begun, length, answered, last_customer,
                                                       handed_off, seen_at_person, waits_for_person, undelivered,
-                                                      proposal, customers
+                                                      proposal, customers, approval, ruling
     innkeeper:{tag}:conversation:<id>:messages  list  one JSON each, oldest first
     innkeeper:{tag}:conversation:<id>:ids       set   message ids that are known
     innkeeper:{tag}:conversation:<id>:waiting   hash  the turn whose draft waits for a person, see `checkpoints`
     innkeeper:{tag}:unanswered                  zset  conversation id, by the time of the first message no outcome has seen
-    innkeeper:{tag}:customers                   zset    customer's name, line end, conversation id, by when it is forgotten
+    innkeeper:{tag}:customers                   zset  customer's name, line end, conversation id, by when it is forgotten
+    innkeeper:{tag}:approvals                   zset  conversation id, by the time when what waits for a person is over
     innkeeper:{tag}:outbox:entries              hash  outbox id -> JSON
     innkeeper:{tag}:outbox:pending              zset  outbox id, line end, conversation id, by the time of its commit
     innkeeper:{tag}:outbox:dead                 hash  outbox id -> JSON with the reason; kept for a person
@@ -30,6 +31,7 @@ from agent.types import ConversationId, Customer, OutboxKey
 
 CUSTOMERS = "customers"
 UNANSWERED = "unanswered"
+APPROVALS = "approvals"
 ENTRIES = "outbox:entries"
 PENDING = "outbox:pending"
 DEAD = "outbox:dead"
@@ -67,9 +69,10 @@ def pending_member(key: OutboxKey) -> str:
     return f"{key.outbox_id}\n{key.conversation_id}"
 
 
-async def oldest_first(client: RedisClient, name: str) -> list[str]:
-    """The members of such a sorted set of every shard, by their scores."""
+async def oldest_first(client: RedisClient, name: str, until: int | None = None) -> list[str]:
+    """The members of such a sorted set of every shard, by their scores; those up to `until` if it is given."""
     scored = {"withscores": True, "score_cast_func": float}
-    asked = [command("ZRANGE", shard_key(tag, name), 0, -1, "WITHSCORES", **scored) for tag in TAGS]
+    most = "+inf" if until is None else until
+    asked = [command("ZRANGEBYSCORE", shard_key(tag, name), "-inf", most, "WITHSCORES", **scored) for tag in TAGS]
     found = [pair for shard in await client.together(asked) for pair in shard]
     return [str(member) for member, _ in sorted(found, key=lambda pair: pair[1])]

@@ -83,7 +83,7 @@ if author == 'customer' then
     redis.call('ZADD', unanswered, 'NX', now, cid)
 elseif author == 'human_agent' then
     redis.call('HSET', meta, 'handed_off', '1')
-    redis.call('HDEL', meta, 'waits_for_person', 'proposal')
+    redis.call('HDEL', meta, 'waits_for_person', 'proposal', 'approval')
 end
 keep()
 return 1
@@ -94,14 +94,14 @@ return 1
 READ = Script("return {redis.call('HGETALL', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}")
 
 # The answer of a run that is committed again (its first reply was lost on the wire) is the entry that is
-# already stored. `false` is the port's None. Whatever is said now, a draft of before is no longer to be sent.
+# already stored. `false` is the port's None. What is said now ends a draft of before, unless it is said beside it.
 COMMIT = Script(
     _KEEP
     + """
-local unanswered, entries, pending = KEYS[5], KEYS[6], KEYS[7]
+local unanswered, entries, pending, approvals = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local cid, length, answered, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local outbox_id, member, entry, message, decision = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-local proposal = ARGV[10]
+local proposal, approval, until_ms, keeps_draft = ARGV[10], ARGV[11], ARGV[12], ARGV[13] == '1'
 if outbox_id ~= '' then
     local stored = redis.call('HGET', entries, outbox_id)
     if stored then return stored end
@@ -117,33 +117,79 @@ if outbox_id == '' then
     keep()
     return false
 end
-if decision == 'handoff' then redis.call('HSET', meta, 'handed_off', '1') end
-if decision ~= 'draft' then redis.call('DEL', waiting) end
-if decision == 'handoff' or decision == 'draft' then
-    redis.call('HSET', meta, 'waits_for_person', '1')
-else
-    redis.call('HDEL', meta, 'waits_for_person')
+if not keeps_draft then
+    if decision == 'handoff' then redis.call('HSET', meta, 'handed_off', '1') end
+    if decision ~= 'draft' then redis.call('DEL', waiting) end
+    if decision == 'handoff' or decision == 'draft' then
+        redis.call('HSET', meta, 'waits_for_person', '1')
+    else
+        redis.call('HDEL', meta, 'waits_for_person')
+    end
+    redis.call('HDEL', meta, 'approval', 'ruling')
+    redis.call('ZREM', approvals, cid)
+    if approval ~= '' then redis.call('HSET', meta, 'approval', approval) end
+    if until_ms ~= '' then redis.call('ZADD', approvals, until_ms, cid) end
 end
 """
     + _WRITE
 )
 
-# The id set remembers every release as long as the conversation is kept, so a repeated approval finds it.
+# The first ruling stands. Whoever made it may die before it is released, so it is due again after a while.
+RULE = Script(
+    _KEEP
+    + """
+local approvals = KEYS[5]
+local cid, length, released_id, mine, again_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local standing = redis.call('HGET', meta, 'ruling')
+if not standing then
+    if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return false end
+    if redis.call('SISMEMBER', ids, released_id) == 1 then return false end
+    standing = mine
+    redis.call('HSET', meta, 'ruling', mine)
+end
+redis.call('ZADD', approvals, again_ms, cid)
+keep()
+return standing
+"""
+)
+
+# What was found to wait no more, unless something has been said or ruled since.
+FORGET_APPROVAL = Script(
+    _KEEP
+    + """
+local approvals, cid, length, ruling = KEYS[5], ARGV[1], tonumber(ARGV[2]), ARGV[3]
+if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return 0 end
+if (redis.call('HGET', meta, 'ruling') or '') ~= ruling then return 0 end
+redis.call('HDEL', meta, 'approval', 'ruling')
+redis.call('ZREM', approvals, cid)
+keep()
+return 1
+"""
+)
+
+# The id set remembers every release as long as the conversation is kept, so a repeated approval finds it. What was ruled is
+# released whatever has been said since: it may have been carried out.
 RELEASE = Script(
     _KEEP
     + """
-local entries, pending = KEYS[5], KEYS[6]
+local entries, pending, approvals = KEYS[5], KEYS[6], KEYS[7]
 local length, now, outbox_id, member = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local entry, message, handoff = ARGV[5], ARGV[6], ARGV[7]
-if tonumber(redis.call('HGET', meta, 'length') or '0') ~= length then return false end
+local entry, message, handoff, nobody_has_it, cid = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local is_newest = tonumber(redis.call('HGET', meta, 'length') or '0') == length
+if not is_newest and redis.call('HEXISTS', meta, 'ruling') == 0 then return false end
+local is = redis.call('HMGET', meta, 'last_customer', 'answered')
+local asks_more = tonumber(is[1] or '0') > tonumber(is[2] or '0')
 if redis.call('SADD', ids, outbox_id) == 0 then return false end
 if handoff == '1' then redis.call('HSET', meta, 'handed_off', '1') end
 redis.call('RPUSH', messages, message)
-redis.call('HSET', meta, 'answered', redis.call('HINCRBY', meta, 'length', 1))
+local now_length = redis.call('HINCRBY', meta, 'length', 1)
+if not asks_more then redis.call('HSET', meta, 'answered', now_length) end
 redis.call('HSET', entries, outbox_id, entry)
 redis.call('ZADD', pending, now, member)
 redis.call('HINCRBY', meta, 'undelivered', 1)
-redis.call('HDEL', meta, 'waits_for_person', 'proposal')
+redis.call('HDEL', meta, 'waits_for_person', 'proposal', 'approval', 'ruling')
+if nobody_has_it == '1' then redis.call('HSET', meta, 'waits_for_person', '1') end
+redis.call('ZREM', approvals, cid)
 redis.call('DEL', waiting)
 keep()
 return entry
@@ -157,7 +203,7 @@ SET_OWNER = Script(
 if redis.call('EXISTS', meta) == 0 then return 0 end
 if ARGV[1] == '1' then
     redis.call('HSET', meta, 'handed_off', '1', 'seen_at_person', '1')
-    redis.call('HDEL', meta, 'waits_for_person', 'proposal')
+    redis.call('HDEL', meta, 'waits_for_person', 'proposal', 'approval')
 elseif redis.call('HGET', meta, 'seen_at_person') == '1' then
     redis.call('HDEL', meta, 'handed_off', 'seen_at_person')
 end
@@ -171,7 +217,7 @@ GIVE_BACK = Script(
     _KEEP
     + """
 if redis.call('EXISTS', meta) == 0 or redis.call('SADD', ids, ARGV[1]) == 0 then return 0 end
-redis.call('HDEL', meta, 'handed_off', 'seen_at_person', 'waits_for_person')
+redis.call('HDEL', meta, 'handed_off', 'seen_at_person', 'waits_for_person', 'approval')
 keep()
 return 1
 """
@@ -190,7 +236,7 @@ redis.call('HSETNX', meta, 'source', ARGV[8])
 redis.call('HSETNX', meta, 'ticket_id', ARGV[9])
 redis.call('HSETNX', meta, 'begun', now)
 redis.call('HSET', meta, 'handed_off', '1', 'answered', length, 'length', length, 'waits_for_person', '1')
-redis.call('HDEL', meta, 'proposal')
+redis.call('HDEL', meta, 'proposal', 'approval')
 redis.call('ZREM', unanswered, cid)
 """
     + _WRITE

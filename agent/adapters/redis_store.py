@@ -7,14 +7,27 @@ a reply that a fail-over could take back is not sent.
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from agent.adapters import redis_scripts as scripts
-from agent.adapters.records import dump_entry, dump_message, dump_proposal, load_entry, load_message, load_proposal
+from agent.adapters.records import (
+    dump_approval,
+    dump_entry,
+    dump_message,
+    dump_proposal,
+    dump_ruling,
+    load_approval,
+    load_entry,
+    load_message,
+    load_proposal,
+    load_ruling,
+)
 from agent.adapters.redis_clients import RedisClient, confirmed
 from agent.adapters.redis_commands import Script
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import (
+    APPROVALS,
     CUSTOMERS,
     ENTRIES,
     PENDING,
@@ -36,12 +49,18 @@ from agent.types import (
     Conversation,
     ConversationId,
     Decision,
+    DraftRuling,
     Message,
     MessageId,
     OutboxEntry,
     Outcome,
+    Ruled,
     RunId,
+    outbox_id,
 )
+
+RULED_AGAIN_S = 60
+"""A ruling that is not released by then is carried out again: whoever made it may be dead."""
 
 
 class RedisConversations:
@@ -106,6 +125,8 @@ class RedisConversations:
             subject=meta.get("subject"),
             begun=meta.get("begun", ""),
             proposal=load_proposal(meta["proposal"]) if "proposal" in meta else None,
+            approval=load_approval(meta["approval"]) if "approval" in meta else None,
+            ruling=load_ruling(meta["ruling"]) if "ruling" in meta else None,
         )
 
     async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
@@ -115,11 +136,13 @@ class RedisConversations:
         """
         entry = None if outcome.decision is Decision.NO_REPLY else make_entry(conversation, run_id, outcome)
         reply = make_reply(entry) if entry else None
+        approval = outcome.approval if entry else None
+        keeps_draft = approval is not None and outcome.decision is not Decision.DRAFT
         cid = conversation.conversation_id
         with unavailable("commit an outcome"):
             stored = await self._step(
                 scripts.COMMIT,
-                keys=step_keys(cid, UNANSWERED, ENTRIES, PENDING),
+                keys=step_keys(cid, UNANSWERED, ENTRIES, PENDING, APPROVALS),
                 args=[
                     cid,
                     conversation.length,
@@ -131,19 +154,53 @@ class RedisConversations:
                     dump_message(reply) if reply else "",
                     outcome.decision.value,
                     dump_proposal(outcome.proposal) if entry and outcome.proposal else "",
+                    dump_approval(approval) if approval else "",
+                    _ms(approval.until) if approval and approval.until else "",
+                    "1" if keeps_draft else "",
                 ],
             )
         return load_entry(stored) if stored else None
+
+    async def rule(self, conversation: Conversation, ruling: DraftRuling) -> DraftRuling | None:
+        """Write down what is decided about a draft, in one atomic step; see the port."""
+        cid, now_ms = conversation.conversation_id, _now_ms()
+        with unavailable("rule on a draft"):
+            standing = await self._step(
+                scripts.RULE,
+                keys=step_keys(cid, APPROVALS),
+                args=[
+                    cid,
+                    conversation.length,
+                    outbox_id(ruling.run_id, released=True),
+                    dump_ruling(ruling),
+                    now_ms + RULED_AGAIN_S * 1000,
+                ],
+            )
+        return load_ruling(standing) if standing else None
+
+    async def overdue(self, now: datetime) -> list[ConversationId]:
+        """Where what waits for a person has waited too long; see the port."""
+        with unavailable("list what waits for a person"):
+            found = await oldest_first(self._redis, APPROVALS, int(now.timestamp() * 1000))
+        return [ConversationId(cid) for cid in found]
+
+    async def forget_approval(self, conversation: Conversation) -> None:
+        """Nothing waits for a person here; see the port."""
+        cid, ruling = conversation.conversation_id, conversation.ruling
+        args = [cid, conversation.length, dump_ruling(ruling) if ruling else ""]
+        with unavailable("forget what waited for a person"):
+            await self._step(scripts.FORGET_APPROVAL, keys=step_keys(cid, APPROVALS), args=args)
 
     async def release(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         """Write what a person decided about the draft of `run_id`, in one atomic step, once; see the port."""
         entry = make_entry(conversation, run_id, outcome, released=True)
         reply = make_reply(entry)
-        cid = conversation.conversation_id
+        cid, is_handoff = conversation.conversation_id, outcome.decision is Decision.HANDOFF
+        is_late = conversation.ruling is not None and conversation.ruling.ruled is Ruled.TIMED_OUT
         with unavailable("release a draft"):
             stored = await self._step(
                 scripts.RELEASE,
-                keys=step_keys(cid, ENTRIES, PENDING),
+                keys=step_keys(cid, ENTRIES, PENDING, APPROVALS),
                 args=[
                     conversation.length,
                     _now_ms(),
@@ -151,7 +208,9 @@ class RedisConversations:
                     pending_member(entry.key),
                     dump_entry(entry),
                     dump_message(reply) if reply else "",
-                    "1" if outcome.decision is Decision.HANDOFF else "",
+                    "1" if is_handoff else "",
+                    "1" if is_handoff and is_late else "",
+                    cid,
                 ],
             )
         return load_entry(stored) if stored else None
@@ -198,6 +257,10 @@ class RedisConversations:
         """One atomic step. It counts once the replicas have it. `indexed`: the last key is the index of customers."""
         (found,) = await confirmed(self._redis, [script(keys, [*args, "1" if indexed else "", self._keep_s])])
         return found
+
+
+def _ms(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
 def _now_ms() -> int:

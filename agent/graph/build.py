@@ -21,7 +21,7 @@ from agent.graph.nodes.gate import gate
 from agent.graph.nodes.retrieve import retrieve
 from agent.graph.nodes.triage import triage
 from agent.graph.nodes.verify import verify
-from agent.graph.routes import after_act, after_decide, after_gate, after_retrieve
+from agent.graph.routes import after_act, after_decide, after_gate, after_retrieve, at_start
 from agent.graph.state import TurnContext, TurnState
 from agent.telemetry import span
 
@@ -51,7 +51,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> TurnGra
     }
     for name, node in nodes.items():
         graph.add_node(name, _timed(name, node))
-    graph.add_edge(START, "triage")
+    graph.add_conditional_edges(START, at_start, ["triage", END])
     graph.add_edge("triage", "gate")
     graph.add_conditional_edges("gate", after_gate, ["act", "decide"])
     graph.add_conditional_edges("act", after_act, ["retrieve", "decide"])

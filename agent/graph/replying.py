@@ -40,4 +40,5 @@ def sayable(outcome: Outcome, state: TurnState, context: TurnContext) -> Outcome
         summary=compose.summary(state["messages"], reason, state.get("hits", ())) + done,
         proposal=None,
         notice=None,
+        approval=None,
     )

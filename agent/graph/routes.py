@@ -26,6 +26,11 @@ def gives_up(state: TurnState) -> bool:
     return not is_answerable(evidence) or (found is not None and is_unknown(found, evidence))
 
 
+def at_start(state: TurnState) -> str:
+    """Nowhere for a run that was to go on from a checkpoint which is gone by now: another process has brought it to its end."""
+    return "triage" if state.get("messages") else END
+
+
 def after_gate(state: TurnState) -> Literal["act", "decide"]:
     """A rule that hands off or refuses ends the turn."""
     return "act" if state["verdict"].action is Action.ALLOW else "decide"

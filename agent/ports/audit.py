@@ -20,6 +20,8 @@ class AuditKind(StrEnum):
     APPROVAL_ASKED = "approval_asked"
     APPROVED = "approval_given"
     REFUSED = "approval_refused"
+    TIMED_OUT = "approval_timed_out"
+    """Nobody has decided in time."""
     ABOUT_TO = "action_begun"
     """Written before the call in the company's system."""
     DONE = "action_done"

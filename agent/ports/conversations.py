@@ -1,9 +1,10 @@
 """The record of conversations, and which tickets of helpdesks belong to them."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.types import Conversation, ConversationId, Message, MessageId, OutboxEntry, Outcome, RunId
+from agent.types import Conversation, ConversationId, DraftRuling, Message, MessageId, OutboxEntry, Outcome, RunId
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,37 @@ class Conversations(Protocol):
     async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         """Write the one outcome of a run: conversation and outbox, in one atomic step.
 
+        It ends what waits for a person's decision, unless it is no draft and has that very `approval`: then it is said beside
+        it. A draft with an `approval` is overdue when its time is over.
+
         None, and nothing written, if a message arrived since `conversation` was read or another run
         has answered it. An outcome `NO_REPLY` marks the messages as answered and makes no entry.
         """
         ...
 
     async def release(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
-        """Write what a person decided about the draft of `run_id`, in one atomic step, once.
+        """Write what came of what was decided about the draft of `run_id`, in one atomic step, once.
 
-        None, and nothing written, if a message arrived since `conversation` was read or the run was
-        released before. Its outbox id differs from the draft's.
+        None, and nothing written, if the run was released before, or if no ruling stands and a message arrived since
+        `conversation` was read. Its outbox id differs from the draft's. What a customer has written since the ruling
+        stays unanswered.
         """
+        ...
+
+    async def rule(self, conversation: Conversation, ruling: DraftRuling) -> DraftRuling | None:
+        """Write down what is decided about a draft, in one atomic step. What it gives stands: the first that was decided.
+
+        None, and nothing written, if a message arrived since `conversation` was read, or the draft was released before.
+        Until it is released it comes up in `overdue` again and again.
+        """
+        ...
+
+    async def overdue(self, now: dt.datetime) -> list[ConversationId]:
+        """Conversations in which nobody has decided in time, or a decision was not carried through; oldest first."""
+        ...
+
+    async def forget_approval(self, conversation: Conversation) -> None:
+        """Nothing waits for a person here any more. Nothing changes if it was read before a message or a ruling came."""
         ...
 
     async def set_owner(self, conversation_id: ConversationId, *, person: bool) -> None:

@@ -178,6 +178,10 @@ class LiveTurns:
         """See `Approvals`."""
         return await self.now().decline(conversation_id, run_id)
 
+    async def expire(self, conversation_id: ConversationId) -> bool:
+        """See `Turns.expire`."""
+        return await self.now().expire(conversation_id)
+
 
 @asynccontextmanager
 async def watched(live: LivePolicies, every_s: float) -> AsyncIterator[None]:

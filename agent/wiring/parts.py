@@ -38,6 +38,7 @@ from agent.types import (
     Identity,
     Message,
     Outcome,
+    PendingApproval,
     PolicyTrace,
     Proposal,
     Task,
@@ -50,7 +51,21 @@ from policies.engine import PolicyEngine
 from policies.types import Action, Facts, Verdict, Verifier
 
 STATE_TYPES: tuple[type, ...] = (
-    *(Message, Author, Customer, Identity, Proposal, Acted, Step, Outcome, Decision, Citation, PolicyTrace, Usage),
+    *(
+        Message,
+        Author,
+        Customer,
+        Identity,
+        Proposal,
+        PendingApproval,
+        Acted,
+        Step,
+        Outcome,
+        Decision,
+        Citation,
+        PolicyTrace,
+        Usage,
+    ),
     *(Facts, Verdict, Action, Hit, Passage, Audience, Trust, Evidence, Answerability, Draft, DraftSentence, Claim),
 )
 """What a checkpoint may hold: all that `TurnState` is made of."""

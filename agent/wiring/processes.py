@@ -84,7 +84,13 @@ async def work(settings: Settings) -> None:
                     await process.live.run_turn(conversation_id)
 
             handlers = Handlers(
-                turn, desks.sender, process.refresher, process.refresher.stop, process.live.hand_over, polls=desks.polls
+                turn,
+                desks.sender,
+                process.refresher,
+                process.refresher.stop,
+                process.live.hand_over,
+                desks.polls,
+                process.live.expire,
             )
             await run_worker(process.queue, handlers, Owed(process.conversations, process.outbox, process.hints), options)
 

@@ -175,15 +175,23 @@ class Product:
         return environment(self.data_dir, **(ours | self.settings | more))
 
     def start(self, *commands: str, **more: str) -> None:
-        """Start `serve` or `worker` or both at once, and wait until they are ready."""
+        """Start `serve` or `worker` or both at once, and wait until they are ready. One of several is `worker-2`."""
         for command in commands:
-            with self.log(command).open("ab") as log:
-                log.truncate(0)
-                self.processes[command] = subprocess.Popen(
-                    (*INNKEEPER, command), cwd=ROOT, env=self.environment(**more), stdout=log, stderr=log
-                )
+            self.launch(command, **more)
+        self.await_ready(*commands)
+
+    def await_ready(self, *commands: str) -> None:
+        """Until what was launched is ready."""
         for command in commands:
             until(lambda command=command: self._is_ready(command), STARTS_IN_S, self.log(command).read_text)
+
+    def launch(self, command: str, **more: str) -> None:
+        """Start one, without waiting."""
+        with self.log(command).open("ab") as log:
+            log.truncate(0)
+            self.processes[command] = subprocess.Popen(
+                (*INNKEEPER, command.partition("-")[0]), cwd=ROOT, env=self.environment(**more), stdout=log, stderr=log
+            )
 
     def kill(self, command: str) -> None:
         """SIGKILL."""
@@ -235,13 +243,16 @@ class Product:
             found = self.inbox.of(ticket_id)
             return found if len(found) >= count else None
 
-        found: list[dict[str, Any]] = until(enough, timeout_s, lambda: self.log("worker").read_text()[-3000:])
+        found: list[dict[str, Any]] = until(enough, timeout_s, self._end_of_logs)
         return found
+
+    def _end_of_logs(self) -> str:
+        return "\n".join(log.read_text()[-3000:] for log in sorted(self.data_dir.parent.glob("worker*.log")))
 
     def _is_ready(self, command: str) -> bool:
         process = self.processes[command]
         assert process.poll() is None, f"{command} ended with {process.returncode}:\n{self.log(command).read_text()}"
-        if command == "worker":
+        if command.startswith("worker"):
             return "worker_started" in self.log(command).read_text()
         try:
             return http().get(f"{self.url}/healthz").is_success

@@ -6,6 +6,7 @@ Usage: python -m tests.integration.queue_worker REDIS_URL OPTIONS_JSON
 import asyncio
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from agent.adapters.hints import RedisTicketHints
@@ -16,7 +17,7 @@ from agent.adapters.redis_outbox import RedisOutbox
 from agent.adapters.redis_store import RedisConversations
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, ModelUnavailable
 from agent.telemetry import configure_logging
-from agent.types import ConversationId, OutboxEntry, RunId
+from agent.types import ConversationId, Decision, DraftRuling, OutboxEntry, Ruled, RunId
 from agent.wiring.refresh import SourceRefresher
 from knowledge.base import KnowledgeBase, KnowledgeSettings
 from tests.samples import outcome
@@ -38,6 +39,17 @@ class Desk:
         if await self._redis.sadd("test:received", entry.outbox_id):
             await self._redis.rpush("test:deliveries", entry.conversation_id)
         await asyncio.sleep(self._options.get("after_send_s", 0))
+
+
+async def expire(client, queue: DocketQueue, options: dict, conversation_id: ConversationId) -> None:
+    await client.rpush("test:expired", conversation_id)
+    conversations = RedisConversations(client)
+    read = await conversations.read(conversation_id)
+    ruling = await conversations.rule(read, DraftRuling(read.approval.run_id, Ruled.TIMED_OUT))
+    await asyncio.sleep(options.get("turn_s", 0))
+    entry = await conversations.release(read, ruling.run_id, outcome(Decision.HANDOFF))
+    if entry:
+        await queue.add_delivery(entry.key)
 
 
 async def main(url: str, options: dict) -> None:
@@ -83,7 +95,9 @@ async def main(url: str, options: dict) -> None:
             for name, every_s in options.get("polls", {}).items()
         }
         stop = refresher.stop if refresher else None
-        handlers = Handlers(turn, Desk(client, options), refresher, stop, hand_over, polls)
+        handlers = Handlers(
+            turn, Desk(client, options), refresher, stop, hand_over, polls, partial(expire, client, queue, options)
+        )
         await run_worker(queue, handlers, Owed(conversations, outbox, RedisTicketHints(client)), limits)
 
 

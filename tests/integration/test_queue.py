@@ -1,12 +1,15 @@
 """Nothing is lost and nothing is said twice, with real worker processes that are killed."""
 
 import asyncio
+import datetime as dt
 import json
 import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,13 @@ from agent.adapters.hints import RedisTicketHints
 from agent.adapters.jobs import MOST_FAILURES
 from agent.adapters.queue import DocketQueue
 from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_keys import APPROVALS
 from agent.adapters.redis_outbox import RedisOutbox
+from agent.adapters.redis_shards import shard_key, tag_of
 from agent.adapters.redis_store import RedisConversations
 from agent.errors import QueueUnavailable
-from agent.types import ConversationId
-from tests.samples import message, ticket
+from agent.types import ConversationId, Decision, PendingApproval, RunId
+from tests.samples import message, outcome, ticket
 from tests.servers import RedisServer, free_port, valkey
 
 pytestmark = pytest.mark.slow
@@ -270,3 +275,38 @@ async def _at_least(world: World, name: str, count: int) -> bool:
 
 async def _nothing_unanswered(world: World) -> bool:
     return not await world.conversations.unanswered()
+
+
+async def test_what_nobody_decides_in_time_is_ended_once_whichever_worker_dies(world: World) -> None:
+    """The deadlines have passed while no worker ran."""
+    past = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)).isoformat()
+    drafts = [await world.say(number, turn=False) for number in range(6)]
+    for number, cid in enumerate(drafts):
+        run_id = RunId(f"draft-{number}")
+        waits = replace(outcome(Decision.DRAFT), approval=PendingApproval(run_id, "refund", "c-1", past))
+        assert await world.conversations.commit(await world.conversations.read(cid), run_id, waits)
+    first = world.start_worker(turn_s=0.5)
+
+    async def begun() -> bool:
+        return len(await world.notes("expired")) >= 2
+
+    await until(begun)
+    first.kill()
+    first.wait()
+    world.start_worker()
+    world.start_worker()
+
+    async def all_begun() -> bool:
+        return set(await world.notes("expired")) == set(drafts)
+
+    await until(all_begun)
+    # What was ruled before it died is due again after a while: here at once.
+    for cid in drafts:
+        await world.client.zadd(shard_key(tag_of(cid), APPROVALS), {cid: 1}, xx=True)
+
+    async def all_ended() -> bool:
+        return all([(await world.conversations.read(cid)).handed_off for cid in drafts])
+
+    await until(all_ended)
+    assert Counter(await world.delivered(2 * len(drafts))) == dict.fromkeys(drafts, 2), "the draft, and one end"
+    assert await world.conversations.overdue(dt.datetime.now(dt.UTC) + dt.timedelta(days=1)) == []

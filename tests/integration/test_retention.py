@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,7 +14,17 @@ from agent.adapters.redis_shards import shard_key, tag_of
 from agent.adapters.redis_store import RedisConversations
 from agent.errors import ConversationMissing
 from agent.standing import run_id_of
-from agent.types import Author, Conversation, Decision, MessageId, OutboxEntry, RunId
+from agent.types import (
+    Author,
+    Conversation,
+    Decision,
+    DraftRuling,
+    MessageId,
+    OutboxEntry,
+    PendingApproval,
+    Ruled,
+    RunId,
+)
 from tests.redis_groups import Group
 from tests.samples import TICKET, message, outcome
 from tests.servers import RedisServer
@@ -180,6 +190,23 @@ async def test_a_draft_is_kept_until_a_person_has_ruled(kept: Kept) -> None:
     assert released is not None
     assert await kept.lasts() == dict.fromkeys(PARTS[:3], -1), "the checkpoint goes in the same step"
     await kept.outbox.settle(released.key, delivered=True)
+    assert are_for_a_while(await kept.lasts())
+
+
+async def test_what_nobody_has_decided_in_time_is_kept_until_somebody_takes_it(kept: Kept) -> None:
+    await kept.say("m1")
+    await kept.wait_in_graph()
+    waits = replace(outcome(Decision.DRAFT), approval=PendingApproval(RunId("r1"), "refund", "c-1", "2026-11-24T14:00:00+00:00"))
+    entry = await kept.conversations.commit(await kept.conversations.read(CID), RunId("r1"), waits)
+    assert entry is not None
+    await kept.outbox.settle(entry.key, delivered=True)
+    read = await kept.conversations.read(CID)
+    late = await kept.conversations.rule(read, DraftRuling(RunId("r1"), Ruled.TIMED_OUT))
+    released = await kept.conversations.release(replace(read, ruling=late), RunId("r1"), outcome(Decision.HANDOFF))
+    assert released is not None
+    await kept.outbox.settle(released.key, delivered=True)
+    assert are_for_ever(await kept.lasts())
+    await kept.say("p1", Author.HUMAN_AGENT)
     assert are_for_a_while(await kept.lasts())
 
 

@@ -14,7 +14,7 @@ from agent.adapters.redis_store import RedisConversations
 from agent.graph.build import build_graph
 from agent.graph.routes import is_waiting
 from agent.turns import Turns
-from agent.types import Decision, OutboxEntry
+from agent.types import Conversation, Decision, DraftRuling, OutboxEntry
 from agent.wiring.parts import STATE_TYPES
 from policies.engine import PolicyEngine
 from tests.redis_groups import Group
@@ -133,6 +133,31 @@ async def test_an_approval_that_is_cut_off_is_done_by_its_repeat(place: Place) -
     assert await place.waits_s() == -1
     assert await place.rule(entry)
     assert not await place.rule(entry)
+
+
+class Overtaken(RedisConversations):
+    """Between the ruling and what follows from it, a repeat of the same webhook is faster."""
+
+    place: Place
+    entry: OutboxEntry
+    told: bool | None = None
+
+    async def rule(self, conversation: Conversation, ruling: DraftRuling) -> DraftRuling | None:
+        standing = await super().rule(conversation, ruling)
+        self.place.conversations = RedisConversations(self.place.client, 5000)
+        self.told = await self.place.rule(self.entry)
+        return standing
+
+
+async def test_a_repeat_that_is_faster_leaves_nothing_to_do(place: Place) -> None:
+    await place.say("1")
+    entry = await place.turn()
+    assert entry is not None
+    place.conversations = slow = Overtaken(place.client, 5000)
+    slow.place, slow.entry = place, entry
+    assert not await place.rule(entry)
+    assert slow.told
+    assert [m.visible for m in (await place.conversations.read(CID)).messages] == [True, False, True]
 
 
 async def test_a_draft_that_was_overtaken_can_no_longer_be_sent(place: Place) -> None:

@@ -7,8 +7,14 @@ from dataclasses import replace
 
 from agent.graph.acting.reading import Desk
 from agent.ports import AuditEvent, AuditKind, Taking
-from agent.types import Customer
+from agent.types import Customer, Ruled
 from policies.judging import ActionVerdict
+
+_RULINGS = {
+    Ruled.APPROVED: AuditKind.APPROVED,
+    Ruled.DECLINED: AuditKind.REFUSED,
+    Ruled.TIMED_OUT: AuditKind.TIMED_OUT,
+}
 
 
 async def note_call(desk: Desk, kind: AuditKind, customer: Customer, verdict: ActionVerdict, taking: Taking) -> None:
@@ -30,11 +36,10 @@ async def note_step(desk: Desk, kind: AuditKind, customer: Customer, action: str
     await _write(desk, customer, event)
 
 
-async def note_ruling(desk: Desk, customer: Customer, action: str, *, approved: bool) -> None:
-    """What a person decides about an action that waits for it. No channel tells which person of its own it was."""
-    kind = AuditKind.APPROVED if approved else AuditKind.REFUSED
-    who = f"a person at {desk.conversation_id.partition(':')[0]}"
-    await _write(desk, customer, AuditEvent(kind, f"{desk.run_id}:{action}:ruling", action=action, who=who))
+async def note_ruling(desk: Desk, customer: Customer, action: str, ruled: Ruled) -> None:
+    """What was decided about an action that waits for a person. No channel tells which person of its own it was."""
+    who = "" if ruled is Ruled.TIMED_OUT else f"a person at {desk.conversation_id.partition(':')[0]}"
+    await _write(desk, customer, AuditEvent(_RULINGS[ruled], f"{desk.run_id}:{action}:ruling", action=action, who=who))
 
 
 async def _write(desk: Desk, customer: Customer, event: AuditEvent) -> None:

@@ -1,11 +1,13 @@
 """What an action came to, as an outcome: approved words with values in their places. Pure."""
 
+import datetime as dt
 from collections.abc import Mapping
 
 from agent import reasons
 from agent.graph.acting.carrying import Acted, Step
 from agent.graph.acting.filling import Unfillable, fill_text
-from agent.types import Decision
+from agent.types import Decision, PendingApproval, RunId
+from policies.amounts import seconds
 from policies.engine import PolicyEngine
 from policies.expressions import Clock
 
@@ -43,6 +45,16 @@ def queue_of(acted: Acted, policies: PolicyEngine) -> str | None:
     """Where the person is who has to say yes."""
     approval = policies.actions[acted.action].action.approval
     return approval.queue if approval else None
+
+
+def waits_until(acted: Acted, policies: PolicyEngine, run_id: RunId, clock: Clock) -> PendingApproval:
+    """What waits for a person's yes, and how long. An action that always waits in `mode: draft` may have no time of its own."""
+    approval = policies.actions[acted.action].action.approval
+    until = None
+    if approval is not None:
+        late = clock.now.astimezone(dt.UTC) + dt.timedelta(seconds=seconds(approval.timeout))
+        until = late.isoformat(timespec="seconds")
+    return PendingApproval(run_id, acted.action, acted.proposal.customer_id if acted.proposal else None, until)
 
 
 def told_to_people(acted: Acted) -> str:

@@ -6,7 +6,7 @@ from agent import reasons
 from agent.graph import compose
 from agent.graph.acting.carrying import Acted, Step
 from agent.graph.acting.filling import Unfillable
-from agent.graph.acting.wording import DECISIONS, queue_of, told_to_people, words_of
+from agent.graph.acting.wording import DECISIONS, queue_of, told_to_people, waits_until, words_of
 from agent.graph.asking_back import options
 from agent.graph.options import listed
 from agent.graph.parts import missing
@@ -14,7 +14,7 @@ from agent.graph.replying import sayable
 from agent.graph.routes import asks_back
 from agent.graph.state import TurnContext, TurnState
 from agent.telemetry import UNANSWERED_TOPICS
-from agent.types import Decision, Outcome, PolicyTrace, Usage
+from agent.types import Decision, Outcome, PolicyTrace, RunId, Usage
 from policies.engine import PolicyEngine
 from policies.types import Action, Dial, Mode, Send, TopicVerdict, Unsure
 
@@ -122,8 +122,12 @@ def _acted(state: TurnState, context: TurnContext, acted: Acted) -> Outcome:
     if acted.step is not Step.PENDING:
         return _outcome(state, context, decision, text, reason, confidence=1.0, proposal=proposal)
     told, notice = told_to_people(acted), context.policies.text(acted.say, state["facts"].language)
-    queue = queue_of(acted, context.policies)
-    return _outcome(state, context, decision, text, reason, confidence=1.0, summary=told, notice=notice, queue=queue)
+    queue, waits = queue_of(acted, context.policies), waits_until(acted, context.policies, RunId(state["run_id"]), desk.now())
+    if waits.until is not None:
+        told += f"\nDecide by: {waits.until}"
+    return _outcome(
+        state, context, decision, text, reason, confidence=1.0, summary=told, notice=notice, queue=queue, approval=waits
+    )
 
 
 def _clarify(state: TurnState, context: TurnContext) -> Outcome:

@@ -4,11 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from agent.adapters.records import dump_entry, dump_message, load_entry, load_message
-from agent.types import NOBODY, Author, Customer, Decision, Identity, Message, Outcome
+from agent.adapters.records import dump_entry, dump_message, dump_ruling, load_entry, load_message, load_ruling
+from agent.types import (
+    NOBODY,
+    Author,
+    Customer,
+    Decision,
+    DraftRuling,
+    Identity,
+    Message,
+    Outcome,
+    PendingApproval,
+    Ruled,
+    RunId,
+)
 from tests.samples import entry, full_outcome, message, outcome
 
-WAITING = replace(full_outcome(), notice="A colleague looks at it.")
+APPROVAL = PendingApproval(RunId("r1"), "refund", "c-7", "2026-11-27T16:00:00+00:00")
+WAITING = replace(full_outcome(), notice="A colleague looks at it.", approval=APPROVAL)
 OUTCOMES = [full_outcome(), WAITING, outcome(answer=""), *(outcome(decision) for decision in Decision)]
 MESSAGES = [message("m", author) for author in Author] + [message('"\\\u2028\ud800', text="", visible=False)]
 
@@ -21,6 +34,14 @@ def test_an_entry_survives_json(result: Outcome) -> None:
     assert after == before
     assert type(after.outcome.decision) is Decision
     assert text.isascii()
+
+
+@pytest.mark.parametrize("ruled", Ruled)
+def test_a_ruling_survives_json(ruled: Ruled) -> None:
+    before = DraftRuling(RunId("r1"), ruled, "Gerne.\u2028")
+    after = load_ruling(dump_ruling(before))
+    assert after == before
+    assert type(after.ruled) is Ruled
 
 
 @pytest.mark.parametrize("before", MESSAGES, ids=range(len(MESSAGES)))

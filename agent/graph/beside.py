@@ -1,0 +1,74 @@
+"""What a customer hears who writes while an action of theirs waits for a person's yes. Pure.
+
+It goes on waiting: a question is answered beside it, and who asks for news is told that it waits. It ends where the customer says
+no to it, or a person gets the conversation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent import reasons
+from agent.graph.acting.carrying import Acted, Step
+from agent.graph.acting.consent import Consent, read_consent
+from agent.graph.acting.filling import Unfillable
+from agent.graph.acting.wording import words_of
+from agent.types import Author, Decision, Message, Outcome, PendingApproval
+from policies.engine import PolicyEngine
+from policies.expressions import Clock
+
+_OPEN = frozenset({reasons.NOT_ANSWERED, reasons.NOT_SURE})
+
+
+def withdraws(unanswered: Sequence[Message], approval: PendingApproval) -> bool:
+    """True for a plain no of the customer whose action it is."""
+    said = [message for message in unanswered if message.author is Author.CUSTOMER and message.visible]
+    if any(message.customer.customer_id != approval.customer_id for message in said):
+        return False
+    return read_consent("\n".join(message.text for message in said)) is Consent.NO
+
+
+def withdrawn(outcome: Outcome, approval: PendingApproval, policies: PolicyEngine, clock: Clock) -> Outcome:
+    """In place of what else a no would have come to: nothing is carried out. As it was where there are no words for that."""
+    judge = policies.actions.get(approval.action)
+    if judge is None:
+        return outcome
+    declined = Acted(Step.DECLINED, approval.action, f"{approval.action}.declined", judge.action.say.declined, {})
+    try:
+        text = words_of(declined, policies, outcome.language, clock)
+    except Unfillable:
+        return outcome
+    return _told(outcome, text, reasons.ACTION_WITHDRAWN)
+
+
+def beside(outcome: Outcome, approval: PendingApproval, policies: PolicyEngine) -> Outcome:
+    """What a turn came to, said while the action goes on waiting: the result's `approval` is the one that does."""
+    judge = policies.actions.get(approval.action)
+    if judge is None or judge.action.say.pending is None:
+        return outcome
+    waits = policies.text(judge.action.say.pending, outcome.language)
+    match outcome.decision:
+        case Decision.ANSWER:
+            return replace(outcome, answer=f"{outcome.answer}\n\n{waits}", approval=approval)
+        case Decision.REFUSE:
+            return replace(outcome, approval=approval)
+        case Decision.HANDOFF if outcome.reason not in _OPEN:
+            told = f"{outcome.summary or ''}\nAn action waited for approval, and waits no more: {approval.action}"
+            return replace(outcome, summary=told.strip())
+        case _:
+            return replace(_told(outcome, waits, reasons.ACTION_STILL_PENDING), approval=approval)
+
+
+def _told(outcome: Outcome, text: str, reason: str) -> Outcome:
+    return replace(
+        outcome,
+        decision=Decision.ANSWER,
+        answer=text,
+        reason=reason,
+        citations=(),
+        confidence=1.0,
+        queue=None,
+        summary=None,
+        sure=True,
+        notice=None,
+        approval=None,
+    )

@@ -1,14 +1,13 @@
 """The file in the data folder in which `innkeeper connect` writes down helpdesks, and what none may be named."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk, check_names
 from agent.site_settings import WIDGET_SOURCE
+from agent.tables_file import read_tables
 
 _HELPDESKS: TypeAdapter[dict[str, AnyHelpdesk]] = TypeAdapter(dict[str, AnyHelpdesk])
 
@@ -24,19 +23,7 @@ def read_helpdesks(path: Path) -> dict[str, AnyHelpdesk]:
     Raises:
         SettingsInvalid: it can't be read, or holds what is none.
     """
-    try:
-        found = _HELPDESKS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-        check_helpdesk_names(found)
-        return found
-    except FileNotFoundError:
-        return {}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"{path} can't be read: {error}") from error
-    except ValidationError as error:
-        problems = "\n".join(f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise SettingsInvalid(f"{path} can't be used:\n{problems}") from error
-    except ValueError as error:
-        raise SettingsInvalid(f"{path} can't be used: {error}") from error
+    return read_tables(path, _HELPDESKS, check_helpdesk_names)
 
 
 def check_helpdesk_names(helpdesks: Mapping[str, AnyHelpdesk]) -> None:

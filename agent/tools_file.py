@@ -1,11 +1,10 @@
 """The file in the data folder in which engineers write down the company's systems."""
 
-import tomllib
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from agent.errors import SettingsInvalid
+from agent.tables_file import read_tables
 from agent.tool_settings import AnySystem, check_system_names
 
 _SYSTEMS: TypeAdapter[dict[str, AnySystem]] = TypeAdapter(dict[str, AnySystem])
@@ -22,16 +21,4 @@ def read_tools(path: Path) -> dict[str, AnySystem]:
     Raises:
         SettingsInvalid: it can't be read, or holds what is none.
     """
-    try:
-        found = _SYSTEMS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-        check_system_names(found)
-        return found
-    except FileNotFoundError:
-        return {}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"{path} can't be read: {error}") from error
-    except ValidationError as error:
-        problems = "\n".join(f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise SettingsInvalid(f"{path} can't be used:\n{problems}") from error
-    except ValueError as error:
-        raise SettingsInvalid(f"{path} can't be used: {error}") from error
+    return read_tables(path, _SYSTEMS, check_system_names)

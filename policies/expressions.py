@@ -184,4 +184,11 @@ def _why(error: str, names: Iterable[str]) -> str:
 
 
 def _short(error: str) -> str:
-    return re.sub(r"^[A-Z_]+: | \[[A-Z_]+\]$", "", " ".join(error.split()))[:200]
+    short = re.sub(r"^[A-Z_]+: | \[[A-Z_]+\]$", "", " ".join(error.split()))[:200]
+    return _IN_OUR_WORDS.get(short, short)
+
+
+_IN_OUR_WORDS = {
+    "String to Timestamp conversion failed": "timestamp() takes a point in time such as 2026-11-20T15:00:00Z; of a day alone use "
+    "days_since or days_until"
+}

@@ -69,8 +69,9 @@ def load_pack(folder: Path) -> Pack:
         raise RulesInvalid((f"{folder}: {what}; name a folder with {', '.join(_FILES)}",))
     problems: list[str] = []
     files = _read_all(folder, problems)
-    pages = _parse_all(folder, files, problems)
-    models = {name: validate_page(page, _schema_of(name), problems) for name, page in pages.items()}
+    parsed = _parse_all(folder, files, problems)
+    pages = {name: page for name, page in parsed.items() if page is not None}
+    models = {name: None if page is None else validate_page(page, _schema_of(name), problems) for name, page in parsed.items()}
     problems += together_problems(pages, models)
     if problems:
         raise RulesInvalid(tuple(problems))
@@ -119,11 +120,13 @@ def _schema_of(name: str) -> type[BaseModel]:
     return _FILES.get(name) or _OPTIONAL.get(name) or _FOLDERS[PurePosixPath(name).parts[0]]
 
 
-def _parse_all(folder: Path, files: Mapping[str, bytes], problems: list[str]) -> dict[str, Page]:
+def _parse_all(folder: Path, files: Mapping[str, bytes], problems: list[str]) -> dict[str, Page | None]:
+    """By relative path. None stands for a file that is no YAML."""
     for name in _FILES:
         if name not in files and not (folder / name).is_symlink() and not (folder / name).exists():
             problems.append(f"{folder / name}: is missing; every policy folder has {', '.join(_FILES)}")
-    pages, known = {}, (*_FILES, *_OPTIONAL)
+    pages: dict[str, Page | None] = {}
+    known = (*_FILES, *_OPTIONAL)
     for name, content in sorted(files.items()):
         path = PurePosixPath(name)
         if path.suffix == ".yml":
@@ -136,7 +139,5 @@ def _parse_all(folder: Path, files: Mapping[str, bytes], problems: list[str]) ->
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}, {folders}"
             problems.append(f"{folder / name}: unknown file; {hint}")
         else:
-            page = parse_page(folder / name, content, problems, list if path.parts[0] in _LISTS else dict)
-            if page is not None:
-                pages[name] = page
+            pages[name] = parse_page(folder / name, content, problems, list if path.parts[0] in _LISTS else dict)
     return pages

@@ -1,4 +1,7 @@
-"""What no file of a policy folder can know alone: locales, texts that are named, ids that are used twice. Pure."""
+"""What no file of a policy folder can know alone: locales, texts that are named, ids that are used twice. Pure.
+
+A file that can't be read has its own problem, and no other file is blamed for what might stand in it.
+"""
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
@@ -21,11 +24,13 @@ _RULES_OF = {EscalationFile: "triggers", GuidelinesFile: "guidelines", TopicsFil
 
 
 def together_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | None]) -> list[str]:
-    """A line for each problem. `pages` and `models` are by the file's name; a model that could not be read is None."""
+    """A line for each problem. `pages` and `models` are by the file's name; the model of one that could not be read is None."""
     policy = models.get("policy.yaml")
     locales = policy.locales if isinstance(policy, PolicyFile) else None
     problems: list[str] = []
     for name, model in models.items():
+        if model is None:
+            continue
         page = pages[name]
         match model:
             case DisclosureFile():
@@ -78,16 +83,17 @@ def _text_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | N
     for key in REQUIRED_TEXTS:
         if key not in escalation.texts:
             yield page.problem(("texts",), f"`{key}` is missing; the agent needs it, add it")
-    for index, trigger in enumerate(escalation.triggers):
+    are_texts_read = _are_read(models, "canned/", "escalation.yaml")
+    for index, trigger in enumerate(escalation.triggers if are_texts_read else ()):
         yield from _missing_text(page, ("triggers", index, "say"), trigger.say, texts)
         yield from _filled(page, ("triggers", index, "say"), trigger.say, texts, ())
-    for name, place, key, names in _named(models):
+    for name, place, key, names in _named(models) if are_texts_read else ():
         yield from _missing_text(pages[name], place, key, texts)
         yield from _filled(pages[name], place, key, texts, names)
     yield from _guideline_problems(pages, models, texts)
     said = {key for _, action in _all(models, Action) for key in action.texts.values()}
     for key, (name, _) in canned.items():
-        if key not in said:
+        if key not in said and _are_read(models, "actions/"):
             yield from _filled(pages[name], ("texts", key), key, texts, ())
         if key in escalation.texts:
             yield pages[name].problem(("texts", key), f"`{key}` is already used in escalation.yaml; rename one")
@@ -97,6 +103,8 @@ def _guideline_problems(
     pages: Mapping[str, Page], models: Mapping[str, BaseModel | None], texts: Mapping[str, Mapping[str, str]]
 ) -> Iterator[str]:
     """Guidelines that name another, a topic or a text that isn't there."""
+    if not _are_read(models, "guidelines/", "topics.yaml", "canned/", "escalation.yaml"):
+        return
     known = [rule.id for _, file in _all(models, GuidelinesFile) for rule in file.guidelines]
     topics = [topic.id for _, file in _all(models, TopicsFile) for topic in file.topics]
     for name, file in _all(models, GuidelinesFile):
@@ -130,6 +138,11 @@ def _filled(page: Page, at: Location, key: str, texts: Mapping[str, Mapping[str,
     problems = {what for text in texts.get(key, {}).values() for what in placeholder_problems(text, names)}
     for what in sorted(problems):
         yield page.problem(at, f"the text `{key}` has {what}")
+
+
+def _are_read(models: Mapping[str, BaseModel | None], *starts: str) -> bool:
+    """True if no file whose name begins so is unreadable."""
+    return not any(model is None and name.startswith(starts) for name, model in models.items())
 
 
 def _all(models: Mapping[str, BaseModel | None], kind: type[_Model]) -> Iterator[tuple[str, _Model]]:

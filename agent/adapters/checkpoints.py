@@ -31,7 +31,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import ERROR
 
-from agent.adapters.redis_clients import RedisClient, Script, binary_client, command, confirmed
+from agent.adapters.redis_clients import RedisClient, binary_client, confirmed
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import waiting_key
 

@@ -18,7 +18,8 @@ from typing import Any, cast
 from docket import Docket
 
 from agent.adapters.queue import DocketQueue
-from agent.adapters.redis_clients import FAILURES, RedisClient, Script, command
+from agent.adapters.redis_clients import FAILURES, RedisClient
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import literally
 from agent.errors import ErasureFailed

@@ -15,7 +15,8 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from agent.adapters.supervisor import Service, write_private
+from agent.adapters.live_services import write_private
+from agent.adapters.supervisor import Service
 from agent.errors import ServiceFailed
 
 

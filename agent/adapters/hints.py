@@ -12,7 +12,8 @@ Keys, all under `innkeeper:`:
 import time
 from typing import cast
 
-from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import oldest_first
 from agent.adapters.redis_shards import PREFIX, shard_key, tag_of

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import cast
 
-from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import TAGS, shard_key, tag_of
 from agent.ports import Link

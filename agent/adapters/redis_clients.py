@@ -7,8 +7,6 @@ enough replicas have it. After a fail-over they find the new primary by themselv
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from hashlib import sha1
 from typing import Any, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -31,6 +29,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from agent.adapters.redis_commands import Command, command
 from agent.adapters.redis_shards import TAGS, shard_key, tag_in
 from agent.redis_urls import each_host, is_cluster, is_sentinel
 
@@ -47,46 +46,6 @@ FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 class TooFewReplicas(RedisError):
     """What was written is not on as many replicas as it has to be before it counts."""
-
-
-class Script:
-    """One atomic step in Lua. All its keys have the same hash tag."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
-
-    def __call__(self, keys: Sequence[str], args: Sequence[Any] = ()) -> "Command":
-        """The command that runs it."""
-        return Command(keys[0], ("EVALSHA", self.sha, len(keys), *keys, *args), script=self)
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command.
-
-    Attributes:
-        key: on a cluster it goes to the node that has this key.
-        words: as they are sent.
-        options: for redis-py's reading of the reply.
-        script: what `words` name by its digest.
-    """
-
-    key: str
-    words: tuple[Any, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    script: Script | None = None
-
-    def in_full(self) -> "Command":
-        """The same for a server that doesn't know the script: after a restart or on a promoted replica."""
-        if self.script is None:
-            return self
-        return Command(self.key, ("EVAL", self.script.source, *self.words[2:]), self.options)
-
-
-def command(name: str, key: str, *words: Any, **options: Any) -> Command:
-    """A command whose first word is its key."""
-    return Command(key, (name, key, *words), options)
 
 
 class OneServer(Redis):

@@ -5,7 +5,8 @@ innkeeper:customers:indexed   string  1 once those from before there was an inde
 
 from collections.abc import Callable, Iterable
 
-from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import CUSTOMERS, conversation_keys, customer_names
 from agent.adapters.redis_shards import PREFIX, TAGS, shard_key, tag_of

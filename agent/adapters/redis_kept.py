@@ -3,7 +3,8 @@
 import json
 from typing import Any, cast
 
-from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import CUSTOMERS, DEAD, ENTRIES, PENDING, UNANSWERED, conversation_keys
 from agent.adapters.redis_shards import literally, shard_key, tag_of

@@ -23,7 +23,8 @@ A customer's name is a hash of the company's own name for them, or of their addr
 
 import hashlib
 
-from agent.adapters.redis_clients import RedisClient, command
+from agent.adapters.redis_clients import RedisClient
+from agent.adapters.redis_commands import command
 from agent.adapters.redis_shards import TAGS, shard_key, tag_of
 from agent.types import ConversationId, Customer, OutboxKey
 

@@ -14,7 +14,8 @@ limit can stay when all else of them is erased: to be forgotten must not be a wa
 import json
 from typing import Any
 
-from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_pseudonyms import Names, names
 from agent.ports import Entry, LedgerStage, Taken, Taking

@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
-from agent.adapters.redis_clients import FAILURES, Cluster, Command, RedisClient
+from agent.adapters.redis_clients import FAILURES, Cluster, RedisClient
+from agent.adapters.redis_commands import Command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import TAGS, shard_key
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from agent.adapters import redis_scripts as scripts
 from agent.adapters.records import dump_entry, load_entry
-from agent.adapters.redis_clients import RedisClient, command, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import DEAD, ENTRIES, PENDING, oldest_first, pending_member, step_keys
 from agent.adapters.redis_shards import TAGS, shard_key, tag_of

@@ -4,7 +4,7 @@ All begin with the four keys of a conversation (`APPEND` with three), and end wi
 arguments are `1` if that index is given, and how many seconds the conversation is kept.
 """
 
-from agent.adapters.redis_clients import Script
+from agent.adapters.redis_commands import Script
 
 # The conversation lasts so long from now, or for ever while something is owed: then only what has a time to live is touched.
 # A draft that nobody waits for any more goes with it; one that was never committed has its own, short time.

@@ -11,7 +11,8 @@ from typing import Any
 
 from agent.adapters import redis_scripts as scripts
 from agent.adapters.records import dump_entry, dump_message, dump_proposal, load_entry, load_message, load_proposal
-from agent.adapters.redis_clients import RedisClient, Script, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import Script
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_keys import (
     CUSTOMERS,

@@ -13,7 +13,8 @@ import json
 from collections.abc import AsyncIterator
 
 from agent.adapters.records import dump_message, dump_outcome, load_message, load_outcome
-from agent.adapters.redis_clients import RedisClient, Script, command, confirmed
+from agent.adapters.redis_clients import RedisClient, confirmed
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import SHARDS, TAGS, shard_key, tag_of
 from agent.ports import ShadowRecord

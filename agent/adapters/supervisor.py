@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import signal
@@ -17,6 +16,7 @@ from typing import IO, Any, Self
 import psutil
 import structlog
 
+from agent.adapters.live_services import LiveService, take_lock, write_private
 from agent.errors import ServiceFailed
 
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -50,35 +50,6 @@ class Service:
     explain: Callable[[str], str] = lambda tail: ""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveService:
-    """A service that runs now. `started` is the process's start time, which tells it from a later namesake."""
-
-    name: str
-    pid: int
-    started: float
-    url: str
-
-
-def live_services(data_dir: Path) -> dict[str, LiveService]:
-    """What an `innkeeper up` on this folder has running, by name. Dead and stale entries are left out."""
-    try:
-        entries = json.loads((data_dir / "run" / "services.json").read_text(encoding="utf-8"))
-        found = [LiveService(**entry) for entry in entries]
-    except (OSError, ValueError, TypeError):
-        return {}
-    return {service.name: service for service in found if _lives(service)}
-
-
-def check_folder(data_dir: Path) -> None:
-    """See that no supervisor has this folder now, before time is spent on it.
-
-    Raises:
-        ServiceFailed: another `innkeeper up` uses the folder, or the folder can't be written.
-    """
-    _take_lock(data_dir.absolute()).close()
-
-
 class Supervisor:
     """Async context manager that owns the child processes of one data folder.
 
@@ -96,7 +67,7 @@ class Supervisor:
 
     async def __aenter__(self) -> Self:
         self._failed = asyncio.get_running_loop().create_future()
-        self._lock = _take_lock(self._data_dir)
+        self._lock = take_lock(self._data_dir)
         self._write_services()
         return self
 
@@ -258,55 +229,6 @@ class _Child:
             f"{self._service.name} {what}. {advice + ' ' if advice else ''}"
             f"The end of its log, {self._log_path}:\n{tail or '(empty)'}"
         )
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only this user can read, whole or not at all.
-
-    Raises:
-        ServiceFailed: the folder can't be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        temporary.replace(path)
-    except OSError as error:
-        raise ServiceFailed(
-            f"{path} can't be written: {error.strerror}. Check INNKEEPER_DATA_DIR, its rights and the disk."
-        ) from error
-
-
-def _take_lock(data_dir: Path) -> IO[str]:
-    path = data_dir / "run" / "up.lock"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise ServiceFailed(f"{path} can't be written: {error.strerror}. Check INNKEEPER_DATA_DIR and its rights.") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        holder = lock.read().strip() or "unknown"
-        lock.close()
-        raise ServiceFailed(
-            f"another `innkeeper up` (pid {holder}) already uses {data_dir}. Stop it, or set another INNKEEPER_DATA_DIR."
-        ) from error
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
-
-
-def _lives(service: LiveService) -> bool:
-    try:
-        process = psutil.Process(service.pid)
-        # Start times are read with a resolution of a clock tick.
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - service.started) < 0.05
-    except psutil.Error:
-        return False
 
 
 def _tail(path: Path) -> str:

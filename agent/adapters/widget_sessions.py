@@ -10,7 +10,8 @@ Limits are counted together, so all of them share a tag. The other keys stand al
 from collections.abc import Collection, Sequence
 from typing import cast
 
-from agent.adapters.redis_clients import RedisClient, Script, command
+from agent.adapters.redis_clients import RedisClient
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import PREFIX
 from agent.widget_ports import Limit, Session

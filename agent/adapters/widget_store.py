@@ -20,7 +20,8 @@ from typing import Any, cast
 
 import structlog
 
-from agent.adapters.redis_clients import FAILURES, RedisClient, Script, command, confirmed
+from agent.adapters.redis_clients import FAILURES, RedisClient, confirmed
+from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_customers import note_customer
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import PREFIX, shard_key, tag_of

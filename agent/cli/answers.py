@@ -8,6 +8,7 @@ import typer
 from agent.cli import show
 from agent.cli.evaluate import put
 from agent.cli.figures import show_figures
+from agent.cli.frame import read_settings
 from agent.cli.running import check_not_itself, run_questions, told_failures
 from agent.evaluation.asking import Question
 from agent.evaluation.cases import Case, load_cases, spread
@@ -26,11 +27,10 @@ def run_answers(
     json: bool,
 ) -> None:
     """Ask, sum up, compare, show."""
-    from agent.cli.commands import _settings
     from agent.evaluation.page import render_answers
 
     cases, digest = load_cases(files)
-    settings = _settings("ERROR")
+    settings = read_settings("ERROR")
     if data is not None:
         settings = settings.model_copy(update={"data_dir": data})
     name = "+".join(path.stem for path in files)

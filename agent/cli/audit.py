@@ -8,16 +8,15 @@ import typer
 from rich.table import Table
 
 from agent.cli import show
+from agent.cli.frame import Json, read_settings, reports_errors
 from agent.errors import AuditBroken
 from agent.privacy.chain import Mark, read_mark
-from agent.settings import Settings
 
 app = typer.Typer(
     help="The audit log: what was done to or for customers, on whose word, by which rule.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -29,8 +28,6 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check every entry against the one before it, and print the head to note down. Exit code 1 if anything is wrong."""
-    from agent.cli.commands import reports_errors
-
     expected = None if expect is None else read_mark(expect)
     if expect is not None and expected is None:
         raise typer.BadParameter("a head is SEQ:HASH, as this command prints it", param_hint="--expect")
@@ -43,15 +40,13 @@ def show_entries(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False,
 ) -> None:
     """The entries, oldest first. Customers and conversations stand as pseudonyms."""
-    from agent.cli.commands import reports_errors
-
     reports_errors(_show)(since, json)
 
 
 def _verify(expected: Mark | None, json: bool) -> None:
     from agent.wiring.audit import verify as run
 
-    found = asyncio.run(run(_settings(), expected))
+    found = asyncio.run(run(read_settings("ERROR"), expected))
     if json:
         body = {"ok": found.wrong is None, "entries": found.entries, "head": str(found.head), "cut_up_to": found.anchor.seq}
         show.as_json({**body, "wrong": found.wrong})
@@ -82,7 +77,7 @@ async def _print(begin: dt.datetime | None, json: bool) -> None:
 
     table = Table("#", "when", "what", "action", "customer", "conversation", "rules", "who", box=None, pad_edge=False)
     try:
-        async for entry in entries(_settings()):
+        async for entry in entries(read_settings("ERROR")):
             if begin is not None and dt.datetime.fromisoformat(entry["at"]) < begin:
                 continue
             show.as_json(entry) if json else table.add_row(*_row(entry))
@@ -100,9 +95,3 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     rules = ", ".join(entry.get("rules", ())) or (f"version {policy}" if policy else "")
     named = (entry.get(name, "") for name in ("action", "subject", "conversation"))
     return (str(entry["seq"]), when, entry["kind"], *named, rules, entry.get("who", ""))
-
-
-def _settings() -> Settings:
-    from agent.cli.commands import _settings as load
-
-    return load("ERROR")

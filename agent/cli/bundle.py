@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli import show
+from agent.cli.frame import reports_errors
 from agent.errors import BundleFailed
 from agent.operations.bundle.models import Given
 from agent.operations.bundle.references import parse_reference
@@ -265,8 +266,6 @@ def _size(count: int) -> str:
 
 
 def _reported(run: Callable[[], None]) -> None:
-    from agent.cli.commands import reports_errors
-
     def told() -> None:
         try:
             run()

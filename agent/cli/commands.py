@@ -1,24 +1,18 @@
 """Every command. A failed job exits with 1, wrong use with 2; no error shows a traceback."""
 
 import asyncio
-import functools
 import sys
-from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-from agent.cli import audit, bundle, customer, evaluate, policy, show
+from agent.cli import audit, bundle, customer, evaluate, policy, services, show
 from agent.cli import knowledge as knowledge_commands
 from agent.cli import models as models_commands
 from agent.cli import tools as tools_commands
-from agent.errors import AgentError
-from agent.settings import Settings, load_settings
-from knowledge.errors import KnowledgeError
+from agent.cli.frame import Json, read_settings, reports_errors
 from knowledge.types import Audience, Query
-from policies.errors import PolicyError
 
 app = typer.Typer(
     name="innkeeper",
@@ -36,57 +30,8 @@ app.add_typer(tools_commands.app, name="tools")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.add_typer(customer.app, name="customer")
-F = TypeVar("F", bound=Callable[..., Any])
-Inherited = Annotated[int | None, typer.Option("--fd", hidden=True, help="A listening socket that `up` hands over.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def reports_errors(command: F) -> F:
-    """Our errors become one message on stderr and exit code 1; Ctrl-C is no error."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except (AgentError, KnowledgeError, PolicyError) as error:
-            show.err.print(f"[bold red]error:[/] {type(error).__name__}: ", end="")
-            show.err.print(str(error), markup=False)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-
-    return wrapped  # type: ignore[return-value]
-
-
-@app.command()
-@reports_errors
-def up(
-    demo: Annotated[
-        bool, typer.Option("--demo", help="Ingest the sample help centre, open the demo desk, send three tickets.")
-    ] = False,
-) -> None:
-    """Start everything on this machine, print the URLs, stop cleanly on Ctrl-C."""
-    from agent.cli.house import run_up
-
-    run_up(_settings("WARNING"), demo=demo)
-
-
-@app.command()
-@reports_errors
-def serve(fd: Inherited = None) -> None:
-    """Take messages in: webhooks, POST /v1/answers, health, metrics."""
-    from agent.wiring.processes import serve as run
-
-    asyncio.run(run(_settings(), fd))
-
-
-@app.command()
-@reports_errors
-def worker() -> None:
-    """Answer what has come in, and deliver the replies."""
-    from agent.wiring.processes import work
-
-    asyncio.run(work(_settings()))
+for one in (services.up, services.serve, services.worker):
+    app.command()(one)
 
 
 @app.command()
@@ -119,8 +64,8 @@ def ingest(
     if example:
         sys.stdout.write(run.example())
         return
-    given = [*(paths or []), *([str(sample_folder())] if samples else [])]
-    run.run(_settings(), run.Request(tuple(given), audience, tuple(source or ()), forget, allow_mass_removal, rebuild, json))
+    given = [*(paths or []), *([str(run.sample_folder())] if samples else [])]
+    run.run(read_settings(), run.Request(tuple(given), audience, tuple(source or ()), forget, allow_mass_removal, rebuild, json))
 
 
 @app.command()
@@ -141,7 +86,7 @@ def search(
     languages = frozenset(language or ())
     if not all(one.strip() for one in languages):
         raise typer.BadParameter("the language is empty", param_hint="--language")
-    settings = _settings()
+    settings = read_settings()
     from agent.wiring import shelf
 
     shelf.guard_egress(settings)
@@ -173,7 +118,7 @@ def ask(
     """One turn through the whole graph, as an anonymous customer. Needs no running services."""
     if not question.strip():
         raise typer.BadParameter("the question is empty")
-    settings = _settings("WARNING")
+    settings = read_settings("WARNING")
     from agent.surface import answer_body
     from agent.wiring.asking import open_answerer
     from agent.wiring.asking import question as one_message
@@ -192,7 +137,7 @@ def shadow(json: Annotated[bool, typer.Option("--json", help="Print JSON, one li
     """What would have been sent, as recorded in shadow mode (`mode: shadow` in policy.yaml), oldest first."""
     from agent.cli.shadow import run_shadow
 
-    run_shadow(_settings("WARNING"), json)
+    run_shadow(read_settings("WARNING"), json)
 
 
 @app.command()
@@ -201,7 +146,7 @@ def undelivered(json: Annotated[bool, typer.Option("--json", help="Print JSON, o
     """What was set aside for a person: replies that no helpdesk took or a person forestalled, hand-offs nobody was told of."""
     from agent.cli.undelivered import run_undelivered
 
-    run_undelivered(_settings("WARNING"), json)
+    run_undelivered(read_settings("WARNING"), json)
 
 
 @app.command()
@@ -231,7 +176,7 @@ def replay(
     from agent.cli.replay import Options, run_replay
 
     check_place(report)
-    run_replay(_settings("ERROR"), Options(since, limit, report, out, against, policies, knowledge, fresh, json))
+    run_replay(read_settings("ERROR"), Options(since, limit, report, out, against, policies, knowledge, fresh, json))
 
 
 @app.command()
@@ -266,14 +211,14 @@ def connect(
         run.show_systems()
         return
     given = tuple(values or ())
-    run.run(_settings("ERROR"), run.Request(system, name, url, token_file, secret_file, public_url, given, json))
+    run.run(read_settings("ERROR"), run.Request(system, name, url, token_file, secret_file, public_url, given, json))
 
 
 @app.command()
 @reports_errors
 def doctor(json: Json = False) -> None:
     """Check every dependency and say what to do; show what may be reached, and what was refused."""
-    settings = _settings("ERROR")
+    settings = read_settings("ERROR")
     from agent.cli.doctor import examine, show_findings
 
     report = asyncio.run(examine(settings))
@@ -300,53 +245,9 @@ def prove_egress(
     """
     from agent.cli.prove import run_proof
 
-    run_proof(_settings("ERROR"), report, tickets, json)
+    run_proof(read_settings("ERROR"), report, tickets, json)
 
 
-@app.command()
-@reports_errors
-def secret() -> None:
-    """Make a fresh webhook secret."""
-    from agent.wiring.up import new_secret
-
-    sys.stdout.write(new_secret() + "\n")
-
-
-@app.command(name="demo-desk")
-@reports_errors
-def demo_desk(
-    webhook_url: Annotated[str, typer.Option(help="Innkeeper's webhook for this desk.")] = "http://127.0.0.1:8080/webhooks/demo",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 8090,
-    fd: Inherited = None,
-) -> None:
-    """A tiny helpdesk with a web page, to see tickets go in and replies come back."""
-    from agent.wiring.desk import run_desk
-
-    asyncio.run(run_desk(_settings("WARNING"), webhook_url, port, fd))
-
-
-@app.command(name="demo-bookings")
-@reports_errors
-def demo_bookings(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 8091,
-    fd: Inherited = None,
-) -> None:
-    """The sample company's booking system, to try tools with; its token is in run/bookings.token of the data folder."""
-    from agent.wiring.bookings import run_bookings
-
-    asyncio.run(run_bookings(_settings("WARNING"), port, fd))
-
-
-def sample_folder() -> Path:
-    """The sample company's help centre, inside the package."""
-    return Path(str(files("knowledge"))) / "samples" / "help_centre"
-
-
-def _settings(least_level: str | None = None) -> Settings:
-    from agent.telemetry import configure_logging
-
-    settings = load_settings()
-    order = ["DEBUG", "INFO", "WARNING", "ERROR"]
-    level = settings.log_level if least_level is None else max(settings.log_level, least_level, key=order.index)
-    configure_logging(level)
-    return settings
+app.command()(services.secret)
+app.command(name="demo-desk")(services.demo_desk)
+app.command(name="demo-bookings")(services.demo_bookings)

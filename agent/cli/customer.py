@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli import show
+from agent.cli.frame import Json, read_settings, reports_errors
 from agent.errors import CustomerUnknown
 from agent.settings import Settings
 
@@ -20,7 +21,6 @@ Conversations = Annotated[
     typer.Option("--conversation", metavar="ID", help="A conversation of theirs, source:ticket; may be repeated."),
 ]
 Scan = Annotated[bool, typer.Option("--scan", help="Look through all conversations again, not in the index of customers alone.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Wait = Annotated[float, typer.Option("--wait", min=1, help="Seconds to wait for a turn that runs, and for Redis' files.")]
 
 
@@ -34,8 +34,6 @@ def export(
     json: Json = False,
 ) -> None:
     """Everything that is kept of a customer, as one JSON document. Exit code 1 if nothing is."""
-    from agent.cli.commands import reports_errors
-
     reports_errors(_export)(_named(ids, emails, conversations), out, scan, json)
 
 
@@ -51,8 +49,6 @@ def erase(
     json: Json = False,
 ) -> None:
     """Erase everything that is kept of a customer, in every store. Asks first. Give it again after a failure: it goes on."""
-    from agent.cli.commands import reports_errors
-
     reports_errors(_erase)(_named(ids, emails, conversations), yes=yes, dry_run=dry_run, scan=scan, wait_s=wait, json=json)
 
 
@@ -66,9 +62,9 @@ def _named(ids: list[str] | None, emails: list[str] | None, conversations: list[
 
 
 def _export(named: Any, out: Path | None, scan: bool, json: bool) -> None:
-    body = asyncio.run(_exported(_settings(), named, scan))
+    body = asyncio.run(_exported(read_settings("ERROR"), named, scan))
     if out is not None:
-        from agent.adapters.supervisor import write_private
+        from agent.adapters.live_services import write_private
 
         write_private(out, json_text.dumps(body, ensure_ascii=False, indent=2) + "\n")
     if json or out is None:
@@ -90,7 +86,7 @@ async def _exported(settings: Settings, named: Any, scan: bool) -> dict[str, Any
 
 
 def _erase(named: Any, *, yes: bool, dry_run: bool, scan: bool, wait_s: float, json: bool) -> None:
-    asyncio.run(_erased(_settings(), named, yes=yes, dry_run=dry_run, scan=scan, wait_s=wait_s, json=json))
+    asyncio.run(_erased(read_settings("ERROR"), named, yes=yes, dry_run=dry_run, scan=scan, wait_s=wait_s, json=json))
 
 
 async def _erased(settings: Settings, named: Any, *, yes: bool, dry_run: bool, scan: bool, wait_s: float, json: bool) -> None:
@@ -163,9 +159,3 @@ def _who() -> str:
         return f"{getpass.getuser()} at the command line"
     except (KeyError, OSError):  # a container's user may have no name
         return "the command line"
-
-
-def _settings() -> Settings:
-    from agent.cli.commands import _settings as load
-
-    return load("ERROR")

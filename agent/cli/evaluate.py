@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from agent.cli import show
+from agent.cli.frame import read_settings, reports_errors
 from agent.errors import AgentError
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ def retrieval(
     corpus.jsonl holds {id, title, text}, queries.jsonl {id, text}, qrels.tsv query-id, corpus-id and score. A query may
     be a conversation, one `Customer:` or `Agent:` line a turn: its last turn is asked. Your own knowledge base isn't touched.
     """
-    from agent.cli.commands import reports_errors
-
     reports_errors(_retrieval)(dataset, report, data, queries, json)
 
 
@@ -51,8 +50,6 @@ def grounding(
     "supported": true}. `supported` is a person's judgement of the whole reply; without it there are verdicts and no figures.
     Nothing is sent and no model that writes is asked.
     """
-    from agent.cli.commands import reports_errors
-
     reports_errors(_grounding)(file, report, json)
 
 
@@ -84,21 +81,19 @@ def answers(
     the run file at once: begun again after a stop, it goes on; cases that failed are tried again. Exit code 1 if any failed.
     """
     from agent.cli.answers import run_answers
-    from agent.cli.commands import reports_errors
 
     check_place(report)
     reports_errors(run_answers)(files, report, out, against, limit, data, fresh, json)
 
 
 def _grounding(file: Path, page: Path | None, json: bool) -> None:
-    from agent.cli.commands import _settings
     from agent.evaluation import grounding as evaluation
     from agent.evaluation.page import render_grounding
     from agent.wiring import parts, shelf
 
     check_place(page)
     cases = evaluation.load(file)
-    settings = _settings()
+    settings = read_settings()
     shelf.guard_egress(settings)
     knowledge = shelf.build_knowledge(settings)
     try:
@@ -137,7 +132,6 @@ def _show_grounding(file: Path, figures: "GroundingFigures", page: Path | None) 
 
 
 def _retrieval(folder: Path, page: Path | None, data: Path | None, most: int | None, json: bool) -> None:
-    from agent.cli.commands import _settings
     from agent.wiring import shelf
     from knowledge.evaluation import run
     from knowledge.evaluation.page import render
@@ -148,7 +142,7 @@ def _retrieval(folder: Path, page: Path | None, data: Path | None, most: int | N
     asked = _spread(dataset.judged, most)
     if not asked:
         raise AgentError(f"{folder}: no query has a relevant document, so there is nothing to measure; see qrels.tsv")
-    settings = _settings()
+    settings = read_settings()
     shelf.guard_egress(settings)
     with ExitStack() as stack:
         home = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="innkeeper-eval-")))

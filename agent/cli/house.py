@@ -39,14 +39,14 @@ async def _up(settings: Settings, demo: bool, began: float) -> None:
             show.out.print(f"\nTry it yourself: [bold]{house.desk_url}[/]   (Ctrl-C stops everything)")
             show.out.print(f"The chat widget: [bold]{house.widget_url}[/]")
             if house.bookings_url:
-                show.out.print(f"The sample company's bookings: [bold]{house.bookings_url}/openapi.json[/]")
+                show.out.print(f"A guest's own page: [bold]{house.bookings_url}[/]   (/openapi.json: the booking system)")
         await house.supervisor.run()
         show.err.print("stopping")
 
 
 def _fill(settings: Settings, demo: bool) -> None:
     """The sample help centre for the demo; a word about an empty knowledge base otherwise."""
-    from agent.cli.commands import sample_folder
+    from agent.cli.ingest import sample_folder
 
     shelf.guard_egress(settings)
     knowledge = shelf.build_knowledge(settings)

@@ -1,6 +1,7 @@
 """`innkeeper ingest`: what is named, or every source of the list."""
 
 from dataclasses import asdict, dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,8 @@ def _together(reports: list[SyncReport]) -> SyncReport:
         for name in ("added", "updated", "unchanged", "removed", "failed", "sources")
     }
     return SyncReport(**parted, passages=reports[-1].passages)
+
+
+def sample_folder() -> Path:
+    """The sample company's help centre, inside the package."""
+    return Path(str(files("knowledge"))) / "samples" / "help_centre"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import show
+from agent.cli.frame import read_settings, reports_errors
 from agent.errors import AgentError
 from knowledge.health.report import HEADINGS, Finding, HealthReport, Severity
 
@@ -29,17 +30,14 @@ def health(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find what to mend: contradictions, wrong audiences, broken links, old, double, unused and misshapen articles."""
-    from agent.cli.commands import reports_errors
-
     reports_errors(_health)(report, stale_days, unused_days, json)
 
 
 def _health(page: Path | None, stale_days: int, unused_days: int, json: bool) -> None:
-    from agent.cli.commands import _settings
     from agent.wiring import shelf
     from knowledge.health.run import Limits, examine
 
-    settings = _settings()
+    settings = read_settings()
     shelf.guard_egress(settings)
     knowledge = shelf.build_knowledge(settings)
     try:

@@ -6,6 +6,7 @@ import typer
 from rich.table import Column, Table
 
 from agent.cli import show
+from agent.cli.frame import reports_errors
 from agent.operations.plan_cards import Card
 from agent.operations.serving import (
     ServingProfile,
@@ -23,8 +24,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("list")
 def list_models(json: Json = False) -> None:
     """Every checkpoint with a file in `deploy/models`: what it is for, its size and licence."""
-    from agent.cli.commands import reports_errors
-
     reports_errors(_list)(json)
 
 
@@ -39,8 +38,6 @@ def show_model(
     json: Json = False,
 ) -> None:
     """One model: its needs, its licence, where the figures come from, and the whole `vllm serve` command."""
-    from agent.cli.commands import reports_errors
-
     if shell and json:
         raise typer.BadParameter("give one of --shell and --json")
     reports_errors(_show)(name, shell, path, speculative, json)
@@ -77,7 +74,6 @@ def plan(
 
     An estimate from the models' sizes and the cards' data sheets; nothing is started. Prices are in one currency of yours.
     """
-    from agent.cli.commands import reports_errors
     from agent.cli.plan import Request, run, token_prices
 
     speeds = (prefill_tokens_per_second, tokens_per_second)

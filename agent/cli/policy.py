@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli import policy_words, show
+from agent.cli.frame import read_settings, reports_errors
 from agent.errors import AgentError
 from agent.settings import Settings
 from policies.cases import Given
@@ -106,14 +107,10 @@ def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder tha
 
 def settings_of() -> Settings:
     """The settings, with quiet logs."""
-    from agent.cli.commands import _settings
-
-    return _settings("ERROR")
+    return read_settings("ERROR")
 
 
 def _run(command: Any, *given: Any) -> None:
-    from agent.cli.commands import reports_errors
-
     reports_errors(command)(*given)
 
 

@@ -62,7 +62,7 @@ def _local(settings: Settings) -> dict[str, str]:
 
 
 def _samples() -> Path:
-    from agent.cli.commands import sample_folder
+    from agent.cli.ingest import sample_folder
 
     return sample_folder().parent
 

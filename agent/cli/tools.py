@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from agent.cli import show
+from agent.cli.frame import read_settings, reports_errors
 from agent.errors import AgentError, ToolUnavailable
 from agent.ports.tools import Effect, ToolCall, ToolResult, ToolSpec
 from agent.settings import Settings
@@ -26,8 +27,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command(name="list")
 def list_tools(json: Json = False) -> None:
     """Ask every system for the operations of the settings. Exit code 1 if one doesn't answer or hasn't an operation."""
-    from agent.cli.commands import reports_errors
-
     reports_errors(_list)(json)
 
 
@@ -44,8 +43,6 @@ def call(
     json: Json = False,
 ) -> None:
     """Call one operation, as the agent would, and print what the system says. Asks before a change is sent."""
-    from agent.cli.commands import reports_errors
-
     customer = Customer(identity if customer_id or email else Identity.ANONYMOUS, customer_id, email)
     made = ToolCall(tool, _object(arguments), customer, key or f"cli-{uuid.uuid4()}")
     reports_errors(_call)(made, dry_run=dry_run, yes=yes, as_json=json)
@@ -143,9 +140,8 @@ async def _called(settings: Settings, made: ToolCall, *, dry_run: bool, yes: boo
 
 
 def _settings() -> Settings:
-    from agent.cli.commands import _settings as read
     from agent.wiring import shelf
 
-    settings = read("WARNING")
+    settings = read_settings("WARNING")
     shelf.guard_egress(settings)
     return settings

@@ -7,9 +7,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from agent.adapters.supervisor import write_private
+from agent.adapters.live_services import write_private
+from agent.channels.widget.files import DEMO_SITE
 from agent.samples.bookings.first import first_bookings
 from agent.samples.bookings.service import create_bookings
+from agent.samples.bookings.site import add_site
 from agent.samples.bookings.store import BookingStore
 from agent.settings import Settings
 from agent.wiring import shelf
@@ -21,17 +23,31 @@ BOOKINGS_PORT = 8091
 
 
 async def run_bookings(settings: Settings, port: int, fd: int | None = None) -> None:
-    """Serve on loopback until SIGTERM or Ctrl-C. An empty data folder gets the first bookings."""
+    """Serve on loopback until SIGTERM or Ctrl-C. An empty data folder gets the first bookings.
+
+    Beside `up --demo` it shows the sample company's own page, too, with the chat in it.
+    """
     shelf.guard_egress(settings)
     store = BookingStore(settings.data_dir / "demo-bookings.sqlite3")
     store.add_if_empty(first_bookings(datetime.now(UTC)))
     app = create_bookings(store, SecretStr(bookings_token(settings.data_dir)))
+    site = settings.sites.get(DEMO_SITE)
+    if site is not None and site.jwt_secret is not None:
+        add_site(app, store, f"http://127.0.0.1:{settings.port}", DEMO_SITE, site.jwt_secret)
     await serve_app(app, "127.0.0.1", port, fd)
 
 
 def bookings_token(data_dir: Path) -> str:
     """What the booking system lets Innkeeper in by, made once for each data folder."""
-    path = data_dir / "run" / "bookings.token"
+    return _kept(data_dir / "run" / "bookings.token")
+
+
+def site_secret(data_dir: Path) -> str:
+    """What the sample company's site signs its guests' tokens with, made once for each data folder."""
+    return _kept(data_dir / "run" / "site.secret")
+
+
+def _kept(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:

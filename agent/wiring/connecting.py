@@ -8,7 +8,7 @@ import httpx
 import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
-from agent.adapters.supervisor import write_private
+from agent.adapters.live_services import write_private
 from agent.channels.helpdesks.polling import poll_start
 from agent.channels.helpdesks.registry import SYSTEMS
 from agent.channels.helpdesks.sync import GIVEN_BACK

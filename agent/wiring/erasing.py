@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.adapters.redis_audit import CONVERSATION, CUSTOMER
-from agent.adapters.redis_clients import command, confirmed
+from agent.adapters.redis_clients import confirmed
+from agent.adapters.redis_commands import command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_files import Rewritten, rewrite_files
 from agent.adapters.redis_shards import PREFIX

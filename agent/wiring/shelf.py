@@ -5,7 +5,7 @@ It knows neither the graph nor a model's client: to import them takes longer tha
 
 from pathlib import Path
 
-from agent.adapters.supervisor import live_services
+from agent.adapters.live_services import live_services
 from agent.allowlist import services
 from agent.errors import ServiceFailed
 from agent.privacy.egress import REFUSALS, EgressGuard, install

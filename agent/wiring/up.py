@@ -14,14 +14,15 @@ import httpx
 
 from agent.adapters.embedded import embedded_redis
 from agent.adapters.embedded_model import embedded_model
-from agent.adapters.supervisor import Service, Supervisor, check_folder, write_private
+from agent.adapters.live_services import check_folder, write_private
+from agent.adapters.supervisor import Service, Supervisor
 from agent.channels.widget.files import DEMO_SITE
 from agent.errors import ServiceFailed
 from agent.helpdesk_settings import plain
 from agent.model_profiles import ModelProfile
 from agent.settings import Settings
 from agent.wiring import rules
-from agent.wiring.bookings import BOOKINGS, BOOKINGS_PORT, bookings_system, bookings_token
+from agent.wiring.bookings import BOOKINGS, BOOKINGS_PORT, bookings_system, bookings_token, site_secret
 from agent.wiring.http import listen
 
 __all__ = ["House", "check_folder", "demo_secret", "new_secret", "run_house"]
@@ -88,7 +89,8 @@ async def _start(
         }
     sites = {name: plain(known) for name, known in settings.sites.items()}
     if desk_url:
-        sites[DEMO_SOURCE] = _demo_site(f"http://127.0.0.1:{_port(api)}", desk_url)
+        pages = [desk_url] if bookings is None else [desk_url, f"http://127.0.0.1:{_port(bookings)}"]
+        sites[DEMO_SITE] = _demo_site(site_secret(settings.data_dir), f"http://127.0.0.1:{_port(api)}", *pages)
     tools = {name: plain(known) for name, known in settings.tools.items()}
     bookings_url = f"http://127.0.0.1:{_port(bookings)}" if bookings else None
     if bookings_url:
@@ -146,12 +148,13 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _demo_site(*addresses: str) -> dict[str, object]:
-    """The site of the demo page and the demo desk, under both names of this machine."""
+def _demo_site(secret: str, *addresses: str) -> dict[str, object]:
+    """The site of the demo page, the demo desk and the sample company's, under both names of this machine."""
     names = [address.replace("127.0.0.1", "localhost") for address in addresses]
     return {
         "name": "Sample help centre",
         "origins": [*addresses, *names],
+        "jwt_secret": secret,
         "greeting": "Hello! Ask me anything about bookings, payments, hosting or your account.",
         "suggestions": ["How do I cancel a booking?", "Can I bring my dog?", "When do I get my refund?"],
         "handoff": DEMO_SOURCE,

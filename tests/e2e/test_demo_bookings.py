@@ -26,9 +26,9 @@ PAID = 77_360
 
 
 @contextmanager
-def bookings(data_dir: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def bookings(data_dir: Path, port: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     data_dir.mkdir(exist_ok=True)
-    process = subprocess.Popen((*INNKEEPER, "demo-bookings", "--port", str(port)), cwd=ROOT, env=environment(data_dir))
+    process = subprocess.Popen((*INNKEEPER, "demo-bookings", "--port", str(port)), cwd=ROOT, env=environment(data_dir) | settings)
 
     def ready() -> bool:
         assert process.poll() is None

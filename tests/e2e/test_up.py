@@ -41,7 +41,7 @@ def test_the_demo_shows_three_tickets_takes_more_and_stops_cleanly(data_dir: Pat
         assert "innkeeper_turns_total" in http().get(f"{api}/metrics").text
         assert "<html" in http().get(desk).text
         assert f"The chat widget: {api}/widget/demo" in told
-        bookings = url_after(house.printed("/openapi.json"), "The sample company's bookings")
+        bookings = url_after(house.printed("/openapi.json"), "A guest's own page")
         assert "refund" in http().get(f"{bookings}/openapi.json").text
         assert http().get(f"{bookings}/bookings", params={"customer_id": "guest-anna"}).status_code == 401
         assert 'data-site="demo"' in http().get(f"{api}/widget/demo").text

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from agent.adapters.redis_audit import CONVERSATION, CUSTOMER, RedisAuditLog
-from agent.adapters.redis_clients import RedisClient, command, redis_client
+from agent.adapters.redis_clients import RedisClient, redis_client
+from agent.adapters.redis_commands import command
 from agent.ports import AuditEvent, AuditKind
 from agent.privacy.chain import Mark, canonical, seal
 from agent.types import PolicyTrace

@@ -9,7 +9,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
 from agent.adapters.checkpoints import UNCOMMITTED_S, open_checkpointer
-from agent.adapters.redis_clients import command, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_commands import command
 from agent.adapters.redis_keys import waiting_key
 from tests.redis_groups import Group
 from tests.samples import full_outcome

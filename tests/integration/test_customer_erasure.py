@@ -15,7 +15,8 @@ from agent.adapters.hints import RedisTicketHints
 from agent.adapters.links import RedisTicketLinks
 from agent.adapters.queue import DocketQueue
 from agent.adapters.redis_audit import RedisAuditLog
-from agent.adapters.redis_clients import RedisClient, binary_client, command, redis_client
+from agent.adapters.redis_clients import RedisClient, binary_client, redis_client
+from agent.adapters.redis_commands import command
 from agent.adapters.redis_customers import conversations_of, index_all
 from agent.adapters.redis_files import rewrite_files
 from agent.adapters.redis_kept import RedisKept

@@ -11,7 +11,8 @@ from redis.crc import key_slot
 
 from agent.adapters.hints import RedisTicketHints
 from agent.adapters.links import RedisTicketLinks
-from agent.adapters.redis_clients import Command, OneServer, redis_client
+from agent.adapters.redis_clients import OneServer, redis_client
+from agent.adapters.redis_commands import Command
 from agent.adapters.redis_outbox import RedisOutbox
 from agent.adapters.redis_shards import TAGS
 from agent.adapters.redis_store import RedisConversations

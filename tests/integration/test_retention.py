@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from agent.adapters.redis_clients import RedisClient, command, redis_client
+from agent.adapters.redis_clients import RedisClient, redis_client
+from agent.adapters.redis_commands import command
 from agent.adapters.redis_keys import waiting_key
 from agent.adapters.redis_outbox import RedisOutbox
 from agent.adapters.redis_shards import shard_key, tag_of

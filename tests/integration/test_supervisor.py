@@ -17,7 +17,8 @@ import redis
 
 from agent.adapters import supervisor as supervisor_module
 from agent.adapters.embedded import embedded_redis, valkey_binary
-from agent.adapters.supervisor import Service, Supervisor, live_services
+from agent.adapters.live_services import live_services
+from agent.adapters.supervisor import Service, Supervisor
 from agent.errors import ServiceFailed
 
 pytestmark = pytest.mark.slow

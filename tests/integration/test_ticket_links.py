@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agent.adapters.links import FORGOTTEN_AFTER_S, LATEST_S, SOONEST_S, RedisTicketLinks
-from agent.adapters.redis_clients import command, redis_client
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_commands import command
 from agent.adapters.redis_shards import shard_key, tag_of
 from agent.errors import QueueUnavailable
 from agent.ports import Link

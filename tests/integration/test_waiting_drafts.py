@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from agent.adapters.checkpoints import open_checkpointer
-from agent.adapters.redis_clients import RedisClient, command, redis_client
+from agent.adapters.redis_clients import RedisClient, redis_client
+from agent.adapters.redis_commands import command
 from agent.adapters.redis_keys import waiting_key
 from agent.adapters.redis_outbox import RedisOutbox
 from agent.adapters.redis_store import RedisConversations

@@ -95,6 +95,11 @@ def test_what_cannot_be_told_has_no_value(text: str) -> None:
         value(text)
 
 
+def test_a_day_without_a_time_is_told_from_a_point_in_time() -> None:
+    with pytest.raises(Unevaluable, match="days_until"):
+        value("timestamp(order.day) > now")
+
+
 def test_a_fact_that_nobody_gave_has_no_value() -> None:
     with pytest.raises(Unevaluable):
         Expression("order.n == 3", ["order"]).holds({}, CLOCK)

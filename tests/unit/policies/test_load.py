@@ -1,9 +1,10 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 from policies.errors import RulesInvalid
-from policies.load import load_pack
+from policies.load import default_folder, load_pack
 
 
 def problems(folder: Path) -> tuple[str, ...]:
@@ -134,3 +135,22 @@ def test_folder_of_links_is_read(folder: Path, tmp_path: Path) -> None:
     for path in folder.iterdir():
         (mounted / path.name).symlink_to(path)
     assert load_pack(mounted).sha256 == load_pack(folder).sha256
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("actions/cancel_booking.yaml", "tool: ", "  tool: "),
+        ("actions/cancel_booking.yaml", "tool: ", "tol: "),
+        ("canned/bookings.yaml", "texts:", "texts: ["),
+        ("guidelines/topics.yaml", "guidelines:", "guidelines: ["),
+        ("topics.yaml", "otherwise:", "otherwise: ["),
+        ("escalation.yaml", "triggers:", "triggers: ["),
+        ("tests/bookings.yaml", "- name:", "- name: ["),
+    ],
+)
+def test_no_other_file_is_blamed_for_one_that_cannot_be_read(tmp_path: Path, name: str, old: str, new: str) -> None:
+    folder = tmp_path / "whole"
+    shutil.copytree(default_folder(), folder)
+    edit(folder, name, old, new)
+    assert {p.split(":")[0] for p in problems(folder)} == {f"{folder}/{name}"}

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from agent.errors import SettingsInvalid
+from agent.errors import QueueUnavailable, SettingsInvalid
 from agent.graph.state import TurnContext
 from agent.grounding.second import SecondVerifier
+from agent.ports import AuditEvent, AuditKind
 from agent.telemetry import metrics_page
 from agent.types import Completion, Decision, Prompt
 from agent.wiring.live_policies import LivePolicies, LiveTurns
@@ -178,3 +179,30 @@ async def test_a_turn_keeps_the_pack_that_it_began_with(tmp_path: Path) -> None:
     second = await turns.run_turn(ID)
     assert second is not None
     assert (second.outcome.decision, second.outcome.policy.sha256) == (Decision.DRAFT, load_pack(folder).sha256)
+
+
+class Noting:
+    """An audit log that can be away."""
+
+    def __init__(self) -> None:
+        self.events: list[AuditEvent] = []
+        self.is_away = False
+
+    async def record(self, event: AuditEvent) -> None:
+        if self.is_away:
+            raise QueueUnavailable("Redis is away")
+        self.events.append(event)
+
+
+async def test_the_audit_log_learns_of_each_pack_that_decides_once(folder: Path, embedder: SentenceTransformerEmbedder) -> None:
+    plain, noting = live_on(folder, embedder), Noting()
+    live = LivePolicies(folder, plain.current, no_verifiers, noting)
+    noting.is_away = True
+    await live.note()
+    noting.is_away = False
+    assert [await live.look(), await live.look()] == [False, False]
+    edit(folder / "policy.yaml", "mode: auto", "mode: draft")
+    assert [await live.look(), await live.look(), await live.look()] == [False, True, False]
+    told = [(event.kind, event.policy.sha256 if event.policy else "") for event in noting.events]
+    assert told == [(AuditKind.PACK, plain.current.policies.stamp.sha256), (AuditKind.PACK, live.current.policies.stamp.sha256)]
+    assert len({event.event_id for event in noting.events}) == 2

@@ -1,0 +1,70 @@
+"""`innkeeper customer` and `innkeeper audit` as an operator meets them: what is asked, what is refused, which exit code."""
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from agent.adapters.redis_clients import redis_client
+from agent.adapters.redis_store import RedisConversations
+from agent.types import Customer, Identity
+from tests.e2e.product import INNKEEPER, ROOT, environment
+from tests.samples import message, ticket
+
+pytestmark = pytest.mark.slow
+
+
+def innkeeper(folder: Path, url: str, *words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+    env = environment(folder, INNKEEPER_REDIS_URL=url)
+    command = (*INNKEEPER, *words)
+    return subprocess.run(command, cwd=ROOT, env=env, input=typed, capture_output=True, text=True, timeout=300, check=False)
+
+
+async def written(url: str) -> None:
+    async with redis_client(url) as client:
+        said = replace(message("m1", text="a heron"), customer=Customer(Identity.CLAIMED, "c-1"))
+        await RedisConversations(client).append(ticket(1), said)
+
+
+async def test_a_customer_is_named_shown_asked_about_and_erased(redis_url: str, tmp_path: Path) -> None:
+    await written(redis_url)
+    assert innkeeper(tmp_path, redis_url, "customer", "erase").returncode == 2
+    assert innkeeper(tmp_path, redis_url, "customer", "export", "--id", " ").returncode == 2
+    unknown = innkeeper(tmp_path, redis_url, "customer", "erase", "--id", "nobody", "--yes")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "nothing is kept of this customer" in unknown.stderr
+    assert "Traceback" not in unknown.stderr
+    no = innkeeper(tmp_path, redis_url, "customer", "erase", "--id", "c-1", typed="n\n")
+    assert no.returncode == 1
+    assert "desk:1" in no.stderr
+    assert "nothing was erased" in no.stderr
+    told = innkeeper(tmp_path, redis_url, "customer", "export", "--id", "c-1")
+    assert json.loads(told.stdout)["conversations"][0]["messages"][0]["text"] == "a heron"
+    done = innkeeper(tmp_path, redis_url, "customer", "erase", "--conversation", "desk:1", typed="y\n")
+    assert done.returncode == 0, done.stderr
+    assert "erased: 1 conversations" in done.stdout
+    assert "append-only file written anew" in done.stdout
+    assert "helpdesk" in done.stdout
+    assert innkeeper(tmp_path, redis_url, "customer", "export", "--id", "c-1").returncode == 1
+
+
+async def test_the_log_is_checked_and_what_is_wrong_is_named(redis_url: str, tmp_path: Path) -> None:
+    await written(redis_url)
+    innkeeper(tmp_path, redis_url, "customer", "erase", "--id", "c-1", "--yes", "--json")
+    good = innkeeper(tmp_path, redis_url, "audit", "verify")
+    assert good.returncode == 0
+    head = next(line.removeprefix("head: ") for line in good.stdout.splitlines() if line.startswith("head: "))
+    assert innkeeper(tmp_path, redis_url, "audit", "verify", "--expect", head).returncode == 0
+    assert innkeeper(tmp_path, redis_url, "audit", "verify", "--expect", "two").returncode == 2
+    shown = innkeeper(tmp_path, redis_url, "audit", "show", "--json", "--since", "1h")
+    assert [json.loads(line)["kind"] for line in shown.stdout.splitlines()] == ["customer_erasure_begun", "customer_erased"]
+    with redis.Redis.from_url(redis_url) as client:
+        client.xdel("innkeeper:{innkeeper-audit}:log", "1-0")
+    bad = innkeeper(tmp_path, redis_url, "audit", "verify")
+    assert bad.returncode == 1
+    assert "entry 1 is missing" in bad.stderr
+    broken = innkeeper(tmp_path, redis_url, "audit", "verify", "--json")
+    assert (broken.returncode, json.loads(broken.stdout)["ok"]) == (1, False)

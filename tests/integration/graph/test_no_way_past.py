@@ -6,7 +6,7 @@ one writes instructions. Every change is held to the shop's own account of who h
 
 import asyncio
 import json
-import zlib
+import random
 from collections import Counter
 from typing import Any
 
@@ -54,31 +54,39 @@ WORDS = (
 NOTES = ("I could give you 90 EUR back for O-2000 on the 9th", "yes", "O-2000 is free for c-1, please refund it")
 ANSWERS = (*PLAIN_YES, *PLAIN_YES, *WORDS[len(PLAIN_YES) :][:8])
 KNOWN = (ADA, ADA, ADA, ADA, EVE, CLAIMS)
-SAID = st.tuples(st.sampled_from(WRITERS), st.sampled_from((*WORDS, *WISHES)), st.sampled_from(ORDERS))
-TROUBLE = st.one_of(
-    st.tuples(
-        st.just("fails"),
-        st.sampled_from(("orders.refund", "orders.get", "orders.credit", "orders.deliver")),
-        st.sampled_from((DOWN, LOST, ToolRefused("no"))),
-    ),
-    st.tuples(st.just("changes"), st.sampled_from(ORDERS[:3]), st.sampled_from(("lost", "delivered", "paid off"))),
-    st.tuples(st.just("writes"), st.sampled_from(NOTES)),
-    st.tuples(st.just("passes"), st.sampled_from((1, 30, 80))),
-    st.tuples(st.just("says"), st.lists(SAID, min_size=1, max_size=3)),
-)
-RULES = st.tuples(st.just("rules"), st.booleans())
-DEAL = st.tuples(
-    st.just("asks"), st.sampled_from(KNOWN), st.sampled_from(WISHES), st.sampled_from(("O-1000", "O-1001", "O-1001", "O-2000"))
-).flatmap(
-    lambda wish: st.tuples(
-        st.just(wish),
-        st.one_of(st.none(), st.none(), TROUBLE),
-        st.tuples(st.just("answers"), st.sampled_from((*[wish[1]] * 9, *WRITERS)), st.sampled_from(ANSWERS)),
-        st.one_of(st.none(), RULES, TROUBLE),
-    )
-)
-SEQUENCE = st.lists(DEAL, min_size=2, max_size=4).map(lambda deals: [one for deal in deals for one in deal if one is not None])
-"""Wishes and answers of whoever, with trouble in between and after."""
+TOOLS = ("orders.refund", "orders.get", "orders.credit", "orders.deliver")
+Step = tuple[Any, ...]
+
+
+def sequence(seed: int) -> list[Step]:
+    """Wishes and answers of whoever, with trouble in between and after. Every choice is as likely as every other."""
+    chance = random.Random(seed)
+    steps: list[Step] = []
+    for _ in range(chance.randint(2, 4)):
+        customer, wish = chance.choice(KNOWN), chance.choice(WISHES)
+        steps.append(("asks", customer, wish, chance.choice(("O-1000", "O-1001", "O-1001", "O-2000"))))
+        if chance.random() < 0.3:
+            steps.append(_trouble(chance))
+        other = customer if chance.random() < 0.8 else chance.choice(WRITERS)
+        steps.append(("answers", other, chance.choice(ANSWERS)))
+        if chance.random() < 0.6:
+            steps.append(("rules", chance.random() < 0.7) if chance.random() < 0.4 else _trouble(chance))
+    return steps
+
+
+def _trouble(chance: random.Random) -> Step:
+    match chance.choice(("fails", "changes", "writes", "passes", "says")):
+        case "fails":
+            return ("fails", chance.choice(TOOLS), chance.choice((DOWN, LOST, ToolRefused("no"))))
+        case "changes":
+            return ("changes", chance.choice(ORDERS[:3]), chance.choice(("lost", "delivered", "paid off")))
+        case "writes":
+            return ("writes", chance.choice(NOTES))
+        case "passes":
+            return ("passes", chance.choice((1, 30, 80)))
+        case _:
+            said = [(chance.choice(WRITERS), chance.choice((*WORDS, *WISHES)), chance.choice(ORDERS))]
+            return ("says", [(chance.choice(WRITERS), chance.choice(WORDS), "O-1000")] * chance.randint(0, 1) + said)
 
 
 async def step(world: World, kind: str, *more: Any) -> None:
@@ -111,11 +119,11 @@ def _signed(world: World, text: str, template: str) -> str:
     return text if "{}" not in template else f"{text}, signed {'xyz'[world.count % 3] * (world.count + 1)}"
 
 
-async def play(redis_server: RedisServer, tally: Counter[str], steps: list[tuple[Any, ...]], seed: int) -> str:
+async def play(redis_server: RedisServer, tally: Counter[str], steps: list[Step], seed: int) -> str:
     """A sequence from its start, and what it came to."""
     redis_server.flush()
     async with redis_client(redis_server.url) as client:
-        world = World(client, tally, seed + zlib.crc32(repr(steps).encode()))
+        world = World(client, tally, seed)
         world.house.order("O-1000")
         world.house.order("O-1001", total=15_000)
         world.house.order("O-2000", "c-2", total=9000)
@@ -143,30 +151,35 @@ def test_no_sequence_of_messages_and_model_outputs_gets_past_the_rules(redis_ser
         database=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
-    @given(steps=SEQUENCE, seed=st.integers(0, 10_000))
-    def every_sequence(steps: list[tuple[Any, ...]], seed: int) -> None:
-        event(f"it came to {asyncio.run(play(redis_server, tally, steps, seed))}")
+    @given(seed=st.integers(0, 2**32 - 1))
+    def every_sequence(seed: int) -> None:
+        event(f"it came to {asyncio.run(play(redis_server, tally, sequence(seed), seed))}")
 
     every_sequence()
     # The test would be worth nothing if nothing could happen in it.
     assert tally["reached"] >= tally["sequences"] / 2, tally
+    assert tally["writes"] >= 10, tally
+    assert tally["questions by the model"] >= 10, tally
+    assert tally["told"] >= 1, tally
+
+
+async def test_what_the_adversary_may_do_it_can_do(redis_server: RedisServer) -> None:
+    """Every change, by a model's word and with a person's yes: the ways that sequences seldom take to their end."""
+    tally: Counter[str] = Counter()
+    for seed in range(6):
+        for customer, wish, order in (
+            (ADA, WISHES[3], "O-1001"),
+            (EVE, WISHES[4], "O-2000"),
+            (ADA, WISHES[7], "O-1000"),
+            (ADA, WISHES[10], "O-1001"),
+        ):
+            steps = [("asks", customer, wish, order), ("answers", customer, "Ja, gerne"), ("rules", True)]
+            await play(redis_server, tally, steps, seed)
     for what in ("orders.refund", "orders.credit", "orders.deliver"):
         assert tally[f"{what} written"] >= 2, tally
-    assert tally["questions by the model"] >= 10, tally
-    assert tally["waiting for a person"] >= 2, tally
-    assert tally["told"] >= 2, tally
-
-
-async def test_a_person_approves_and_a_model_names_what_is_done_then(redis_server: RedisServer) -> None:
-    """The ways that sequences seldom take to their end."""
-    tally: Counter[str] = Counter()
-    for seed in range(12):
-        wish = "Erstatten Sie mir bitte {}"
-        steps = [("asks", ADA, wish, "O-1001"), ("answers", ADA, "yes"), ("rules", True)]
-        steps += [("asks", EVE, wish, "O-2000"), ("answers", EVE, "Ja, gerne")]
-        await play(redis_server, tally, steps, seed)
     assert tally["approved writes"] >= 2, tally
     assert tally["questions by the model"] >= 8, tally
+    assert tally["told"] >= 2, tally
 
 
 async def test_the_account_sees_what_nobody_agreed_to(redis_server: RedisServer) -> None:

@@ -74,6 +74,8 @@ class ModelProfile(_Data):
         max_passages: how many passages a draft prompt shows it.
         rewrites_queries: whether it is asked to put a follow-up as a question that stands alone, where the search without
             that isn't sure. One more call, at most; for a model that can follow rules.
+        picks_actions: whether it is asked which action a customer means whom no pattern understands. Beside a question to search
+            with it is the turn's one call before the draft; for a model that can follow rules.
         demonstration: True for a model too weak for customers: the product says so when it starts.
         chat_template: Jinja, if the one in the weights is missing or unfit.
     """
@@ -92,6 +94,7 @@ class ModelProfile(_Data):
     prompt_style: Literal["chat", "few_shot_chat", "few_shot_completion"] = "chat"
     max_passages: Annotated[int, Field(ge=1, le=20)] = 6
     rewrites_queries: bool = False
+    picks_actions: bool = False
     demonstration: bool = False
     chat_template: str | None = None
     weights: Weights | None = None
@@ -115,6 +118,8 @@ class ModelProfile(_Data):
             raise ValueError("thinking_tokens and reasoning_effort are for a model that thinks: set thinking = true")
         if self.rewrites_queries and self.thinking and self.structured == "none":
             raise ValueError("rewrites_queries needs a model that does not think, or one that is held to a schema")
+        if self.picks_actions and self.thinking and self.structured == "none":
+            raise ValueError("picks_actions needs a model that does not think, or one that is held to a schema")
         return self
 
 

@@ -67,9 +67,9 @@ class ModelRoutes:
 
     @property
     def turn_profile(self) -> ModelProfile:
-        """What a turn goes by: the answer's route, and whether the rewrite's models put follow-ups as questions."""
-        rewrites = self.profile(Task.REWRITE).rewrites_queries
-        return self.profile(Task.ANSWER).model_copy(update={"rewrites_queries": rewrites})
+        """What a turn goes by: the answer's route, and whether models of others put follow-ups as questions and pick actions."""
+        rewrites, picks = self.profile(Task.REWRITE).rewrites_queries, self.profile(Task.ACT).picks_actions
+        return self.profile(Task.ANSWER).model_copy(update={"rewrites_queries": rewrites, "picks_actions": picks})
 
     @property
     def used(self) -> tuple[NamedModel, ...]:
@@ -143,6 +143,11 @@ def _check(planned: ModelRoutes, task: Task) -> None:
                 f"{setting}: {name} is not made to put questions: its profile {profile.name!r} has no rewrites_queries = true; "
                 "route rewrite to one that has"
             )
+        if task is Task.ACT and not profile.picks_actions:
+            raise SettingsInvalid(
+                f"{setting}: {name} is not made to pick actions: its profile {profile.name!r} has no picks_actions = true; "
+                "route act to one that has"
+            )
 
 
 def _narrowest(profiles: Sequence[ModelProfile]) -> ModelProfile:
@@ -158,6 +163,7 @@ def _narrowest(profiles: Sequence[ModelProfile]) -> ModelProfile:
             # Only what thinks without a schema to hold it would make the whole route one of thinkers.
             "thinking": any(profile.thinking and profile.structured == "none" for profile in profiles),
             "rewrites_queries": all(profile.rewrites_queries for profile in profiles),
+            "picks_actions": all(profile.picks_actions for profile in profiles),
             "demonstration": any(profile.demonstration for profile in profiles),
         }
     )

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     )
     routes: Annotated[dict[Task, RouteSettings], NoDecode] = Field(
         default_factory=dict,
-        description="models for `answer`, `rewrite`, `judge`, in the order in which they are tried; `default` if not given",
+        description="models for `answer`, `rewrite`, `judge`, `act`, in the order in which they are tried; else `default`",
     )
 
     helpdesks: Annotated[dict[str, AnyHelpdesk], NoDecode] = Field(

@@ -265,6 +265,8 @@ class Task(StrEnum):
     """Put a follow-up as one question that stands alone."""
     JUDGE = "judge"
     """Say which sentences a passage supports."""
+    ACT = "act"
+    """Say which action a customer asks for, and with which of their words."""
 
 
 IN_TIME = 0.95

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from policies.action_parts import Approval, Argument, Cel, Fact, Limits, Requires, Rule, Say, ToolName
-from policies.condition import Condition, Identifier, Line, Strict, one_examples
+from policies.condition import Condition, Example, Identifier, Line, Strict, one_examples
 from policies.expressions import RESERVED, Expression, ExpressionInvalid
 
 Placed = tuple[tuple[int | str, ...], str]
@@ -36,6 +36,8 @@ class Action(Strict):
         about: for people and for the model that picks among actions.
         tool: what is called in the end; a look-up may do with its facts alone.
         when: messages that ask for it, as in `escalation.yaml`.
+        wishes: how customers ask for it, in any language. By themselves they ask for nothing: a message that is like one of them
+            is shown to a model that picks actions, if there is one.
         facts: read anew before every judgement, in this order, by name.
         compute: values made of arguments and facts, in this order; the call is made with these, not with what somebody wrote.
         call: the tool's arguments as expressions.
@@ -53,6 +55,7 @@ class Action(Strict):
     tool: ToolName | None = None
     risk: Literal["low", "medium", "high"] = "high"
     when: tuple[Condition, ...] = Field(min_length=1)
+    wishes: tuple[Example, ...] = ()
     arguments: dict[Identifier, Argument] = Field(default_factory=dict)
     facts: dict[Identifier, Fact] = Field(default_factory=dict)
     compute: dict[Identifier, Cel] = Field(default_factory=dict)

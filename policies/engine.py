@@ -19,6 +19,7 @@ from policies.soft_rules import SoftRules
 from policies.tone import ToneFile
 from policies.topics import Dialled
 from policies.types import Action, Dial, Facts, Guideline, Mode, PolicyStamp, Send, TopicVerdict, Verdict, Verifier
+from policies.wishes import wishes_of
 
 _URGENCY = {"urgent": 0, "high": 1, "normal": 2}
 _CARE = {Send.PERSON: 0, Send.DRAFT: 1, Send.AUTO: 2}
@@ -169,6 +170,10 @@ class PolicyEngine:
     def actions(self) -> Mapping[str, Judge]:
         """What the agent may do, by id in the order of the files, each ready to be judged."""
         return {judge.action.id: judge for judge, _ in self._actions}
+
+    def wishes(self) -> Mapping[str, tuple[str, ...]]:
+        """Texts to embed once, by action: what it is about, and how customers ask for it."""
+        return {judge.action.id: wishes_of(judge.action) for judge, _ in self._actions}
 
     def requested(self, facts: Facts) -> tuple[Judge, ...]:
         """The actions that a message asks for, nearest first; by a pattern counts as nearest."""

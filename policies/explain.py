@@ -17,7 +17,9 @@ from policies.judging import ActionVerdict, Case
 from policies.patterns import normalise, windows
 from policies.schema import Pack
 from policies.testing import shown_amount
+from policies.types import Action as Ruled
 from policies.types import Facts, Guideline, TopicVerdict, Verdict
+from policies.wishes import may_be_named, near_actions
 
 NEAR = 0.12
 """A rule whose examples a message misses by less than this came near: who writes rules wants to see it."""
@@ -81,8 +83,21 @@ class ActionReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """An action that a model would be shown. `similarity`: of the message to the nearest of its wishes."""
+
+    id: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that the policies say of a message before anything is looked up."""
+    """All that the policies say of a message before anything is looked up.
+
+    Attributes:
+        shown: where no rule of an action fired, those of which a model that picks actions would be asked whether the message asks
+            for one, nearest first. Their tools must be there, too.
+    """
 
     facts: Facts
     identity: str
@@ -93,6 +108,7 @@ class Explanation:
     readings: tuple[Reading, ...]
     guidelines: tuple[Guideline, ...]
     action: ActionReading | None
+    shown: tuple[Shown, ...] = ()
 
 
 def explain(pack: Pack, engine: PolicyEngine, facts: Facts, nearest: Nearest, case: Case) -> Explanation:
@@ -119,7 +135,16 @@ def explain(pack: Pack, engine: PolicyEngine, facts: Facts, nearest: Nearest, ca
         readings=tuple(readings),
         guidelines=applying,
         action=read_action(engine, requested[0].action.id, case) if requested else None,
+        shown=() if requested or verdict.action is not Ruled.ALLOW else shown_actions(engine, facts.text, nearest, case),
     )
+
+
+def shown_actions(engine: PolicyEngine, text: str, nearest: Nearest, case: Case) -> tuple[Shown, ...]:
+    """The actions that a model would be asked about, nearest first; none for a message that is like no wish."""
+    wishes = engine.wishes()
+    named = [judge for judge in engine.actions.values() if may_be_named(judge, case.identity, case.customer_id)]
+    near = {judge.action.id: nearest(wishes[judge.action.id])[1] for judge in named}
+    return tuple(Shown(judge.action.id, near[judge.action.id]) for judge in near_actions(named, text, near))
 
 
 def read_action(engine: PolicyEngine, action_id: str, case: Case) -> ActionReading:

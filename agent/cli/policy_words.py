@@ -112,6 +112,9 @@ def explanation(pack: Pack, found: Explanation) -> None:
             out.print(f"  {guideline.id}: {one_line(guideline.then)}", markup=False)
     if found.action is None:
         out.print("[bold]Action[/]     none is asked for" if pack.actions else "[bold]Action[/]     the pack has none")
+        if found.shown:
+            shown = ", ".join(f"{one.id} ({one.similarity:.2f})" for one in found.shown)
+            out.print(f"  a model that picks actions is asked whether it means one of: {shown}", markup=False)
     else:
         _action(found.action, found.identity)
 
@@ -132,6 +135,7 @@ def explanation_body(found: Explanation) -> dict[str, Any]:
         "dial": shown_dial(found.topic.dial),
         "rules": [asdict(one) for one in found.readings],
         "guidelines": [{"id": one.id, "then": one.then} for one in found.guidelines],
+        "shown_to_model": [asdict(one) for one in found.shown],
         "action": None
         if action is None
         else {

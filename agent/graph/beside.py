@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent import reasons
-from agent.graph.acting.carrying import Acted, Step
+from agent.graph.acting.acted import Acted, Step
 from agent.graph.acting.consent import Consent, read_consent
 from agent.graph.acting.filling import Unfillable
 from agent.graph.acting.wording import words_of

@@ -23,7 +23,8 @@ from knowledge.types import Passage
 PROMPT_TOKENS = 4_000
 """Of all prompts of a turn together."""
 REWRITE_TOKENS = 1_100
-"""Of them, what is left to the prompt that asks for a question to search with (`agent.graph.rewriting`)."""
+"""Of them, what is left to the one prompt before the draft: for a question to search with (`agent.graph.rewriting`), or for an
+action (`agent.graph.acting.picking`)."""
 MAX_SENTENCES = 6
 MAX_SENTENCE_CHARS = 400
 MAX_DRAFT_CHARS = 2 * MAX_SENTENCES * MAX_SENTENCE_CHARS
@@ -194,7 +195,8 @@ def transcript(shown: Sequence[Message], tokens: int, message_tokens: int) -> st
 
 
 def _budget(profile: ModelProfile) -> int:
-    ours = PROMPT_TOKENS - (REWRITE_TOKENS if profile.rewrites_queries else 0)
+    asks_before = profile.rewrites_queries or profile.picks_actions
+    ours = PROMPT_TOKENS - (REWRITE_TOKENS if asks_before else 0)
     return min(ours, profile.context_tokens - profile.max_output_tokens)
 
 

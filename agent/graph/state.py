@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypedDict, TypeVar
 
-from agent.graph.acting.carrying import Acted
+from agent.graph.acting.acted import Acted
 from agent.graph.acting.reading import Desk
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
@@ -60,7 +60,7 @@ class TurnState(TypedDict, total=False):
     draft: Draft | None  # draft: what the model wrote, None if it was not asked
     claims: tuple[Claim, ...]  # verify: the sentences that may be sent, each with its passage
     rules: tuple[str, ...]  # ids of the policy rules that applied
-    usage: Usage  # retrieve, then draft and verify on top: what was spent at the model server
+    usage: Usage  # act, then retrieve, draft and verify on top: what was spent at the model server
     timings_ms: Annotated[Mapping[str, float], merge]
     outcome: Outcome
 
@@ -77,6 +77,7 @@ class TurnContext:
     policies: PolicyEngine
     detect_language: Callable[[str], str | None]
     examples: ExampleTable = field(default_factory=lambda: ExampleTable({}))  # of all rules, see `triage.embed_examples`
+    wishes: ExampleTable = field(default_factory=lambda: ExampleTable({}))  # of all actions, see `PolicyEngine.wishes`
     second: Mapping[VerifierName, SecondVerifier] = field(default_factory=dict)  # those that some topic lists
     desk: Desk | None = None  # the company's systems; None where nothing can be looked up or changed
     clock: Callable[[], dt.datetime] = utc_now

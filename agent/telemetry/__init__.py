@@ -6,6 +6,7 @@ Nothing is sent anywhere but spans, and those only to the collector that the set
 
 from agent.telemetry.logs import configure_logging, hide_in_logs
 from agent.telemetry.metrics import (
+    ACTION_READINGS,
     DELIVERIES,
     DELIVERY_SECONDS,
     DOCUMENTS,
@@ -59,6 +60,7 @@ from agent.telemetry.traces import (
 )
 
 __all__ = [
+    "ACTION_READINGS",
     "DELIVERIES",
     "DELIVERY_SECONDS",
     "DOCUMENTS",

@@ -102,6 +102,11 @@ QUERY_REWRITES = Counter(
     "Follow-ups that the chat model was asked to put as one question (used: it found more; unused, ignored, failed: it didn't).",
     ["result"],
 )
+ACTION_READINGS = Counter(
+    "innkeeper_action_readings_total",
+    "Messages that the chat model was asked to find an action in (named none; ignored: nothing usable; failed: no answer).",
+    ["result"],
+)
 JUDGED_CLAIMS = Counter(
     "innkeeper_judged_claims_total",
     "Claims that the chat model was asked to judge (confirmed refused; invalid: no usable verdict; failed: no answer).",

@@ -24,6 +24,7 @@ from agent.telemetry import POLICY_INFO, POLICY_RELOADS
 from agent.turns import Turns
 from agent.types import ConversationId, OutboxEntry, PolicyTrace, RunId
 from agent.wiring.pack_reader import PackReader
+from agent.wiring.parts import wish_table
 from knowledge.errors import KnowledgeError
 from policies.engine import PolicyEngine
 from policies.errors import PolicyError, RulesInvalid
@@ -126,8 +127,10 @@ class LivePolicies:
         if failed:
             raise RulesInvalid(tuple(f"{one.place}: the test {one.name!r} fails; see `innkeeper policy test`" for one in failed))
         examples: Any = embed_examples(self.current.embedder, policies.examples())
+        wishes = wish_table(self.current.embedder, policies, self.current.profile)
         detect = LanguageDetector(policies.locales)
-        return replace(self.current, policies=policies, examples=examples, second=second, detect_language=detect)
+        now = replace(self.current, policies=policies, second=second, detect_language=detect)
+        return replace(now, examples=examples, wishes=wishes)
 
     def _swap(self, context: TurnContext) -> None:
         before, self.current = self.current, context

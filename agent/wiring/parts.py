@@ -11,7 +11,7 @@ from agent.adapters.language import LanguageDetector
 from agent.adapters.private_model import PrivateChatModel
 from agent.adapters.traced_model import TracedChatModel
 from agent.errors import SettingsInvalid
-from agent.graph.acting.carrying import Acted, Step
+from agent.graph.acting.acted import Acted, Step
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
 from agent.graph.nodes.triage import embed_examples
@@ -22,7 +22,7 @@ from agent.grounding.second import SecondVerifier
 from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile
 from agent.model_routes import ModelRoutes, NamedModel
-from agent.ports import ChatModel
+from agent.ports import ChatModel, Embedder
 from agent.privacy.handling import PersonalRules, rules_of
 from agent.reasons import HandoffReason, handoff_reason
 from agent.settings import Settings
@@ -48,6 +48,7 @@ from knowledge.base import KnowledgeBase
 from knowledge.pair_reader import PairReader
 from knowledge.types import Audience, Hit, Passage, Trust
 from policies.engine import PolicyEngine
+from policies.matching import ExampleTable
 from policies.types import Action, Facts, Verdict, Verifier
 
 STATE_TYPES: tuple[type, ...] = (
@@ -93,13 +94,21 @@ async def open_chat(
         yield RoutedChatModel(models, routes.routes, needed)
 
 
-def needed_tasks(routes: ModelRoutes, policies: PolicyEngine) -> frozenset[Task]:
-    """What models are asked here: judging only if some topic lists that, questions only of models that are made for it."""
+def needed_tasks(routes: ModelRoutes, policies: PolicyEngine, *, acts: bool = True) -> frozenset[Task]:
+    """What models are asked here: judging only if some topic lists that, questions and actions only of models made for it.
+
+    Args:
+        routes: the models.
+        policies: the rules.
+        acts: whether there are systems to act in.
+    """
     found = {Task.ANSWER}
     if routes.turn_profile.rewrites_queries:
         found.add(Task.REWRITE)
     if Verifier.JUDGE in policies.verifiers:
         found.add(Task.JUDGE)
+    if acts and policies.actions and routes.turn_profile.picks_actions:
+        found.add(Task.ACT)
     return frozenset(found)
 
 
@@ -152,8 +161,14 @@ def build_context(
         privacy=rules_of(policies.privacy, policies.locales),
         detect_language=LanguageDetector(policies.locales),
         examples=embed_examples(knowledge.embedder, policies.examples()),
+        wishes=wish_table(knowledge.embedder, policies, profile),
         pool=ThreadPoolExecutor(max_workers=workers, thread_name_prefix="knowledge"),
     )
+
+
+def wish_table(embedder: Embedder, policies: PolicyEngine, profile: ModelProfile) -> ExampleTable:
+    """Vectors of what customers write who ask for an action; none where no model picks actions."""
+    return embed_examples(embedder, policies.wishes() if profile.picks_actions else {})
 
 
 def built_in_verifier(knowledge: KnowledgeBase, second_look: bool) -> BuiltInVerifier:

@@ -120,7 +120,8 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
         stack.callback(knowledge.close)
         await stack.enter_async_context(open_tracing(settings, process))
-        chat = await stack.enter_async_context(parts.open_chat(routes, parts.needed_tasks(routes, policies), privacy))
+        needed = parts.needed_tasks(routes, policies, acts=bool(settings.tools))
+        chat = await stack.enter_async_context(parts.open_chat(routes, needed, privacy))
         replicas = settings.redis_replicas
         redis = await stack.enter_async_context(redis_client(redis_url, replicas=replicas))
         saver = await stack.enter_async_context(

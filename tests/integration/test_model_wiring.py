@@ -32,6 +32,7 @@ def test_the_example_of_the_readme_can_be_used() -> None:
         Task.ANSWER: ("default", "small"),
         Task.REWRITE: ("small",),
         Task.JUDGE: ("default", "small"),
+        Task.ACT: ("default",),
     }
     assert routes.turn_profile.max_output_tokens == 500
 
@@ -75,7 +76,8 @@ def test_what_models_are_asked_here_is_known(tmp_path: Path) -> None:
     qwen, smol = (Settings(llm_base_url=NOWHERE, llm_profile=name) for name in ("qwen3", "smollm2"))
     asks = qwen.model_copy(update={"policy_dir": judging(tmp_path)})
     found = [parts.needed_tasks(rules.pick_routes(one), rules.build_policies(one)) for one in (smol, qwen, asks)]
-    assert found == [{Task.ANSWER}, {Task.ANSWER, Task.REWRITE}, set(Task)]
+    assert found == [{Task.ANSWER}, {Task.ANSWER, Task.REWRITE, Task.ACT}, set(Task)]
+    assert parts.needed_tasks(rules.pick_routes(qwen), rules.build_policies(qwen), acts=False) == {Task.ANSWER, Task.REWRITE}
 
 
 async def test_doctor_looks_at_each_model_and_says_what_it_is_for(tmp_path: Path) -> None:

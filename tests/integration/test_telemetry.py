@@ -124,6 +124,7 @@ def test_the_metrics_page_lists_ours() -> None:
         "model_completion_tokens_total",
         "model_fallbacks_total",
         "query_rewrites_total",
+        "action_readings_total",
         "deliveries_total",
         "egress_refused_total",
         "outbox_pending",

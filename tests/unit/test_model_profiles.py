@@ -34,6 +34,11 @@ def test_only_capable_models_are_asked_to_put_a_follow_up_as_a_question():
     assert not parse_profile(MINIMAL, "own.toml").rewrites_queries
 
 
+def test_only_capable_models_are_asked_which_action_is_meant():
+    assert {name for name in profile_names() if load_profile(name).picks_actions} == {"qwen3", "qwen3.5", "qwen3.6"}
+    assert not parse_profile(MINIMAL, "own.toml").picks_actions
+
+
 def test_unknown_name_names_the_nearest():
     with pytest.raises(SettingsInvalid, match=r"did you mean 'qwen3\.5'"):
         load_profile("qwen35")
@@ -53,6 +58,7 @@ def test_path_of_a_file_is_read(tmp_path: Path):
         (MINIMAL.replace("0.1", "9"), "sampling.temperature"),
         (MINIMAL.replace("= 256", "= 5000"), "max_output_tokens"),
         ('rewrites_queries = true\nthinking = true\nstructured = "none"\n' + MINIMAL, "rewrites_queries"),
+        ('picks_actions = true\nthinking = true\nstructured = "none"\n' + MINIMAL, "picks_actions"),
         ('reasoning_effort = "low"\n' + MINIMAL, "thinking = true"),
         ("thinking = true\nthinking_tokens = 3900\n" + MINIMAL, "thinking_tokens"),
         ("name = ", "not TOML"),

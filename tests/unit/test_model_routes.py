@@ -12,7 +12,14 @@ from agent.types import Task
 
 QWEN, SMOL, GEMMA = load_profile("qwen3"), load_profile("smollm2"), load_profile("gemma3-270m")
 NARROW = QWEN.model_copy(
-    update={"name": "narrow", "context_tokens": 8_192, "max_output_tokens": 600, "max_passages": 3, "rewrites_queries": False}
+    update={
+        "name": "narrow",
+        "context_tokens": 8_192,
+        "max_output_tokens": 600,
+        "max_passages": 3,
+        "rewrites_queries": False,
+        "picks_actions": False,
+    }
 )
 LOOSE = QWEN.model_copy(update={"name": "loose", "structured": "none"})
 
@@ -41,8 +48,11 @@ def test_a_task_without_a_route_goes_to_the_first_model() -> None:
         ("small",),
         ("default",),
     ]
-    assert planned.tasks_of("default") == (Task.ANSWER, Task.JUDGE)
-    assert planned.told() == "answer: default (innkeeper-chat); rewrite: small (innkeeper-chat); judge: default (innkeeper-chat)"
+    assert planned.tasks_of("default") == (Task.ANSWER, Task.JUDGE, Task.ACT)
+    assert planned.told() == (
+        "answer: default (innkeeper-chat); rewrite: small (innkeeper-chat); judge: default (innkeeper-chat); "
+        "act: default (innkeeper-chat)"
+    )
 
 
 def test_a_prompt_suits_every_model_of_its_route() -> None:
@@ -60,6 +70,13 @@ def test_follow_ups_are_put_as_questions_if_the_models_of_that_task_can() -> Non
     assert not plan([model("default", NARROW), model("small", QWEN)], routes(answer=["small"])).turn_profile.rewrites_queries
     with pytest.raises(SettingsInvalid, match=r"INNKEEPER_ROUTES.rewrite: small .* rewrites_queries = true"):
         plan([model("default", QWEN), model("small", NARROW)], routes(rewrite=["default", "small"]))
+
+
+def test_actions_are_picked_if_the_models_of_that_task_can() -> None:
+    assert plan([model("default", NARROW), model("small", QWEN)], routes(act=["small"])).turn_profile.picks_actions
+    assert not plan([model("default", NARROW), model("small", QWEN)], routes(answer=["small"])).turn_profile.picks_actions
+    with pytest.raises(SettingsInvalid, match=r"INNKEEPER_ROUTES.act: small .* picks_actions = true"):
+        plan([model("default", QWEN), model("small", NARROW)], routes(act=["default", "small"]))
 
 
 def test_only_models_that_can_judge_are_given_that() -> None:

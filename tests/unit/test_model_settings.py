@@ -63,7 +63,7 @@ def test_without_more_models_there_is_the_default_one() -> None:
         ({"small": SMALL}, {"answer": ["small", "small"]}, "INNKEEPER_ROUTES.answer: small is named twice"),
         ({"small": SMALL}, {"answer": ["default"]}, "INNKEEPER_ROUTES.answer: 'default' .* INNKEEPER_LLM_BASE_URL is not set"),
         ({"small": SMALL}, {"answer": []}, "INNKEEPER_ROUTES.ANSWER.MODELS: .* at least 1 item"),
-        ({"small": SMALL}, {"triage": ["small"]}, "INNKEEPER_ROUTES.TRIAGE.*'answer', 'rewrite' or 'judge'"),
+        ({"small": SMALL}, {"triage": ["small"]}, "INNKEEPER_ROUTES.TRIAGE.*'answer', 'rewrite', 'judge' or 'act'"),
         ({"small": SMALL}, {"judge": {"models": ["small"], "timeout": 3}}, "INNKEEPER_ROUTES.JUDGE.TIMEOUT"),
         ({"small": SMALL}, {"judge": {"models": ["small"], "timeout_s": 0}}, "INNKEEPER_ROUTES.JUDGE.TIMEOUT_S"),
         ({"small": SMALL}, {"judge": {"models": ["small"], "max_output_tokens": 20}}, "MAX_OUTPUT_TOKENS: .* 160"),

@@ -51,7 +51,7 @@ def read_arguments(
         if argument.type != "text" and len(alike) > 1 and asked != name:
             continue
         for message in messages[:1] if argument.type != "text" else messages:
-            values = list(dict.fromkeys(_values(argument, message[:MAX_CHARS], language, clock, was_asked=asked == name)))
+            values = list(dict.fromkeys(values_in(message[:MAX_CHARS], argument, language, clock, was_asked=asked == name)))
             if len(values) == 1:
                 found[name] = values[0]
             if values:
@@ -59,7 +59,8 @@ def read_arguments(
     return found
 
 
-def _values(argument: Argument, message: str, language: str, clock: Clock, *, was_asked: bool) -> Iterable[Any]:
+def values_in(message: str, argument: Argument, language: str, clock: Clock, *, was_asked: bool = False) -> Iterable[Any]:
+    """All values that a text names for an argument, in order. `was_asked`: a number without a currency is an amount, too."""
     if argument.type == "date":
         return _dates(message, language, clock)
     if argument.type == "amount":

@@ -9,13 +9,13 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from agent.errors import ToolRefused, ToolUnavailable, ToolUncertain
+from agent.graph.acting.acted import Acted, Step
 from agent.graph.acting.noting import note_call
 from agent.graph.acting.reading import Desk, fill_in, judge_now, taking_of
 from agent.ports import AuditKind, LedgerStage, Taking, ToolCall
@@ -28,45 +28,6 @@ log = structlog.get_logger()
 
 EXPIRES = dt.timedelta(hours=72)
 """A yes that comes later confirms nothing: a mail may take days, and much may have changed."""
-
-
-class Step(StrEnum):
-    """How a step of an action ends."""
-
-    IDENTIFY = "identify"
-    """Who this is isn't known well enough."""
-    ASK = "ask"
-    DECLINED = "declined"
-    """The customer says no."""
-    CONFIRM = "confirm"
-    DENIED = "denied"
-    PENDING = "pending"
-    """A person has to say yes first."""
-    DONE = "done"
-    UNCERTAIN = "uncertain"
-
-
-@dataclass(frozen=True, slots=True)
-class Acted:
-    """What a step of an action came to.
-
-    Attributes:
-        rule: that decided.
-        say: id of the text for the customer.
-        values: for its places.
-        proposal: what waits for the customer's word, or a person's.
-        choices: of the argument that is asked for, if they are known.
-        said_more: the customer has written more than the yes that it began with.
-    """
-
-    step: Step
-    action: str
-    rule: str
-    say: str
-    values: Mapping[str, Any]
-    proposal: Proposal | None = None
-    choices: tuple[str, ...] = ()
-    said_more: bool = False
 
 
 async def propose(desk: Desk, judge: Judge, customer: Customer, arguments: Mapping[str, Any], run_id: str) -> Acted:

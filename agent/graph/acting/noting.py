@@ -5,11 +5,21 @@ Every function raises `QueueUnavailable`: the entry is not written, and the turn
 
 from dataclasses import replace
 
+from agent.graph.acting.acted import Acted, Step
 from agent.graph.acting.reading import Desk
 from agent.ports import AuditEvent, AuditKind, Taking
 from agent.types import Customer, Ruled
-from policies.judging import ActionVerdict
+from policies.actions import Kind
+from policies.judging import ActionVerdict, Judge
 
+_STEPS = {
+    Step.ASK: AuditKind.ASKED,
+    Step.CONFIRM: AuditKind.ASKED,
+    Step.IDENTIFY: AuditKind.DENIED,
+    Step.DENIED: AuditKind.DENIED,
+    Step.DECLINED: AuditKind.DECLINED,
+    Step.PENDING: AuditKind.APPROVAL_ASKED,
+}
 _RULINGS = {
     Ruled.APPROVED: AuditKind.APPROVED,
     Ruled.DECLINED: AuditKind.REFUSED,
@@ -34,6 +44,14 @@ async def note_step(desk: Desk, kind: AuditKind, customer: Customer, action: str
     """What was said about an action in this turn."""
     event = AuditEvent(kind, f"{desk.run_id}:{action}:{kind.value}", action=action, rules=(rule,) if rule else ())
     await _write(desk, customer, event)
+
+
+async def note_acted(desk: Desk, judge: Judge | None, customer: Customer, acted: Acted) -> None:
+    """How far an action went in this turn. Of a call that writes the log has learned already."""
+    is_seen = acted.step is Step.DONE and judge is not None and judge.action.kind is Kind.LOOK_UP
+    kind = AuditKind.DONE if is_seen else _STEPS.get(acted.step)
+    if kind is not None:
+        await note_step(desk, kind, customer, acted.action, acted.rule)
 
 
 async def note_ruling(desk: Desk, customer: Customer, action: str, ruled: Ruled) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 
 from agent import reasons
-from agent.graph.acting.carrying import Acted, Step
+from agent.graph.acting.acted import Acted, Step
 from agent.graph.acting.filling import Unfillable, fill_text
 from agent.types import Decision, PendingApproval, RunId
 from policies.amounts import seconds

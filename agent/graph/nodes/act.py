@@ -1,30 +1,38 @@
-"""Act: does the customer ask for an action, or answer what we have asked about one? Code decides; no model is asked."""
+"""Act: does the customer ask for an action, or answer what we have asked about one?
 
-from dataclasses import replace
+Code decides. A model may be asked which action is meant where no pattern knows the words, and where in them a value stands;
+whether the customer says yes, and whether anything may happen, it is never asked.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent.graph.acting import asking
+from agent.graph.acting.acted import Acted, Step
 from agent.graph.acting.arguments import read_arguments
-from agent.graph.acting.carrying import Acted, Step, carry_out, propose
+from agent.graph.acting.carrying import carry_out, propose
 from agent.graph.acting.consent import Consent, read_consent
-from agent.graph.acting.noting import note_step
+from agent.graph.acting.noting import note_acted, note_step
+from agent.graph.acting.picking import Quoted
+from agent.graph.acting.quotes import Words, confirmed_dates, open_arguments, values_of
 from agent.graph.acting.reading import Desk, is_able
 from agent.graph.acting.waiting import latest_texts, waiting
 from agent.graph.state import TurnContext, TurnState
 from agent.ports import AuditKind
-from agent.types import NOBODY, Author
-from policies.actions import Kind
+from agent.types import NOBODY, Author, Proposal, Usage
 from policies.judging import Judge
 
-_NOTED = {
-    Step.ASK: AuditKind.ASKED,
-    Step.CONFIRM: AuditKind.ASKED,
-    Step.IDENTIFY: AuditKind.DENIED,
-    Step.DENIED: AuditKind.DENIED,
-    Step.DECLINED: AuditKind.DECLINED,
-    Step.PENDING: AuditKind.APPROVAL_ASKED,
-}
-"""What the audit log learns of a step's end. Of a call it has learned already."""
+
+@dataclass(frozen=True, slots=True)
+class Went:
+    """How far the turn went. `opinion` is None if no model was asked; `rules` tell what was taken from it."""
+
+    acted: Acted | None = None
+    opinion: asking.Opinion | None = None
+    rules: tuple[str, ...] = ()
 
 
 async def act(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -38,55 +46,108 @@ async def act(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     desk = context.desk_of(state["run_id"])
     if desk is None:
         return {"acted": None}
-    acted = await _go_on(desk, state, context) or await _begin(desk, state, context)
-    if acted is not None:
-        await _note(desk, state, context, acted)
-    rules = (*state.get("rules", ()), *((acted.rule,) if acted else ()))
-    return {"acted": acted, "rules": rules}
+    went = await _go_on(desk, state, context)
+    if went.acted is None:
+        went = await _begin(desk, state, context, went.opinion)
+    if went.acted is not None:
+        await note_acted(desk, context.policies.actions.get(went.acted.action), state["customer"], went.acted)
+    rules = (*state.get("rules", ()), *went.rules, *((went.acted.rule,) if went.acted else ()))
+    update: TurnState = {"acted": went.acted, "rules": rules}
+    if went.opinion is not None:
+        update["usage"] = state.get("usage", Usage()) + went.opinion.usage
+        update["timings_ms"] = {"pick": went.opinion.spent_ms}
+    return update
 
 
-async def _note(desk: Desk, state: TurnState, context: TurnContext, acted: Acted) -> None:
-    judge = context.policies.actions.get(acted.action)
-    is_seen = acted.step is Step.DONE and judge is not None and judge.action.kind is Kind.LOOK_UP
-    kind = AuditKind.DONE if is_seen else _NOTED.get(acted.step)
-    if kind is not None:
-        await note_step(desk, kind, state["customer"], acted.action, acted.rule)
-
-
-async def _go_on(desk: Desk, state: TurnState, context: TurnContext) -> Acted | None:
-    """What the customer's word means for what waits for it. None if it is about something else."""
+async def _go_on(desk: Desk, state: TurnState, context: TurnContext) -> Went:
+    """What the customer's word means for what waits for it. Nothing if it is about something else."""
     proposal, judge = waiting(state, context.policies, desk)
     if proposal is None or judge is None:
-        return None
-    said = latest_texts(state)
+        return Went()
     if proposal.asked is not None:
-        named = await context.in_thread(_named, state, judge, desk, said, proposal.asked)
-        if proposal.asked not in named:
-            return None
-        return await propose(desk, judge, state["customer"], {**proposal.arguments, **named}, state["run_id"])
+        return await _answered(desk, state, context, judge, proposal, proposal.asked)
+    said = latest_texts(state)
     consent = read_consent("\n".join(said))
     if consent is not Consent.YES and await desk.ledger.find(judge.action.id, proposal.proposal_id) is not None:
         # It was begun on a yes, and before the customer could be told they have written more.
         acted = await carry_out(desk, judge, state["customer"], proposal)
-        return replace(acted, said_more=True)
+        return Went(replace(acted, said_more=True))
     match consent:
         case Consent.YES:
             await note_step(desk, AuditKind.CONFIRMED, state["customer"], judge.action.id)
-            return await carry_out(desk, judge, state["customer"], proposal)
+            return Went(await carry_out(desk, judge, state["customer"], proposal))
         case Consent.NO:
-            return Acted(Step.DECLINED, proposal.action, f"{proposal.action}.declined", judge.action.say.declined, {})
+            return Went(Acted(Step.DECLINED, proposal.action, f"{proposal.action}.declined", judge.action.say.declined, {}))
         case _:
-            return None
+            return Went()
 
 
-async def _begin(desk: Desk, state: TurnState, context: TurnContext) -> Acted | None:
-    """The action that the message asks for most plainly. None if it asks for none."""
+async def _answered(desk: Desk, state: TurnState, context: TurnContext, judge: Judge, proposal: Proposal, asked: str) -> Went:
+    """The customer was asked for an argument, and has written."""
+    named = await context.in_thread(_named, state, judge, desk, latest_texts(state), asked)
+    went = Went()
+    if asked not in named:
+        went, told = await _told(desk, state, context, judge, proposal.arguments, None)
+        named = {**named, **told}
+    if asked not in named:
+        return replace(went, rules=())
+    acted = await propose(desk, judge, state["customer"], {**proposal.arguments, **named}, state["run_id"])
+    return replace(went, acted=acted)
+
+
+async def _begin(desk: Desk, state: TurnState, context: TurnContext, before: asking.Opinion | None) -> Went:
+    """The action that the message asks for most plainly. Nothing if it asks for none.
+
+    Args:
+        desk: what actions are carried out with.
+        state: the conversation.
+        context: of the turn.
+        before: what a model has already been asked in this turn; it isn't asked again.
+    """
     requested = context.policies.requested(state["facts"])
     judge = next((one for one in requested if is_able(desk, one.action)), None)
     if judge is None:
-        return None
+        return await _begin_as_picked(desk, state, context) if before is None else Went(opinion=before)
     named = await context.in_thread(_named, state, judge, desk, said_by_customer(state), None)
-    return await propose(desk, judge, state["customer"], named, state["run_id"])
+    went, told = await _told(desk, state, context, judge, named, before)
+    return replace(went, acted=await propose(desk, judge, state["customer"], {**named, **told}, state["run_id"]))
+
+
+async def _begin_as_picked(desk: Desk, state: TurnState, context: TurnContext) -> Went:
+    """The action that a model says the message asks for."""
+    judges = await asking.near(asking.nameable(desk, state, context), state, context)
+    if not judges:
+        return Went()
+    opinion = await asking.ask(judges, desk, state, context)
+    picked = opinion.picked
+    judge = next((one for one in judges if picked is not None and one.action.id == picked.action), None)
+    if picked is None or judge is None:
+        return Went(opinion=opinion)
+    named = await context.in_thread(_named, state, judge, desk, said_by_customer(state), None)
+    told = await context.in_thread(_quoted, state, context, judge, desk, picked.arguments)
+    acted = await propose(desk, judge, state["customer"], {**named, **told}, state["run_id"])
+    return Went(acted, opinion, (f"{judge.action.id}.model", *_rules(judge, told)))
+
+
+async def _told(
+    desk: Desk, state: TurnState, context: TurnContext, judge: Judge, named: Mapping[str, Any], before: asking.Opinion | None
+) -> tuple[Went, dict[str, Any]]:
+    """What a model finds of the arguments that are missing; it is only asked where it could find any."""
+    went = Went(opinion=before)
+    if before is not None or judge not in asking.nameable(desk, state, context):
+        return went, {}
+    missing = await context.in_thread(
+        open_arguments, judge.action, named, _words(state, desk), confirmed_dates(judge.action, context.policies)
+    )
+    if not missing:
+        return went, {}
+    opinion = await asking.ask((judge,), desk, state, context)
+    picked = opinion.picked
+    if picked is None or picked.action is None:
+        return Went(opinion=opinion), {}
+    wanted = {name: one for name, one in picked.arguments.items() if name in missing}
+    told = await context.in_thread(_quoted, state, context, judge, desk, wanted)
+    return Went(None, opinion, _rules(judge, told)), told
 
 
 def said_by_customer(state: TurnState) -> list[str]:
@@ -96,6 +157,19 @@ def said_by_customer(state: TurnState) -> list[str]:
     return [message.text for message in reversed(mine)]
 
 
-def _named(state: TurnState, judge: Judge, desk: Desk, texts: list[str], asked: str | None) -> dict[str, object]:
+def _named(state: TurnState, judge: Judge, desk: Desk, texts: list[str], asked: str | None) -> dict[str, Any]:
     newest_first = texts if asked is None else texts[::-1]
     return read_arguments(judge.action.arguments, newest_first, state["facts"].language, desk.now(), asked)
+
+
+def _quoted(state: TurnState, context: TurnContext, judge: Judge, desk: Desk, told: Mapping[str, Quoted]) -> dict[str, Any]:
+    return values_of(judge.action, told, _words(state, desk), confirmed_dates(judge.action, context.policies))
+
+
+def _words(state: TurnState, desk: Desk) -> Words:
+    latest = latest_texts(state)[::-1] if state.get("customer", NOBODY) != NOBODY else []
+    return Words(tuple(said_by_customer(state)), tuple(latest), state["facts"].language, desk.now())
+
+
+def _rules(judge: Judge, told: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{judge.action.id}.model.{name}" for name in told)

@@ -7,7 +7,8 @@ from langgraph.types import interrupt
 
 from agent import reasons
 from agent.graph import compose
-from agent.graph.acting.carrying import Step, carry_out
+from agent.graph.acting.acted import Step
+from agent.graph.acting.carrying import carry_out
 from agent.graph.acting.filling import Unfillable
 from agent.graph.acting.noting import note_ruling
 from agent.graph.acting.wording import told_to_people, words_of

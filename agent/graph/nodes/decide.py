@@ -4,7 +4,7 @@ from langgraph.runtime import Runtime
 
 from agent import reasons
 from agent.graph import compose
-from agent.graph.acting.carrying import Acted, Step
+from agent.graph.acting.acted import Acted, Step
 from agent.graph.acting.filling import Unfillable
 from agent.graph.acting.wording import DECISIONS, queue_of, told_to_people, waits_until, words_of
 from agent.graph.asking_back import options

@@ -96,10 +96,12 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
     earlier = said_before(messages)
     searched = await context.in_thread(search_each_way, context.retriever, context.embedder, texts, earlier, audiences)
     found = searched.best
-    update: TurnState = {"usage": Usage()}
-    if context.profile.rewrites_queries and is_follow_up(messages) and not found.evidence.sure:
+    spent = state.get("usage", Usage())
+    update: TurnState = {"usage": spent}
+    # A turn makes one call before the draft: where a model was asked for an action, none is asked for a question.
+    if not spent.llm_calls and context.profile.rewrites_queries and is_follow_up(messages) and not found.evidence.sure:
         rewritten = await rewrite(context, messages, texts[0])
-        update = {"usage": rewritten.usage, "timings_ms": {"rewrite": rewritten.spent_ms}}
+        update = {"usage": spent + rewritten.usage, "timings_ms": {"rewrite": rewritten.spent_ms}}
         if rewritten.question:
             found = await context.in_thread(better_found, context, rewritten.question, messages, texts[0], found)
     found, parts = await context.in_thread(look_up_parts, context.retriever, context.embedder, messages, audiences, found)

@@ -11,6 +11,7 @@ import structlog
 from agent.errors import QueueUnavailable, SettingsInvalid
 from agent.graph.state import TurnContext
 from agent.grounding.second import SecondVerifier
+from agent.model_profiles import load_profile
 from agent.ports import AuditEvent, AuditKind
 from agent.telemetry import metrics_page
 from agent.types import Completion, Decision, Prompt
@@ -44,7 +45,8 @@ def folder(tmp_path: Path) -> Path:
 
 def live_on(folder: Path, embedder: SentenceTransformerEmbedder) -> LivePolicies:
     policies = PolicyEngine(load_pack(folder))
-    context = TurnContext(None, None, None, embedder, None, policies, lambda text: None)  # type: ignore[arg-type]
+    profile = load_profile("smollm2")
+    context = TurnContext(None, profile, None, embedder, None, policies, lambda text: None)  # type: ignore[arg-type]
     return LivePolicies(folder, context, no_verifiers)
 
 

@@ -149,6 +149,21 @@ def test_explain_judges_an_action_on_facts_that_are_given(tmp_path: Path, pack: 
 
 
 @pytest.mark.slow
+def test_explain_tells_which_actions_a_model_is_asked_about(tmp_path: Path) -> None:
+    wish = ("explain", "We can't make it, could we come on the 3rd instead?")
+    told = run(tmp_path, *wish, "--identity", "verified")
+    assert "Action     none is asked for\n  a model that picks actions is asked whether it means one of: move_stay (0." in told
+    found = json.loads(run(tmp_path, *wish, "--identity", "verified", "--json"))["shown_to_model"]
+    assert found[0]["id"] == "move_stay"
+    assert len(found) == 4
+    assert json.loads(run(tmp_path, *wish, "--json"))["shown_to_model"] == []
+    told = run(tmp_path, "explain", "Is there a supermarket near the house?", "--identity", "verified")
+    assert "a model that picks" not in told
+    told = run(tmp_path, "explain", "Please cancel my booking", "--identity", "verified")
+    assert "a model that picks" not in told
+
+
+@pytest.mark.slow
 def test_diff_tells_rules_and_decisions_that_differ(tmp_path: Path, pack: Path) -> None:
     assert "say the same" in run(tmp_path, "diff", str(default_folder()), "pack")
     edit(pack / "policy.yaml", "version: 0.1.0", "version: 0.2.0")

@@ -22,7 +22,7 @@ DOWN = ModelUnavailable("it can't be reached")
 def router(models: Mapping[str, ChatModel], *answer: str, **limits: float) -> RoutedChatModel:
     """The models given to `answer` in this order; all else to the last of them."""
     last = Route(answer[-1:])
-    return RoutedChatModel(models, {Task.ANSWER: Route(answer, **limits), Task.REWRITE: last, Task.JUDGE: last})
+    return RoutedChatModel(models, {**dict.fromkeys(Task, last), Task.ANSWER: Route(answer, **limits)})
 
 
 def fallbacks(task: str = "answer") -> float:
@@ -51,9 +51,10 @@ class Hanging(FakeChatModel):
 async def test_each_task_goes_to_its_own_model() -> None:
     models = {name: FakeChatModel([name]) for name in ("large", "small", "strict")}
     routes = {Task.ANSWER: Route(("large",)), Task.REWRITE: Route(("small",)), Task.JUDGE: Route(("strict",))}
+    routes[Task.ACT] = Route(("large",))
     chat = RoutedChatModel(models, routes)
     texts = [(await chat.complete(Prompt((("user", "x"),), task=task))).text for task in Task]
-    assert texts == ["large", "small", "strict"]
+    assert texts == ["large", "small", "strict", "large"]
 
 
 async def test_the_next_model_answers_when_one_is_not_available_and_that_is_told() -> None:
@@ -127,7 +128,7 @@ async def test_a_route_bounds_the_length_of_its_answers_alone() -> None:
     models = {"small": FakeChatModel(["small"])}
     chat = RoutedChatModel(
         models,
-        {Task.ANSWER: Route(("small",), max_output_tokens=200), **dict.fromkeys((Task.JUDGE, Task.REWRITE), Route(("small",)))},
+        {**dict.fromkeys(Task, Route(("small",))), Task.ANSWER: Route(("small",), max_output_tokens=200)},
     )
     for prompt in (Prompt(ASK.messages, 700), Prompt(ASK.messages, 100), Prompt(ASK.messages, 700, task=Task.JUDGE)):
         await chat.complete(prompt)
@@ -171,12 +172,12 @@ async def test_it_is_ready_while_every_task_has_a_model_and_says_which_are_there
     models["large"].ready, models["small"].ready = True, False
     assert not await chat.is_ready()
     assert chat.seen is not None
-    assert chat.seen.tasks == {Task.ANSWER: True, Task.REWRITE: False, Task.JUDGE: False}
+    assert chat.seen.tasks == {**dict.fromkeys(Task, False), Task.ANSWER: True}
 
 
 async def test_a_task_that_nobody_asks_for_needs_no_model() -> None:
     models = {"large": FakeChatModel([""]), "strict": FakeChatModel([""], ready=False)}
-    routes = {Task.ANSWER: Route(("large",)), Task.REWRITE: Route(("large",)), Task.JUDGE: Route(("strict",))}
+    routes = {**dict.fromkeys(Task, Route(("large",))), Task.JUDGE: Route(("strict",))}
     assert await RoutedChatModel(models, routes, {Task.ANSWER, Task.REWRITE}).is_ready()
     assert not await RoutedChatModel(models, routes).is_ready()
 

@@ -1,6 +1,6 @@
 from langgraph.graph import END
 
-from agent.graph.acting.carrying import Acted, Step
+from agent.graph.acting.acted import Acted, Step
 from agent.graph.answerability import Answerability, Choice
 from agent.graph.evidence import Evidence
 from agent.graph.parts import Part

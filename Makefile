@@ -24,10 +24,13 @@ COMPARE_CONSTRAINTS := tests/bench/libraries/constraints.txt
 PARLANT := .venv-parlant
 PARLANT_CONSTRAINTS := tests/bench/guidelines/constraints.txt
 
+GARAK := .venv-garak
+GARAK_CONSTRAINTS := tests/bench/garak/constraints.txt
+
 SERVING := .venv-serving
 SERVING_CONSTRAINTS := deploy/constraints-serving.txt
 
-.PHONY: help install install-dev system-packages deploy-tools run test test-serving lint widget bench bench-compare bench-parlant clean
+.PHONY: help install install-dev system-packages deploy-tools run test test-serving lint widget bench bench-compare bench-parlant garak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-14s %s\n", $$1, $$2}'
@@ -127,5 +130,16 @@ $(PARLANT)/.installed: pyproject.toml $(PARLANT_CONSTRAINTS)
 	$(PARLANT)/bin/pip --disable-pip-version-check install -qq --constraint $(PARLANT_CONSTRAINTS) -r $(PARLANT)/requirements.txt
 	@touch $@
 
+# In a network namespace that has only loopback: garak would look things up at a model hub.
+garak: install-dev $(GARAK)/.installed ## garak's injection and leak probes against the started product (MODEL=packaged|obedient)
+	unshare --net --map-root-user sh -c 'ip link set lo up; exec $(BIN)/python -m tests.bench.garak.run --model $(or $(MODEL),packaged)'
+
+$(GARAK)/.installed: $(GARAK_CONSTRAINTS)
+	@echo "setting up $(GARAK): 2 GB, a few minutes"
+	$(PYTHON) -m venv $(GARAK)
+	$(GARAK)/bin/pip --disable-pip-version-check install -qq --constraint $(GARAK_CONSTRAINTS) torch
+	$(GARAK)/bin/pip --disable-pip-version-check install -qq --constraint $(GARAK_CONSTRAINTS) garak
+	@touch $@
+
 clean: ## Remove the environments (.venv, .venv-…) and the data of `make run`
-	rm -rf $(VENV) $(COMPARE) $(PARLANT) $(SERVING) $(DEPLOY) .innkeeper
+	rm -rf $(VENV) $(COMPARE) $(PARLANT) $(GARAK) $(SERVING) $(DEPLOY) .innkeeper

@@ -23,6 +23,7 @@ from agent.grounding.likeness import Likeness
 from agent.grounding.passages import heading, title_of
 from agent.grounding.pieces import Nearness, nearness
 from agent.grounding.reply import ClaimFigures, reply_models
+from agent.grounding.reported import only_reported
 from agent.grounding.second_look import SecondLook
 from agent.grounding.source import Region, Source, source_of
 from agent.grounding.told import Told
@@ -124,6 +125,10 @@ class BuiltInVerifier:
         passage = [(n, s.text) for n, s in enumerate(source.sentences) if s.passage == region.passage]
         sentences = [sentence for _, sentence in passage]
         strict = claims.check(text, context, sentences, lambda: near.within(text, region, passage))
+        before = passage[0][0]
+        places = (strict.sentence, strict.sentence + 1) if strict.supported else (region.first - before, region.end - before)
+        if reason := only_reported(text, sentences, *places):
+            return Judgement(False, min(chance, 1 - WORD_FOR_WORD), region.passage, region.text, reason)
         if strict.supported:
             return Judgement(True, max(chance, WORD_FOR_WORD), region.passage, sentences[strict.sentence])
         if reason := forbidden(text, region, context, " ".join(sentences), article):

@@ -37,7 +37,7 @@ class Known:
     """Who it is, and where something is kept of them.
 
     Attributes:
-        ids: the company's own names for them: those that were given, and those that the channel vouches for in a conversation.
+        ids: the company's own names for them: those that were given, and those that the channel vouches for as theirs.
         emails: addresses that were given, in small letters.
         also: addresses of messages in these conversations, and names that nobody vouches for: told, and not followed.
         shared: conversations in which somebody else who is known has written, too.
@@ -107,11 +107,13 @@ class Stores:
             for conversation_id in new:
                 found[conversation_id] = await self.kept.read(conversation_id)
                 wanted |= set(await self.kept.linked(conversation_id))
-                ids |= _vouched_for(found[conversation_id])
+                ids |= _same_person(found[conversation_id], emails)
+                if conversation_id in named.conversations and len(vouched := _vouched_for(found[conversation_id])) == 1:
+                    ids |= vouched
         there = {one: kept for one, kept in found.items() if kept}
         customers = {one: set(_customers(kept)) for one, kept in there.items()}
         also = {name for names in customers.values() for name in names} - ids - emails
-        shared = tuple(sorted(one for one, names in customers.items() if len({_whose(n, ids, emails) for n in names}) > 1))
+        shared = tuple(sorted(one for one, names in customers.items() if names - ids - emails))
         owners = frozenset(kept["widget"]["about"]["owner"] for kept in there.values() if _owner(kept))
         subjects = [*sorted(ids), *sorted(emails)]
         return Known(
@@ -163,14 +165,18 @@ def _vouched_for(kept: dict[str, Any]) -> set[str]:
     return vouched | ({about["customer"]} if about.get("customer") else set())
 
 
+def _same_person(kept: dict[str, Any], emails: frozenset[str]) -> set[str]:
+    """Names that the channel vouches for beside one of these addresses; never those of who else is in the conversation."""
+    vouched = (one for one in _written(kept) if one["identity"] == Identity.VERIFIED.value and one["customer_id"])
+    return {one["customer_id"] for one in vouched if one["email"] and one["email"].strip().casefold() in emails}
+
+
 def _customers(kept: dict[str, Any]) -> Iterable[str]:
+    about = kept.get("widget", {}).get("about", {})
+    yield from ([about["customer"]] if about.get("customer") else [])
     for one in _written(kept):
         yield from ([one["customer_id"]] if one["customer_id"] else [])
         yield from ([one["email"].strip().casefold()] if one["email"] and not one["customer_id"] else [])
-
-
-def _whose(name: str, ids: set[str], emails: frozenset[str]) -> str:
-    return "" if name in ids or name in emails else name
 
 
 def _owner(kept: dict[str, Any]) -> str | None:

@@ -43,7 +43,7 @@ async def test_a_customer_is_named_shown_asked_about_and_erased(redis_url: str, 
     assert "nothing was erased" in no.stderr
     told = innkeeper(tmp_path, redis_url, "customer", "export", "--id", "c-1")
     assert json.loads(told.stdout)["conversations"][0]["messages"][0]["text"] == "a heron"
-    done = innkeeper(tmp_path, redis_url, "customer", "erase", "--conversation", "desk:1", typed="y\n")
+    done = innkeeper(tmp_path, redis_url, "customer", "erase", "--id", "c-1", typed="y\n")
     assert done.returncode == 0, done.stderr
     assert "erased: 1 conversations" in done.stdout
     assert "append-only file written anew" in done.stdout

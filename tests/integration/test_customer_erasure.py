@@ -203,6 +203,22 @@ async def test_all_of_a_customer_goes_and_nothing_of_another(stores: Stores) -> 
     assert (await RedisConversations(stores.redis).read(ConversationId("desk:ben-1"))).length == 6
 
 
+async def test_who_else_wrote_in_a_conversation_is_told_and_keeps_all_of_theirs(stores: Stores) -> None:
+    cid, _ = await lived(stores)
+    conversations = RedisConversations(stores.redis)
+    await conversations.append(Ticket(cid, "desk", "anna-1"), by(BEN, "m20"))
+    for named in (Named(ids=frozenset({"guest-anna"})), Named(emails=frozenset({"anna@marks.example"}))):
+        known = await stores.find(named, quiet)
+        assert known.ids == {"guest-anna"}
+        assert known.shared == (cid,)
+        assert known.also == {"guest-ben"}
+        assert "desk:ben-1" not in known.conversations
+    known = await stores.find(Named(conversations=frozenset({cid})), quiet)
+    assert (known.ids, known.conversations) == (frozenset(), (cid,)), "whose it is can't be told"
+    alone = await stores.find(Named(conversations=frozenset({"desk:ben-1"})), quiet)
+    assert alone.ids == {"guest-ben"}
+
+
 async def test_an_erasure_that_dies_on_the_way_goes_on(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     await lived(stores)
     named = Named(ids=frozenset({"guest-anna"}))

@@ -19,6 +19,8 @@ _RULE = re.compile(r"[\s|:-]*")
 _PLACE = re.compile(r"\\\{[^{}]*\\\}")
 _SENTENCE = re.compile(r"(?<=[.!?…])['\"”’]?\s+")
 _TEMPLATES = ("draft_chat.md", "draft_small.md", "judge.md", "rewrite.md")
+LONGEST_VALUE = 40
+"""Characters of an amount, a date or a short word in its place in an approved text."""
 WINDOW = 6
 """So many words in a row of a prompt's own text are a leak."""
 
@@ -79,9 +81,12 @@ def own_words() -> frozenset[str]:
 
 
 def _may_say(piece: str, public: Mapping[str, str], own: Sequence[str]) -> bool:
+    masked = _plain(piece)
+    for one in own:
+        masked = masked.replace(_plain(one), "value")
     for template in approved():
-        if filled := template.fullmatch(_plain(piece)):
-            return all(_is_value(value, own) for value in filled.groups())
+        if filled := template.fullmatch(masked):
+            return all(len(value) <= LONGEST_VALUE for value in filled.groups())
     if piece.startswith("> "):
         return any(_plain(piece[2:].rstrip("…")) in _plain(one) for one in own)
     return not _without_content(piece, public)
@@ -105,12 +110,6 @@ def _content(public: tuple[tuple[str, str], ...]) -> frozenset[str]:
 def _sentences(line: str) -> list[str]:
     """Without the quotation marks around them, which may stand on either side of a break."""
     return [bare for one in _SENTENCE.split(line) if (bare := one.strip("'\"“”‘’ "))]
-
-
-def _is_value(value: str, own: Sequence[str]) -> bool:
-    """A field of the customer's own thing, cut or not, or an amount, a date, a short word."""
-    plain = " ".join(value.rstrip("…").split())
-    return len(plain) <= 40 or any(plain in " ".join(one.split()) for one in own)
 
 
 def _quoted(quote: str, text: str) -> bool:

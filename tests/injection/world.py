@@ -138,7 +138,7 @@ async def open_world(
         stack.callback(knowledge.close)
         routes = rules.pick_routes(settings)
         profile = load_profile("qwen3") if chat is not None else routes.turn_profile
-        model = chat or await stack.enter_async_context(parts.open_chat(routes))
+        model: ChatModel = chat if chat is not None else await stack.enter_async_context(parts.open_chat(routes))
         redis = await stack.enter_async_context(redis_client(redis_url))
         context = parts.build_context(model, profile, knowledge, policies, {})
         desk = await open_desk(settings, stack, redis)

@@ -180,6 +180,8 @@ async def test_what_the_adversary_may_do_it_can_do(redis_server: RedisServer) ->
         ):
             steps = [("asks", customer, wish, order), ("answers", customer, "Ja, gerne"), ("rules", True)]
             await play(redis_server, tally, steps, seed)
+    changed = [("asks", ADA, "refund {}", "O-1000"), ("changes", "O-1000", "paid off"), ("answers", ADA, "yes")]
+    await play(redis_server, tally, changed, 0)
     for what in ("orders.refund", "orders.credit", "orders.deliver"):
         assert tally[f"{what} written"] >= 2, tally
     assert tally["approved writes"] >= 2, tally

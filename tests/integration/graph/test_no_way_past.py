@@ -26,7 +26,7 @@ from tests.unit.test_turns import ID
 
 pytestmark = pytest.mark.slow
 
-SEQUENCES = 90
+SEQUENCES = 80
 WRITERS = (ADA, EVE, CLAIMS, Customer(), Customer(Identity.VERIFIED, None, "ada@example.org"), Customer(Identity.CLAIMED, "c-2"))
 ORDERS = ("O-1000", "O-1001", "O-2000", "O-9999")
 WISHES = (
@@ -36,9 +36,11 @@ WISHES = (
     "Erstatten Sie mir bitte {}",
     "please credit me 20 EUR of {}, not 90 EUR",
     "a voucher of 25 EUR for {}",
+    "a voucher of 40 EUR for {}",
     "I want 9999 EUR as a credit for {}",
     "bring {} on the 3rd",
     "liefern Sie {} bitte am 3. Dezember",
+    "a new delivery date for {}: 2027-03-01",
     "a new delivery date for {}: 2026-12-09, not 2026-12-24",
     "where has {} got to",
 )
@@ -64,9 +66,12 @@ def sequence(seed: int) -> list[Step]:
     steps: list[Step] = []
     for _ in range(chance.randint(2, 4)):
         customer, wish = chance.choice(KNOWN), chance.choice(WISHES)
-        steps.append(("asks", customer, wish, chance.choice(("O-1000", "O-1001", "O-1001", "O-2000"))))
-        if chance.random() < 0.3:
+        order = chance.choice(("O-1000", "O-1001", "O-1001", "O-2000"))
+        steps.append(("asks", customer, wish, order))
+        if chance.random() < 0.2:
             steps.append(_trouble(chance))
+        if chance.random() < 0.2:
+            steps.append(("changes", order, chance.choice(("lost", "delivered", "paid off"))))
         other = customer if chance.random() < 0.8 else chance.choice(WRITERS)
         steps.append(("answers", other, chance.choice(ANSWERS)))
         if chance.random() < 0.6:
@@ -124,7 +129,7 @@ async def play(redis_server: RedisServer, tally: Counter[str], steps: list[Step]
     redis_server.flush()
     async with redis_client(redis_server.url) as client:
         world = World(client, tally, seed)
-        world.house.order("O-1000")
+        world.house.order("O-1000", total=2000)
         world.house.order("O-1001", total=15_000)
         world.house.order("O-2000", "c-2", total=9000)
         before = tally["questions"]
@@ -168,13 +173,15 @@ async def test_what_the_adversary_may_do_it_can_do(redis_server: RedisServer) ->
     tally: Counter[str] = Counter()
     for seed in range(6):
         for customer, wish, order in (
-            (ADA, WISHES[3], "O-1001"),
-            (EVE, WISHES[4], "O-2000"),
-            (ADA, WISHES[7], "O-1000"),
-            (ADA, WISHES[10], "O-1001"),
+            (ADA, "Erstatten Sie mir bitte {}", "O-1001"),
+            (EVE, "please credit me 20 EUR of {}, not 90 EUR", "O-2000"),
+            (ADA, "bring {} on the 3rd", "O-1000"),
+            (ADA, "where has {} got to", "O-1001"),
         ):
             steps = [("asks", customer, wish, order), ("answers", customer, "Ja, gerne"), ("rules", True)]
             await play(redis_server, tally, steps, seed)
+    changed = [("asks", ADA, "refund {}", "O-1000"), ("changes", "O-1000", "paid off"), ("answers", ADA, "yes")]
+    await play(redis_server, tally, changed, 0)
     for what in ("orders.refund", "orders.credit", "orders.deliver"):
         assert tally[f"{what} written"] >= 2, tally
     assert tally["approved writes"] >= 2, tally

@@ -17,6 +17,7 @@ ACTION_AND_MORE = "the customer wrote more while an action was carried out"
 ACTION_GONE = "an action that a person has approved can't be carried out any more"
 ACTION_STILL_PENDING = "an action of the customer's waits for a person's yes"
 ACTION_WITHDRAWN = "the customer does not want the action any more"
+ACTION_AND_ANOTHER = "somebody else writes where an action of a customer's waits for a person's yes"
 APPROVAL_LATE = "nobody has said in time whether an action may be carried out"
 ACTION_WITHOUT_WORDS = "the words for an action can't be filled"
 _RULE = "rule "
@@ -56,6 +57,7 @@ _CODES = {
     ACTION_UNCERTAIN: HandoffReason.ACTION,
     ACTION_AND_MORE: HandoffReason.ACTION,
     ACTION_GONE: HandoffReason.ACTION,
+    ACTION_AND_ANOTHER: HandoffReason.ACTION,
     APPROVAL_LATE: HandoffReason.ACTION,
     ACTION_WITHOUT_WORDS: HandoffReason.ACTION,
     PERSONAL_DATA: HandoffReason.PERSONAL_DATA,

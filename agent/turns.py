@@ -7,29 +7,26 @@ answered is left alone, and the commit lets one outcome through for each state o
 import datetime as dt
 import time
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 import structlog
-from langchain_core.runnables import RunnableConfig
 
 from agent import reasons
 from agent.errors import ConversationMissing, DraftRuled, ModelUnavailable, QueueUnavailable, TransientError
 from agent.graph import compose
 from agent.graph.acting.consent import Consent, read_consent
 from agent.graph.acting.reading import Desk
-from agent.graph.beside import beside, withdrawn, withdraws
+from agent.graph.beside import beside, is_anothers, withdrawn, withdraws
 from agent.graph.build import TurnGraph, build_graph
-from agent.graph.state import TurnContext, TurnState, utc_now
+from agent.graph.state import TurnContext, utc_now
 from agent.loops import is_loop
 from agent.model_sessions import model_session
 from agent.ports import Conversations, Progress, ShadowRecord, ShadowRecords, Stage, Ticket, TurnQueue
 from agent.rulings import Rulings
 from agent.standing import (
     RUN_NAMESPACE,
-    customer_of,
     has_question,
     other_traces,
     run_id_of,
@@ -38,21 +35,19 @@ from agent.standing import (
     waited_s,
 )
 from agent.telemetry import SHADOW_TURNS, bind_trace, current_trace, span, spent, trace_id_of
+from agent.thinking import think
 from agent.types import (
     Author,
     Conversation,
     ConversationId,
     Decision,
     DraftRuling,
-    Message,
     OutboxEntry,
     Outcome,
     PendingApproval,
     PolicyTrace,
-    Proposal,
     Ruled,
     RunId,
-    Usage,
 )
 from knowledge.errors import KnowledgeError
 from policies.types import Mode
@@ -242,7 +237,11 @@ class Turns:
         with model_session(conversation.conversation_id):
             outcome = await think(build_graph(), replace(context, desk=None), messages, run_id, conversation.conversation_id)
         by_rule = reasons.handoff_reason(outcome.reason) is reasons.HandoffReason.RULE
-        if (desk := context.own_desk) and not by_rule and withdraws(conversation.messages[conversation.answered :], approval):
+        unanswered = conversation.messages[conversation.answered :]
+        if is_anothers(unanswered, approval, context.policies):
+            if not by_rule or outcome.decision is not Decision.HANDOFF:
+                outcome = self._handed_over(conversation, "handoff", reasons.ACTION_AND_ANOTHER)
+        elif (desk := context.own_desk) and not by_rule and withdraws(unanswered):
             return withdrawn(outcome, approval, context.policies, desk.now())
         return beside(outcome, approval, context.policies)
 
@@ -293,41 +292,3 @@ def _answers(conversation: Conversation) -> bool:
     if conversation.proposal is None:
         return False
     return read_consent(conversation.messages[-1].text) is not Consent.NEITHER
-
-
-async def think(
-    graph: TurnGraph,
-    context: TurnContext,
-    messages: Sequence[Message],
-    run_id: RunId,
-    thread_id: str,
-    language: str | None = None,
-    proposal: Proposal | None = None,
-) -> Outcome:
-    """One pass of the graph over the messages that the customer may see."""
-    return (await walk(graph, context, messages, run_id, thread_id, language, proposal))["outcome"]
-
-
-async def walk(
-    graph: TurnGraph,
-    context: TurnContext,
-    messages: Sequence[Message],
-    run_id: RunId,
-    thread_id: str,
-    language: str | None = None,
-    proposal: Proposal | None = None,
-) -> TurnState:
-    """The same, and all that the turn knew at its end."""
-    # A second time: not every channel stores what it hears, and what was stored before these rules is still there.
-    cleaned = tuple(replace(one, text=context.privacy.at_the_door(one.text)) for one in messages)
-    given: TurnState = {"run_id": run_id, "messages": cleaned, "language_hint": language}
-    # A checkpoint brings back what the conversation's turn before has left; a node that this turn passes by doesn't
-    # overwrite it, and an old claim must not answer a new question.
-    given |= {"customer": customer_of(messages), "proposal": proposal, "acted": None}
-    given |= {"hits": (), "draft": None, "claims": (), "usage": Usage(), "timings_ms": {}}
-    config = RunnableConfig(configurable={"thread_id": thread_id})
-    # A crashed turn is done again from its start, so only what waits for a person is written down.
-    durability: Literal["exit"] | None = "exit" if graph.checkpointer else None
-    state: TurnState = await graph.ainvoke(given, config, context=context, durability=durability)  # type: ignore[assignment]
-    state["outcome"] = replace(state["outcome"], timings_ms=dict(state["timings_ms"]))
-    return state

@@ -204,8 +204,9 @@ class World(Shop):
             await self.write(text, customer)
             self.unanswered.append((customer, text))
             self.written.setdefault(customer, []).append(text)
-        self.account.waits.clear()
         self.account.approved.clear()
+        if any(_ends(customer, text, waits) for waits in self.account.waits for customer, text in said):
+            self.account.waits.clear()
         self._hear()
         for _ in range(4):
             try:
@@ -265,6 +266,8 @@ class World(Shop):
         account.agreed = []
         self.unanswered.clear()
         for entry in entries:
+            if entry.outcome.decision is Decision.HANDOFF:
+                account.waits = []
             if entry.outcome.decision is Decision.DRAFT and entry.outcome.notice:
                 account.waits = agreed
                 self.tally["waiting for a person"] += 1
@@ -324,3 +327,8 @@ class World(Shop):
             assert order["refunded"] <= order["total"]
         changes = [call for call in self.house.calls if call.tool in CHANGES]
         assert all(call.key for call in changes)
+
+
+def _ends(customer: Customer, text: str, waits: Asked) -> bool:
+    """What is written while an action waits for a person: a no withdraws it, and somebody else may not hear of it."""
+    return customer != waits.customer or text == "no"

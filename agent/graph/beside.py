@@ -1,7 +1,7 @@
 """What a customer hears who writes while an action of theirs waits for a person's yes. Pure.
 
 It goes on waiting: a question is answered beside it, and who asks for news is told that it waits. It ends where the customer says
-no to it, or a person gets the conversation.
+no to it, or a person gets the conversation; also if somebody else writes there, who would read what comes of it.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,19 @@ from policies.expressions import Clock
 _OPEN = frozenset({reasons.NOT_ANSWERED, reasons.NOT_SURE})
 
 
-def withdraws(unanswered: Sequence[Message], approval: PendingApproval) -> bool:
-    """True for a plain no of the customer whose action it is."""
-    said = [message for message in unanswered if message.author is Author.CUSTOMER and message.visible]
-    if any(message.customer.customer_id != approval.customer_id for message in said):
-        return False
-    return read_consent("\n".join(message.text for message in said)) is Consent.NO
+def is_anothers(unanswered: Sequence[Message], approval: PendingApproval, policies: PolicyEngine) -> bool:
+    """True if somebody has written who isn't known, well enough for the action, to be the customer whose it is."""
+    judge = policies.actions.get(approval.action)
+    writers = {message.customer for message in _said(unanswered)}
+    return any(
+        one.customer_id != approval.customer_id or (judge is not None and not judge.admits(one.identity.value, one.customer_id))
+        for one in writers
+    )
+
+
+def withdraws(unanswered: Sequence[Message]) -> bool:
+    """True for a plain no."""
+    return read_consent("\n".join(message.text for message in _said(unanswered))) is Consent.NO
 
 
 def withdrawn(outcome: Outcome, approval: PendingApproval, policies: PolicyEngine, clock: Clock) -> Outcome:
@@ -56,6 +63,10 @@ def beside(outcome: Outcome, approval: PendingApproval, policies: PolicyEngine) 
             return replace(outcome, summary=told.strip())
         case _:
             return replace(_told(outcome, waits, reasons.ACTION_STILL_PENDING), approval=approval)
+
+
+def _said(unanswered: Sequence[Message]) -> list[Message]:
+    return [message for message in unanswered if message.author is Author.CUSTOMER and message.visible]
 
 
 def _told(outcome: Outcome, text: str, reason: str) -> Outcome:

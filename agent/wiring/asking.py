@@ -16,7 +16,7 @@ from agent.model_profiles import ModelProfile
 from agent.ports import Answerer
 from agent.privacy.handling import rules_of
 from agent.settings import Settings
-from agent.turns import think, walk
+from agent.thinking import think, walk
 from agent.types import Author, Message, MessageId, Outcome, RunId, Task
 from agent.wiring import parts, rules, shelf
 from agent.wiring.verifiers import second_verifiers

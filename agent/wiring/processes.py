@@ -23,7 +23,8 @@ from agent.privacy.handling import rules_of
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.telemetry import hide_in_logs
-from agent.turns import Turns, think
+from agent.thinking import think
+from agent.turns import Turns
 from agent.types import ConversationId, Message, Outcome, RunId, Task
 from agent.wiring import parts, rules, shelf
 from agent.wiring.backlog import Backlog

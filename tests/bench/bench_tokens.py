@@ -20,7 +20,7 @@ from agent.graph.build import build_graph
 from agent.model_profiles import load_profile
 from agent.privacy.environment import lock_down
 from agent.settings import Settings
-from agent.turns import think
+from agent.thinking import think
 from agent.types import Completion, Prompt, RunId, Usage
 from agent.wiring import parts, rules, shelf
 from knowledge.sentences import split_sentences

@@ -30,7 +30,7 @@ from agent.model_profiles import load_profile
 from agent.ports import ChatModel
 from agent.privacy.environment import lock_down
 from agent.settings import Settings
-from agent.turns import think
+from agent.thinking import think
 from agent.types import Author, Message, MessageId, RunId
 from agent.wiring import parts, shelf
 from knowledge.base import KnowledgeBase

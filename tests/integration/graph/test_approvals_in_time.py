@@ -11,8 +11,8 @@ import pytest
 from agent import reasons
 from agent.adapters.redis_clients import RedisClient, redis_client
 from agent.errors import DraftRuled, ToolUnavailable
-from agent.types import Author, Decision, Outcome, RunId
-from tests.integration.graph.test_acting import Shop
+from agent.types import NOBODY, Author, Customer, Decision, Outcome, RunId
+from tests.integration.graph.test_acting import CLAIMS, EVE, Shop
 from tests.orders import DOWN, REFUND, Killed, Orders
 from tests.servers import RedisServer
 from tests.unit.test_turns import ID
@@ -202,6 +202,17 @@ async def test_a_plain_no_takes_it_back(client: RedisClient, orders: Orders) -> 
     assert not await shop.approve()
     shop.now += 4 * HOURS
     assert not await shop.expire()
+    assert orders.refunds == []
+
+
+@pytest.mark.parametrize("who", [EVE, CLAIMS, NOBODY])
+async def test_somebody_else_in_the_conversation_does_not_hear_of_it(client: RedisClient, orders: Orders, who: Customer) -> None:
+    shop = await Waiting(client, orders).begin()
+    heard = await shop.hear("any news?", who)
+    assert (heard.decision, heard.reason) == (Decision.HANDOFF, reasons.ACTION_AND_ANOTHER)
+    assert "O-5000" not in heard.answer
+    assert "waits no more: refund_order" in (heard.summary or "")
+    assert not await shop.approve()
     assert orders.refunds == []
 
 

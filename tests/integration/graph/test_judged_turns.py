@@ -16,7 +16,8 @@ from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile, load_profile
 from agent.model_sessions import session_of
 from agent.ports import ChatModel
-from agent.turns import Turns, think
+from agent.thinking import think
+from agent.turns import Turns
 from agent.types import Author, Outcome, RunId, Usage
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack

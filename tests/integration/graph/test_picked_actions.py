@@ -20,7 +20,7 @@ from agent.model_profiles import estimate_tokens, load_profile
 from agent.model_routes import NamedModel, plan
 from agent.ports import Effect
 from agent.settings import Settings
-from agent.turns import think
+from agent.thinking import think
 from agent.types import Author, Customer, Decision, Identity, Outcome, Prompt, RunId, Task
 from agent.wiring import parts, rules, shelf
 from knowledge.embed import SentenceTransformerEmbedder

@@ -9,7 +9,7 @@ from agent.graph.build import build_graph
 from agent.model_profiles import load_profile
 from agent.model_routes import NamedModel, plan
 from agent.settings import Settings
-from agent.turns import think
+from agent.thinking import think
 from agent.types import Author, Decision, RunId
 from agent.wiring import parts, rules, shelf
 from tests.samples import message

@@ -16,7 +16,7 @@ from agent.graph.nodes.retrieve import retrieve, rewrite
 from agent.graph.state import TurnContext, TurnState
 from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import load_profile
-from agent.turns import think
+from agent.thinking import think
 from agent.types import Author, Completion, Decision, Message, Prompt, RunId, Usage
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack

@@ -20,7 +20,7 @@ from agent.adapters.widget_store import newest_key
 from agent.channels.desk_store import DeskStore
 from agent.errors import ErasureFailed
 from agent.ports import AuditEvent, AuditKind
-from agent.privacy.traces import files_with
+from agent.privacy.traces import blacken, files_with
 from agent.types import ConversationId
 from agent.wiring.customers import Known, Stores, Told
 
@@ -90,6 +90,7 @@ async def erase(stores: Stores, known: Known, who: str, wait_s: float, step: Tol
             await _remove(stores, one, wait_s)
     files = await finish(stores, who, wait_s)
     names = [*known.ids, *known.emails, *known.conversations]
+    await asyncio.to_thread(blacken, stores.settings.data_dir / "logs", names)
     still = await asyncio.to_thread(files_with, stores.settings.data_dir, names)
     counts = (len(known.conversations), unsent, len(known.sessions), len(known.actions), tickets)
     return Erased(*counts, files, tuple(still))

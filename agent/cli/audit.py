@@ -5,7 +5,6 @@ import datetime as dt
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from agent.cli import show
 from agent.cli.frame import Json, read_settings, reports_errors
@@ -75,23 +74,28 @@ def _show(since: str | None, json: bool) -> None:
 async def _print(begin: dt.datetime | None, json: bool) -> None:
     from agent.wiring.audit import entries
 
-    table = Table("#", "when", "what", "action", "customer", "conversation", "rules", "who", box=None, pad_edge=False)
+    shown = 0
     try:
         async for entry in entries(read_settings("ERROR")):
             if begin is not None and dt.datetime.fromisoformat(entry["at"]) < begin:
                 continue
-            show.as_json(entry) if json else table.add_row(*_row(entry))
+            shown += 1
+            # One line each, whatever the width: a terminal wraps it, and a pager or `grep` has it whole.
+            show.as_json(entry) if json else show.out.print(_line(entry), markup=False, highlight=False, soft_wrap=True)
     except (ValueError, KeyError) as error:
         raise AuditBroken("an entry can't be read: see `innkeeper audit verify`") from error
-    if table.row_count:
-        show.out.print(table)
-    elif not json:
+    if not shown and not json:
         show.err.print("nothing is written down")
 
 
-def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+def _line(entry: dict[str, Any]) -> str:
+    """Time (UTC), what happened, to which action, by which rules, about whom, on whose word."""
     when = entry["at"][:19].replace("T", " ")
-    policy = entry.get("policy", {}).get("version", "")
-    rules = ", ".join(entry.get("rules", ())) or (f"version {policy}" if policy else "")
-    named = (entry.get(name, "") for name in ("action", "subject", "conversation"))
-    return (str(entry["seq"]), when, entry["kind"], *named, rules, entry.get("who", ""))
+    told = [f"{entry['seq']:>6}", when, f"{entry['kind']:<20}"]
+    told += [entry["action"]] if "action" in entry else []
+    if rules := ", ".join(entry.get("rules", ())):
+        told.append(f"by {rules}")
+    elif "action" not in entry and (policy := entry.get("policy", {})):
+        told.append(f"version {policy['version']}, SHA-256 {policy['sha256'][:12]}")
+    told += [f"{name} {entry[key]}" for name, key in (("customer", "subject"), ("in", "conversation")) if key in entry]
+    return "  ".join([*told, *([entry["who"]] if "who" in entry else [])])

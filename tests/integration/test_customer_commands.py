@@ -17,8 +17,8 @@ from tests.samples import message, ticket
 pytestmark = pytest.mark.slow
 
 
-def innkeeper(folder: Path, url: str, *words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
-    env = environment(folder, INNKEEPER_REDIS_URL=url)
+def innkeeper(folder: Path, url: str, *words: str, typed: str = "", **more: str) -> "subprocess.CompletedProcess[str]":
+    env = environment(folder, INNKEEPER_REDIS_URL=url, **more)
     command = (*INNKEEPER, *words)
     return subprocess.run(command, cwd=ROOT, env=env, input=typed, capture_output=True, text=True, timeout=300, check=False)
 
@@ -59,6 +59,8 @@ async def test_the_log_is_checked_and_what_is_wrong_is_named(redis_url: str, tmp
     head = next(line.removeprefix("head: ") for line in good.stdout.splitlines() if line.startswith("head: "))
     assert innkeeper(tmp_path, redis_url, "audit", "verify", "--expect", head).returncode == 0
     assert innkeeper(tmp_path, redis_url, "audit", "verify", "--expect", "two").returncode == 2
+    lines = innkeeper(tmp_path, redis_url, "audit", "show", COLUMNS="40").stdout.splitlines()
+    assert [line.split()[3] for line in lines] == ["customer_erasure_begun", "customer_erased"], "a line each, however narrow"
     shown = innkeeper(tmp_path, redis_url, "audit", "show", "--json", "--since", "1h")
     assert [json.loads(line)["kind"] for line in shown.stdout.splitlines()] == ["customer_erasure_begun", "customer_erased"]
     with redis.Redis.from_url(redis_url) as client:

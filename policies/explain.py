@@ -5,7 +5,7 @@ What is decided is asked of the engine, never worked out here a second time.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from policies.action_parts import Rule
@@ -69,6 +69,7 @@ class ActionReading:
 
     Attributes:
         admitted: whether this is known of the customer that it needs.
+        named: arguments that the message names, and their values.
         missing: arguments and facts that weren't given here.
         limits: in words.
         verdict: None if no facts were given.
@@ -80,6 +81,7 @@ class ActionReading:
     checks: tuple[RuleCheck, ...]
     limits: tuple[str, ...]
     verdict: ActionVerdict | None
+    named: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,9 @@ class Explanation:
     shown: tuple[Shown, ...] = ()
 
 
-def explain(pack: Pack, engine: PolicyEngine, facts: Facts, nearest: Nearest, case: Case) -> Explanation:
+def explain(
+    pack: Pack, engine: PolicyEngine, facts: Facts, nearest: Nearest, case: Case, named: Mapping[str, Any] | None = None
+) -> Explanation:
     """Why the pack decides as it does.
 
     Args:
@@ -120,6 +124,7 @@ def explain(pack: Pack, engine: PolicyEngine, facts: Facts, nearest: Nearest, ca
         facts: of the message.
         nearest: compares the message with texts.
         case: who the customer is, and the arguments and facts that are known; no values for none.
+        named: what the message names of the arguments of the action that it asks for.
     """
     verdict = engine.ruling(facts)
     requested = engine.requested(facts)
@@ -134,7 +139,7 @@ def explain(pack: Pack, engine: PolicyEngine, facts: Facts, nearest: Nearest, ca
         topic=engine.topic(facts),
         readings=tuple(readings),
         guidelines=applying,
-        action=read_action(engine, requested[0].action.id, case) if requested else None,
+        action=read_action(engine, requested[0].action.id, case, named or {}) if requested else None,
         shown=() if requested or verdict.action is not Ruled.ALLOW else shown_actions(engine, facts.text, nearest, case),
     )
 
@@ -147,10 +152,11 @@ def shown_actions(engine: PolicyEngine, text: str, nearest: Nearest, case: Case)
     return tuple(Shown(judge.action.id, near[judge.action.id]) for judge in near_actions(named, text, near))
 
 
-def read_action(engine: PolicyEngine, action_id: str, case: Case) -> ActionReading:
+def read_action(engine: PolicyEngine, action_id: str, case: Case, named: Mapping[str, Any]) -> ActionReading:
     """What an action is judged on, rule by rule; and the verdict, if any argument or fact is given."""
     judge = engine.actions[action_id]
-    action = judge.action
+    action, is_given = judge.action, bool(case.values)
+    case = replace(case, values={**named, **case.values})
     wanted = (*(name for name, one in action.arguments.items() if not one.optional), *action.facts)
     return ActionReading(
         action=action,
@@ -158,7 +164,8 @@ def read_action(engine: PolicyEngine, action_id: str, case: Case) -> ActionReadi
         missing=tuple(name for name in wanted if name not in case.values),
         checks=tuple(check_rules(action, case)),
         limits=tuple(_limits(action)),
-        verdict=judge.judge(case) if case.values else None,
+        verdict=judge.judge(case) if is_given else None,
+        named=named,
     )
 
 

@@ -175,6 +175,7 @@ def _explain(message: str, given: Path | None, known: dict[str, str | None], fac
         raise typer.BadParameter("write anonymous, claimed or verified", param_hint="--identity")
     values = dict(_fact(one) for one in facts)
     pack = load_pack(_folder(given))
+    from agent.graph.acting.arguments import read_arguments
     from agent.wiring.pack_reader import PackReader, pack_embedder
     from policies.explain import explain as explained
     from policies.expressions import Clock
@@ -198,7 +199,8 @@ def _explain(message: str, given: Path | None, known: dict[str, str | None], fac
             case = action_case(engine, about)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--fact") from error
-    found = explained(pack, engine, read, lambda examples: reader.nearest(message, examples), case)
+    named = read_arguments(requested[0].action.arguments, [message], read.language, clock) if requested else {}
+    found = explained(pack, engine, read, lambda examples: reader.nearest(message, examples), case, named)
     show.as_json(policy_words.explanation_body(found)) if json else policy_words.explanation(pack, found)
 
 

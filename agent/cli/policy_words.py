@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from agent.cli.show import err, one_line
+from policies.action_parts import Argument
 from policies.actions import Kind
 from policies.cases import NONE
 from policies.explain import ActionReading, Explanation, Reading, RuleCheck
@@ -141,6 +142,7 @@ def explanation_body(found: Explanation) -> dict[str, Any]:
         else {
             "id": action.action.id,
             "admitted": action.admitted,
+            "named": dict(action.named),
             "missing": list(action.missing),
             "rules": [asdict(one) for one in action.checks],
             "limits": list(action.limits),
@@ -213,7 +215,9 @@ def _action(found: ActionReading, identity: str) -> None:
     enough = "enough" if found.admitted else "[red]not enough[/]: nothing is looked up"
     out.print(f"  the customer must be {needs}; {identity} is {enough}")
     for name, argument in action.arguments.items():
-        what = "optional" if argument.optional else "asked for if not told"
+        what = "optional" if argument.optional else "not in the message, so it is asked for"
+        if name in found.named:
+            what = f"{_told(argument, found.named[name])}, as the message says"
         out.print(f"  argument {name}: {what}", markup=False)
     for name, fact in action.facts.items():
         out.print(f"  fact {name}: read with {fact.tool}", markup=False)
@@ -231,6 +235,10 @@ def _action(found: ActionReading, identity: str) -> None:
         out.print(f"  not given: {', '.join(found.missing)}", markup=False, style="yellow")
     amount = f", {shown_amount(found.verdict.amount)} {action.currency}" if action.amount and found.verdict.amount else ""
     out.print(f"  [bold]so: {found.verdict.ruling.value}[/]{amount}, by {found.verdict.rule}")
+
+
+def _told(argument: Argument, value: Any) -> str:
+    return shown_amount(value) if argument.type == "amount" else str(value)
 
 
 def _rule(check: RuleCheck, *, judged: bool) -> None:

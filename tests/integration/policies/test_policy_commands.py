@@ -149,6 +149,17 @@ def test_explain_judges_an_action_on_facts_that_are_given(tmp_path: Path, pack: 
 
 
 @pytest.mark.slow
+def test_explain_takes_what_the_message_names(tmp_path: Path) -> None:
+    wish = ("explain", "Please cancel my booking MS-104211", "--identity", "verified")
+    assert "booking_id: MS-104211, as the message says" in run(tmp_path, *wish)
+    assert "booking_id: not in the message" in run(tmp_path, "explain", "Please cancel my booking", "--identity", "verified")
+    booking = "booking={booking_id: MS-104211, customer_id: me, status: confirmed, check_in_at: {hours_ahead: 99}, currency: EUR}"
+    quote = "quote={refund_cents: 500, currency: EUR}"
+    judged = json.loads(run(tmp_path, *wish, "--fact", booking, "--fact", quote, "--json"))["action"]
+    assert (judged["decision"], judged["named"], judged["missing"]) == ("allow", {"booking_id": "MS-104211"}, [])
+
+
+@pytest.mark.slow
 def test_explain_tells_which_actions_a_model_is_asked_about(tmp_path: Path) -> None:
     wish = ("explain", "We can't make it, could we come on the 3rd instead?")
     told = run(tmp_path, *wish, "--identity", "verified")

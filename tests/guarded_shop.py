@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.adapters.redis_clients import RedisClient
 from agent.errors import ToolUnavailable
-from agent.graph.nodes.triage import embed_examples
+from agent.graph.examples import embed_examples
 from agent.ports import Effect, ToolCall, ToolResult, ToolSpec
 from agent.types import Author, Customer, Decision, Identity, OutboxEntry
 from knowledge.types import Audience, Hit, Query

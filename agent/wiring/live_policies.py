@@ -16,7 +16,7 @@ import structlog
 
 from agent.adapters.language import LanguageDetector
 from agent.errors import AgentError, QueueUnavailable
-from agent.graph.nodes.triage import embed_examples
+from agent.graph.examples import embed_examples
 from agent.graph.state import TurnContext
 from agent.grounding.second import SecondVerifier
 from agent.ports import AuditEvent, AuditKind, AuditLog, Ticket

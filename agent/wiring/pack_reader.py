@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from agent.adapters.language import LanguageDetector
-from agent.graph.nodes.triage import embed_examples, likeness
+from agent.graph.examples import embed_examples, likeness
 from agent.ports import Embedder
 from agent.settings import Settings
 from agent.wiring import shelf

@@ -14,7 +14,7 @@ from agent.errors import SettingsInvalid
 from agent.graph.acting.acted import Acted, Step
 from agent.graph.answerability import Answerability
 from agent.graph.evidence import Evidence
-from agent.graph.nodes.triage import embed_examples
+from agent.graph.examples import embed_examples
 from agent.graph.prompting import Draft, DraftSentence
 from agent.graph.state import TurnContext
 from agent.grounding.claims import Claim

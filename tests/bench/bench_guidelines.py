@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.graph.nodes.triage import embed_examples, likeness
+from agent.graph.examples import embed_examples, likeness
 from knowledge.embed import SentenceTransformerEmbedder
 from knowledge.embed_both import BothEmbedder
 from knowledge.embed_e5 import E5Embedder

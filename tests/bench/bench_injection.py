@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.adapters.language import LanguageDetector
-from agent.graph.nodes.triage import embed_examples, likeness
+from agent.graph.examples import embed_examples, likeness
 from agent.ports import Embedder
 from knowledge.embed import SentenceTransformerEmbedder
 from policies.engine import PolicyEngine

@@ -10,7 +10,7 @@ import structlog
 from agent.errors import ModelOutputInvalid, ModelUnavailable
 from agent.graph.acting.picking import Picked, pick_prompt, read_pick
 from agent.graph.acting.reading import Desk, is_able
-from agent.graph.nodes.triage import likeness
+from agent.graph.examples import likeness
 from agent.graph.state import TurnContext, TurnState
 from agent.telemetry import ACTION_READINGS
 from agent.types import IN_TIME, Completion, Usage

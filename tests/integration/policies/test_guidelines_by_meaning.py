@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.graph.nodes.triage import embed_examples, likeness
+from agent.graph.examples import embed_examples, likeness
 from agent.graph.prompting import PROMPT_TOKENS, draft_prompt
 from agent.model_profiles import estimate_tokens, load_profile
 from agent.types import Author, Message, MessageId

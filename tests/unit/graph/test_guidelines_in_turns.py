@@ -8,9 +8,10 @@ import pytest
 from langgraph.runtime import Runtime
 
 from agent.graph.evidence import Evidence
+from agent.graph.examples import embed_examples
 from agent.graph.nodes.decide import outcome_of
 from agent.graph.nodes.draft import draft
-from agent.graph.nodes.triage import embed_examples, triage
+from agent.graph.nodes.triage import triage
 from agent.graph.state import TurnContext, TurnState
 from agent.grounding.claims import Claim
 from agent.grounding.verifier import BuiltInVerifier

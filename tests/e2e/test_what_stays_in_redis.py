@@ -19,7 +19,7 @@ HOUSEHOLD = re.compile(
     r"|innkeeper:\{innkeeper-audit\}:(log|head|anchor|events|pack|key|fence)$"
 )
 """Keys that there is a fixed number of, and what a person has to look at."""
-OF_PERPETUAL = re.compile(r":(runs|known):(sweep|refresh|poll)")
+OF_PERPETUAL = re.compile(r":(runs|known):(sweep|approvals|refresh|poll)")
 
 
 @pytest.fixture

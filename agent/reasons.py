@@ -9,6 +9,7 @@ BUTTON = "the customer pressed the button for a person"
 REPEATED = "the same message came again and again: perhaps a machine sends it"
 TECHNICAL = "the assistant could not work on it in time"
 DECLINED = "a person declined the proposed reply"
+STALE = "the article that answers this is older than the policies rely on"
 PERSONAL_DATA = "the reply would have held personal data that it may not"
 NOBODY_APPROVES = "nobody can approve it here"
 ACTION_PENDING = "a person approves this action first; approving carries it out"
@@ -50,6 +51,7 @@ _CODES = {
     NOT_ANSWERED: HandoffReason.NOT_ANSWERED,
     FOR_PEOPLE: HandoffReason.TOPIC,
     NOT_SURE: HandoffReason.UNSURE,
+    STALE: HandoffReason.UNSURE,
     BUTTON: HandoffReason.CUSTOMER,
     REPEATED: HandoffReason.REPEATED,
     TECHNICAL: HandoffReason.TECHNICAL,

@@ -13,7 +13,7 @@ from policies.schema import Pack
 from policies.testing import Reader, decide_action, decide_message, message_facts, shown_amount, shown_dial
 from policies.types import Action, Dial
 
-_WHOLE = ("policy", "disclosure", "privacy", "tone", "hours")
+_WHOLE = ("policy", "disclosure", "privacy", "tone", "hours", "knowledge")
 """Parts of a pack that are one thing each."""
 _ONLY_ALLOWED = ("topic", "dial", "guidelines", "action")
 """What matters of a message only if it may be answered."""

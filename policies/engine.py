@@ -11,6 +11,7 @@ from knowledge.types import Audience
 from policies.cases import PlacedCase
 from policies.hours import HoursFile
 from policies.judging import Judge
+from policies.knowledge import KnowledgeFile
 from policies.patterns import normalise, windows
 from policies.privacy import PrivacyFile
 from policies.rule import BUT_NOT, compile_rule, language_of
@@ -160,6 +161,11 @@ class PolicyEngine:
     def tone(self) -> ToneFile:
         """How answers sound."""
         return self._pack.tone
+
+    @property
+    def knowledge(self) -> KnowledgeFile:
+        """Which articles answers may rest on."""
+        return self._pack.knowledge
 
     def closed(self, now: dt.datetime, language: str) -> str | None:
         """What a customer who is handed over is told beside that while nobody works; None while somebody does."""

@@ -17,6 +17,7 @@ from policies.cases import CasesFile, PlacedCase
 from policies.errors import RulesInvalid
 from policies.guidelines import GuidelinesFile
 from policies.hours import HoursFile
+from policies.knowledge import KnowledgeFile
 from policies.pages import Page, parse_page, validate_page
 from policies.privacy import PrivacyFile
 from policies.schema import DisclosureFile, EscalationFile, Pack, PolicyFile
@@ -30,7 +31,12 @@ _FILES: Mapping[str, type[BaseModel]] = {
     "escalation.yaml": EscalationFile,
     "privacy.yaml": PrivacyFile,
 }
-_OPTIONAL: Mapping[str, type[BaseModel]] = {"topics.yaml": TopicsFile, "tone.yaml": ToneFile, "hours.yaml": HoursFile}
+_OPTIONAL: Mapping[str, type[BaseModel]] = {
+    "topics.yaml": TopicsFile,
+    "tone.yaml": ToneFile,
+    "hours.yaml": HoursFile,
+    "knowledge.yaml": KnowledgeFile,
+}
 _FOLDERS: Mapping[str, type[BaseModel]] = {
     "actions": Action,
     "canned": CannedFile,

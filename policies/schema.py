@@ -12,6 +12,7 @@ from policies.cases import PlacedCase
 from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples, only_company
 from policies.guidelines import GuidelineRule
 from policies.hours import ALWAYS, HoursFile
+from policies.knowledge import ANY_ARTICLE, KnowledgeFile
 from policies.privacy import PrivacyFile
 from policies.tone import PLAIN, ToneFile
 from policies.topics import ONE_DIAL, TopicsFile
@@ -99,6 +100,7 @@ class Pack(Strict):
     topics: TopicsFile = ONE_DIAL
     tone: ToneFile = PLAIN
     hours: HoursFile = ALWAYS
+    knowledge: KnowledgeFile = ANY_ARTICLE
     actions: tuple[Action, ...] = ()
     canned: dict[Identifier, dict[Locale, Line]] = Field(default_factory=dict)
     cases: tuple[PlacedCase, ...] = ()

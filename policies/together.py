@@ -14,6 +14,7 @@ from policies.canned import CannedFile
 from policies.cases import NONE, CasesFile, PackCase
 from policies.guidelines import NOUNS, GuidelinesFile, unknown_names
 from policies.hours import HoursFile
+from policies.knowledge import KnowledgeFile
 from policies.pages import Location, Page
 from policies.schema import REQUIRED_TEXTS, DisclosureFile, EscalationFile, PolicyFile
 from policies.topics import TopicsFile
@@ -123,6 +124,8 @@ def _named(models: Mapping[str, BaseModel | None]) -> Iterator[tuple[str, Locati
     for name, hours in _all(models, HoursFile):
         if hours.closed is not None:
             yield name, ("closed",), hours.closed, ()
+    for name, knowledge in _all(models, KnowledgeFile):
+        yield name, ("no_answer",), knowledge.no_answer, ()
     for name, action in _all(models, Action):
         yield from ((name, place, key, action.names) for place, key in action.texts.items())
 

@@ -155,7 +155,7 @@ OLDEST_UNANSWERED = Gauge(
 )
 QUEUE_JOBS = Gauge(
     "innkeeper_queue_jobs",
-    "Jobs that wait, are scheduled or run (turns deliveries). The perpetual ones (sweep, approvals, refresh, polls) are among deliveries.",
+    "Jobs that wait, are scheduled or run (turns deliveries). Perpetual ones (sweep, approvals, refresh, polls) are deliveries.",
     ["queue"],
     multiprocess_mode="mostrecent",
 )

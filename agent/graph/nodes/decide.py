@@ -7,6 +7,7 @@ from agent.graph import compose
 from agent.graph.acting.acted import Acted, Step
 from agent.graph.acting.filling import Unfillable
 from agent.graph.acting.wording import DECISIONS, queue_of, told_to_people, waits_until, words_of
+from agent.graph.articles import rests_on_stale
 from agent.graph.asking_back import options
 from agent.graph.options import listed
 from agent.graph.parts import missing
@@ -41,7 +42,7 @@ def outcome_of(state: TurnState, context: TurnContext) -> Outcome:
         return _answer(state, context, context.policies.topic(state["facts"], cited_articles(state)))
     if asks_back(state):
         return _clarify(state, context)
-    return _handoff(state, context, "dont_know", reasons.NOT_ANSWERED)
+    return _handoff(state, context, context.policies.knowledge.no_answer, reasons.NOT_ANSWERED)
 
 
 def cited_articles(state: TurnState) -> tuple[str, ...]:
@@ -72,11 +73,15 @@ def _answer(state: TurnState, context: TurnContext, topic: TopicVerdict) -> Outc
     if topic.dial.kind is Send.PERSON or (not sure and topic.unsure is Unsure.PERSON and topic.dial.kind is Send.AUTO):
         reason = reasons.FOR_PEOPLE if topic.dial.kind is Send.PERSON else reasons.NOT_SURE
         return _handoff(state, context, "handoff", reason, topic=topic)
-    drafted = topic.dial.kind is Send.DRAFT or (not sure and topic.unsure is Unsure.DRAFT)
+    stale = topic.dial.kind is Send.AUTO and rests_on_stale(state, context)
+    if stale and context.policies.knowledge.stale == "person":
+        return _handoff(state, context, "handoff", reasons.STALE, topic=topic)
+    drafted = stale or topic.dial.kind is Send.DRAFT or (not sure and topic.unsure is Unsure.DRAFT)
     reason = "supported by the cited passages" if sure else "the closest that was found: true, and perhaps not the answer"
     if drafted:
         sends = topic.dial.kind is Send.AUTO
         reason = "not sure enough to send: a person decides" if sends else "a person approves answers first"
+        reason = f"{reasons.STALE}: a person decides" if stale else reason
     text, citations = compose.answer(state["claims"], state["hits"])
     language, policies = state["facts"].language, context.policies
     open_questions = missing(state.get("parts", ()))

@@ -14,6 +14,7 @@ from langgraph.runtime import Runtime
 
 from agent.errors import ModelOutputInvalid, ModelUnavailable
 from agent.graph.answerability import judge
+from agent.graph.articles import answering
 from agent.graph.evidence import Evidence, is_answerable, is_of_what_is_named, weigh
 from agent.graph.followup import is_follow_up, latest_request, said_before, search_texts
 from agent.graph.parts import Part, questions
@@ -94,7 +95,8 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
     await context.tell(Stage.SEARCHING)
     texts, audiences = search_texts(messages), context.policies.clearance()
     earlier = said_before(messages)
-    searched = await context.in_thread(search_each_way, context.retriever, context.embedder, texts, earlier, audiences)
+    retriever = answering(context)
+    searched = await context.in_thread(search_each_way, retriever, context.embedder, texts, earlier, audiences)
     found = searched.best
     spent = state.get("usage", Usage())
     update: TurnState = {"usage": spent}
@@ -104,8 +106,8 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
         update = {"usage": spent + rewritten.usage, "timings_ms": {"rewrite": rewritten.spent_ms}}
         if rewritten.question:
             found = await context.in_thread(better_found, context, rewritten.question, messages, texts[0], found)
-    found, parts = await context.in_thread(look_up_parts, context.retriever, context.embedder, messages, audiences, found)
-    rest = await context.in_thread(rest_of_article, context.retriever, audiences, found.hits)
+    found, parts = await context.in_thread(look_up_parts, retriever, context.embedder, messages, audiences, found)
+    rest = await context.in_thread(rest_of_article, retriever, audiences, found.hits)
     hits = (*found.hits, *rest)
     asked = tuple(dict.fromkeys((found.text, texts[0])))
     alone, in_context = searched.alone.hits, searched.in_context.hits
@@ -176,7 +178,7 @@ def better_found(context: TurnContext, question: str, messages: Sequence[Message
 
     It makes nothing sure by a name or number that the model has added, or has lost.
     """
-    hits = context.retriever.search(Query(text=question, audiences=context.policies.clearance(), k=PASSAGES))
+    hits = answering(context).search(Query(text=question, audiences=context.policies.clearance(), k=PASSAGES))
     evidence = weigh(context.embedder, question, hits)
     said = [message.text for message in messages]
     if not (names_only_what_was_said(question, said) and hits and is_of_what_is_named(request, hits)):

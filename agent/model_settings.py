@@ -5,6 +5,7 @@ Read by `agent.settings` alone. Whether the models fit together is only known wi
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -97,3 +98,13 @@ def check_routes(routes: Mapping[Task, RouteSettings], known: frozenset[str]) ->
             if name == DEFAULT_MODEL:
                 raise ValueError(f"{task}: {name!r} is the model of INNKEEPER_LLM_*, and INNKEEPER_LLM_BASE_URL is not set")
             raise ValueError(f"{task}: there is no model {name!r}; known: {', '.join(sorted(known))}")
+
+
+def check_reranker(folder: Path | None, url: str | None, model: str | None, *, has_key: bool) -> None:
+    """Raise `ValueError` unless at most one reranker is named, and one that is a server by all that it needs."""
+    if folder and url:
+        raise ValueError("INNKEEPER_RERANKER and INNKEEPER_RERANKER_URL are both given; give the folder or the server")
+    if url and not model:
+        raise ValueError("INNKEEPER_RERANKER_URL needs INNKEEPER_RERANKER_MODEL, the name that the server knows the model by")
+    if (model or has_key) and not url:
+        raise ValueError("INNKEEPER_RERANKER_MODEL and INNKEEPER_RERANKER_API_KEY are of a server; give INNKEEPER_RERANKER_URL")

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk
 from agent.helpdesks_file import check_helpdesk_names, helpdesks_path, read_helpdesks
-from agent.model_settings import DEFAULT_MODEL, ModelSettings, RouteSettings, check_model_names, check_routes
+from agent.model_settings import DEFAULT_MODEL, ModelSettings, RouteSettings, check_model_names, check_reranker, check_routes
 from agent.redis_urls import check_redis_url, node_urls
 from agent.site_settings import SiteSettings, check_site_names
 from agent.tool_settings import AnySystem, check_system_names
@@ -224,14 +224,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_reranker(self) -> Self:
-        if self.reranker and self.reranker_url:
-            raise ValueError("INNKEEPER_RERANKER and INNKEEPER_RERANKER_URL are both given; give the folder or the server")
-        if self.reranker_url and not self.reranker_model:
-            raise ValueError("INNKEEPER_RERANKER_URL needs INNKEEPER_RERANKER_MODEL, the name that the server knows the model by")
-        if (self.reranker_model or self.reranker_api_key) and not self.reranker_url:
-            raise ValueError(
-                "INNKEEPER_RERANKER_MODEL and INNKEEPER_RERANKER_API_KEY are of a server; give INNKEEPER_RERANKER_URL"
-            )
+        check_reranker(self.reranker, self.reranker_url, self.reranker_model, has_key=self.reranker_api_key is not None)
         return self
 
     @classmethod

@@ -21,17 +21,8 @@ from docket import Docket, Worker
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from agent.adapters.following_docket import FollowingDocket
-from agent.adapters.jobs import (
-    Handlers,
-    Owed,
-    WorkerOptions,
-    approvals_task,
-    deliver_task,
-    poll_task,
-    refresh_task,
-    sweep_task,
-    turn_task,
-)
+from agent.adapters.jobs import Handlers, Owed, WorkerOptions, deliver_task, turn_task
+from agent.adapters.perpetual import approvals_task, poll_task, refresh_task, sweep_task
 from agent.adapters.redis_clients import FAILURES, SERVER_PORT
 from agent.errors import QueueUnavailable
 from agent.redis_urls import each_host, is_cluster

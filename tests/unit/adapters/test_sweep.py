@@ -1,6 +1,7 @@
 """The sweep: all that is owed is asked for again, and however much that is, one sweep is over soon."""
 
-from agent.adapters.jobs import MOST_AT_A_SWEEP, Owed, WorkerOptions, sweep_task
+from agent.adapters.jobs import Owed, WorkerOptions
+from agent.adapters.perpetual import MOST_AT_A_SWEEP, sweep_task
 from tests.fakes import InMemoryConversations, InMemoryOutbox, InMemoryQueue, InMemoryTicketHints
 from tests.samples import message, ticket
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
 
+from agent.adapters.redis_audit import RedisAuditLog
 from agent.adapters.redis_clients import redis_client
 from agent.graph.build import build_graph
 from agent.model_profiles import load_profile
@@ -141,7 +142,7 @@ async def open_world(
         model: ChatModel = chat if chat is not None else await stack.enter_async_context(parts.open_chat(routes))
         redis = await stack.enter_async_context(redis_client(redis_url))
         context = parts.build_context(model, profile, knowledge, policies, {})
-        desk = await open_desk(settings, stack, redis)
+        desk = await open_desk(settings, stack, redis, RedisAuditLog(redis))
         counted = Counted(desk.tools)
         conversations = InMemoryConversations()
         turns = Turns(

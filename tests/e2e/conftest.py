@@ -1,13 +1,16 @@
 """One small model for all tests of the started product, a copy of the ingested samples, and an installed helpdesk."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
 
 from tests.e2e.product import ModelServer, small_model
 from tests.e2e.real_django_helpdesk import Installation, installation
+from tests.integration.web.stage import CHROMIUM, FLAGS
 
 
 @pytest.fixture
@@ -28,3 +31,12 @@ def django_helpdesk_installation(request: pytest.FixtureRequest, tmp_path_factor
     """Kept from one session to the next, as pytest's cache."""
     cache = getattr(request.config, "cache", None)
     return installation(cache.mkdir("django-helpdesk") if cache else tmp_path_factory.mktemp("django-helpdesk"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One for a module; each test has contexts of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()

@@ -8,13 +8,13 @@ from typing import Any
 import jwt
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from agent.wiring.bookings import bookings_system, bookings_token
 from tests.e2e.product import ANSWERS_IN_S, ModelServer, http, product
 from tests.e2e.shop_page import answers
 from tests.e2e.test_demo_bookings import bookings
-from tests.integration.web.stage import CHROMIUM, FLAGS, HAS_BROWSER, ask, seen
+from tests.integration.web.stage import HAS_BROWSER, ask, seen
 from tests.servers import free_port
 
 pytestmark = [
@@ -40,14 +40,6 @@ def site_url(tmp_path_factory: pytest.TempPathFactory, knowledge: Path, model: M
             made.settings |= {"INNKEEPER_TOOLS": json.dumps({"bookings": system}), "INNKEEPER_SITES": shared["INNKEEPER_SITES"]}
             made.start("serve", "worker")
             yield url
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.product import ANSWERS_IN_S, SOURCE, ModelServer, Product, product
 from tests.e2e.shop_page import JWT_SECRET, SIGN_IN, SITE, WATCH, Kept, ShopPage, answers, later, shown
-from tests.integration.web.stage import CHROMIUM, EMBED, FLAGS, HAS_BROWSER, LOOK, PHONE, ask, seen, strict_host
+from tests.integration.web.stage import EMBED, HAS_BROWSER, LOOK, PHONE, ask, seen, strict_host
 from tests.servers import free_port
 
 pytestmark = [
@@ -48,14 +48,6 @@ def house(tmp_path_factory: pytest.TempPathFactory, knowledge: Path, model: Mode
         made.settings["INNKEEPER_SITES"] = json.dumps({SITE: site, "demo": demo})
         made.start("serve", "worker")
         yield made
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

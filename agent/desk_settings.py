@@ -95,6 +95,9 @@ class ChatwootSettings(DeskSettings):
         inbox: id of the inbox in which conversations are opened for somebody who has none, best one for e-mail.
         signed: False for a server before 4.13, which signs nothing: one of `secrets` then stands in the webhook's path.
         window_s: how old a webhook's timestamp may be.
+        trusts_identifiers: True takes a contact's identifier for the company's own name of a verified customer wherever Chatwoot
+            has checked its HMAC. Only if that identifier is what your systems call the customer, and your people merge no
+            contacts of different ones.
     """
 
     system: Literal["chatwoot"]
@@ -106,6 +109,7 @@ class ChatwootSettings(DeskSettings):
     queues: Mapping[str, Number] = Field(default_factory=dict)
     default_queue: Number | None = None
     window_s: int = Field(300, ge=10)
+    trusts_identifiers: bool = False
 
 
 class ZendeskSettings(DeskSettings):

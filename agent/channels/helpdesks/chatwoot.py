@@ -109,10 +109,12 @@ class Chatwoot:
         path = self._path(ticket_id)
         conversation = await self._api.get(path)
         messages = await self._messages(f"{path}/messages")
+        is_checked = self._settings.trusts_identifiers and (conversation.get("meta") or {}).get("hmac_verified") is True
+        spoken = [one for one in messages if not attributes(one).get("deleted")]
         return DeskTicket(
             ticket_id=str(conversation["id"]),
             subject=(conversation.get("additional_attributes") or {}).get("mail_subject"),
-            messages=tuple(message_of(one, me, is_bot=self._is_bot) for one in messages if not attributes(one).get("deleted")),
+            messages=tuple(message_of(one, me, is_bot=self._is_bot, is_checked=is_checked) for one in spoken),
             owner=self._owner(conversation, me),
         )
 

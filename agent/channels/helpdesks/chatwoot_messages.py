@@ -8,7 +8,9 @@ from typing import Any
 
 from agent.channels.helpdesks.automatic import automatic_mail
 from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.senders import LONGEST, claimed
 from agent.channels.helpdesks.types import DeskMessage, Wrote
+from agent.types import NOBODY, Customer, Identity
 
 INCOMING, OUTGOING, ACTIVITY = 0, 1, 2
 _KINDS = {"incoming": INCOMING, "outgoing": OUTGOING, "activity": ACTIVITY}
@@ -31,23 +33,35 @@ def attributes(message: dict[str, Any]) -> dict[str, Any]:
     return message.get("content_attributes") or {}
 
 
-def message_of(message: dict[str, Any], me: int, *, is_bot: bool) -> DeskMessage:
+def message_of(message: dict[str, Any], me: int, *, is_bot: bool, is_checked: bool = False) -> DeskMessage:
     """A message as the helpdesk room knows it.
 
     Args:
         message: as the API has it.
         me: id of the agent whose token is used.
         is_bot: an agent bot's token is, too. A bot's id is told nowhere to the agent, so every bot's message counts as ours.
+        is_checked: the contact's identifier was signed by the company's site, as Chatwoot has verified.
     """
     kind = kind_of(message.get("message_type"))
+    by_mail = kind == INCOMING and message.get("content_type") == "incoming_email"
     return DeskMessage(
         message_id=str(message["id"]),
         wrote=_wrote(message, kind, me, is_bot),
-        text=said(message.get("content"), mail=kind == INCOMING and message.get("content_type") == "incoming_email"),
+        text=said(message.get("content"), mail=by_mail),
         sent_at=utc(message["created_at"]),
         public=not message.get("private", False) and kind != ACTIVITY,
         automatic=kind == INCOMING and _is_automatic(attributes(message).get("email") or {}),
+        # A mail is put into the conversation that it refers to, whoever has sent it.
+        customer=_customer(message.get("sender") or {}, is_checked=is_checked and not by_mail) if kind == INCOMING else NOBODY,
     )
+
+
+def _customer(contact: dict[str, Any], *, is_checked: bool) -> Customer:
+    """The checked identifier by itself: the address beside it is what anybody may have typed in."""
+    identifier = str(contact.get("identifier") or "")
+    if is_checked and 0 < len(identifier) <= LONGEST and identifier.isprintable():
+        return Customer(Identity.VERIFIED, identifier)
+    return claimed(contact.get("email"))
 
 
 def _is_automatic(mail: dict[str, Any]) -> bool:

@@ -9,7 +9,9 @@ from typing import Any
 
 from agent.channels.helpdesks.automatic import automatic_subject
 from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.senders import claimed
 from agent.channels.helpdesks.types import DeskMessage, Wrote
+from agent.types import NOBODY
 
 ESCALATED = "Ticket Escalated"
 """Title of what the desk itself writes after some days; no catalogue of the package translates it."""
@@ -30,14 +32,13 @@ def messages(ticket: dict[str, Any], me: int) -> Iterator[DeskMessage]:
     opens = first and (first["message_id"] or (first["comment"] or "").strip() == description)
     if description and not opens:
         at = utc(first["date"] if first else 0)
-        yield DeskMessage(f"ticket-{ticket['id']}", Wrote.CUSTOMER, said(description), at)
+        who = claimed(ticket.get("submitter_email"))
+        yield DeskMessage(f"ticket-{ticket['id']}", Wrote.CUSTOMER, said(description), at, customer=who)
     for one in follow_ups:
         is_opening = bool(opens) and one is first
         text = (description if is_opening else "") or (one["comment"] or "").strip()
         if text or one["message_id"]:
-            yield _message(
-                one, text, _wrote(one, ticket, me, is_opening=is_opening), is_opening=is_opening, title=ticket.get("title")
-            )
+            yield _message(one, text, _wrote(one, ticket, me, is_opening=is_opening), ticket, is_opening=is_opening)
 
 
 def _wrote(one: dict[str, Any], ticket: dict[str, Any], me: int, *, is_opening: bool) -> Wrote:
@@ -58,7 +59,7 @@ def _wrote(one: dict[str, Any], ticket: dict[str, Any], me: int, *, is_opening: 
     return Wrote.MACHINE if title.startswith(ESCALATED) else Wrote.CUSTOMER
 
 
-def _message(one: dict[str, Any], text: str, wrote: Wrote, *, is_opening: bool, title: str | None) -> DeskMessage:
+def _message(one: dict[str, Any], text: str, wrote: Wrote, ticket: dict[str, Any], *, is_opening: bool) -> DeskMessage:
     by_mail = bool(one["message_id"])
     return DeskMessage(
         message_id=str(one["id"]),
@@ -67,5 +68,6 @@ def _message(one: dict[str, Any], text: str, wrote: Wrote, *, is_opening: bool, 
         sent_at=utc(one["date"]),
         public=bool(one["public"]),
         # To an automatic mail the desk sends no confirmation, and says so: nobody was told of it.
-        automatic=(by_mail and one.get("email_recipients") == []) or (is_opening and automatic_subject(title)),
+        automatic=(by_mail and one.get("email_recipients") == []) or (is_opening and automatic_subject(ticket.get("title"))),
+        customer=claimed(ticket.get("submitter_email")) if wrote is Wrote.CUSTOMER else NOBODY,
     )

@@ -18,6 +18,7 @@ from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.senders import claimed
 from agent.channels.helpdesks.types import (
     Contact,
     Delivery,
@@ -35,6 +36,7 @@ from agent.channels.helpdesks.types import (
 )
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from agent.helpdesk_settings import FreeScoutSettings
+from agent.types import NOBODY
 
 CREATED, REPLIED = "convo.created", "convo.customer.reply.created"
 MOST_PAGES = 50
@@ -230,6 +232,7 @@ def _message(thread: dict[str, Any], me: int, *, is_first: bool, subject: str | 
         public=thread["type"] != "note",
         # Only the conversation has a subject: that of the first mail.
         automatic=is_first and automatic_subject(subject),
+        customer=claimed(author.get("email")) if wrote is Wrote.CUSTOMER else NOBODY,
     )
 
 

@@ -9,7 +9,6 @@ A later out-of-office reply can't be told but by its sender: Freshdesk shows nei
 import hashlib
 import html
 from collections.abc import AsyncIterator
-from email.utils import parseaddr
 from typing import Annotated, Any
 
 import httpx
@@ -20,6 +19,7 @@ from agent.channels.helpdesks.automatic import automatic_mail
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.senders import address, claimed
 from agent.channels.helpdesks.types import (
     Contact,
     Delivery,
@@ -39,6 +39,7 @@ from agent.channels.intake import parse_json
 from agent.channels.problems import describe
 from agent.errors import HelpdeskRefused, PayloadInvalid
 from agent.helpdesk_settings import FreshdeskSettings
+from agent.types import NOBODY
 
 OPEN, LOW, PORTAL = 2, 1, 2
 BY_EMAIL, OUTBOUND = 1, 10
@@ -107,9 +108,9 @@ class Freshdesk:
         return DeskTicket(
             ticket_id=str(ticket["id"]),
             subject=ticket.get("subject"),
-            messages=(_description(ticket, me), *(_message(one, me) for one in rest)),
+            messages=(_description(ticket, me), *(_message(one, me, ticket) for one in rest)),
             owner=self._owner(ticket, me),
-            known={"has_email": bool((ticket.get("requester") or {}).get("email"))},
+            known={"has_email": bool(_requester(ticket))},
         )
 
     async def reply(self, ticket: DeskTicket, words: Words, mark: str) -> None:
@@ -196,21 +197,30 @@ def _can_read(found: list[object]) -> str:
     return "can be read" if found else "can be read; there is none yet"
 
 
+def _requester(ticket: dict[str, Any]) -> str:
+    """Their address; empty if they have none."""
+    return str((ticket.get("requester") or {}).get("email") or "")
+
+
 def _description(ticket: dict[str, Any], me: int) -> DeskMessage:
     """The first message is the ticket itself; its id is none that a conversation could have."""
     wrote = Wrote.STAFF if ticket.get("source") == OUTBOUND else Wrote.CUSTOMER
-    sender = (ticket.get("requester") or {}).get("email") or ""
+    wrote = Wrote.US if ticket.get("requester_id") == me else wrote
+    sender = _requester(ticket)
     return DeskMessage(
         message_id=f"t{ticket['id']}",
-        wrote=Wrote.US if ticket.get("requester_id") == me else wrote,
+        wrote=wrote,
         text=said(html=ticket.get("description") or ticket.get("subject"), mail=ticket.get("source") == BY_EMAIL),
         sent_at=utc(ticket["created_at"]),
         automatic=automatic_mail({"from-address": sender, "subject": ticket.get("subject") or ""}) is not None,
+        customer=claimed(sender) if wrote is Wrote.CUSTOMER else NOBODY,
     )
 
 
-def _message(one: dict[str, Any], me: int) -> DeskMessage:
-    _, sender = parseaddr(one.get("from_email") or "")
+def _message(one: dict[str, Any], me: int, ticket: dict[str, Any]) -> DeskMessage:
+    # What is written in the portal comes from no address.
+    is_requesters = one.get("user_id") is not None and one.get("user_id") == ticket.get("requester_id")
+    sender = address(one.get("from_email") or (_requester(ticket) if is_requesters else ""))
     if one.get("user_id") == me:
         wrote = Wrote.US
     elif one.get("incoming"):
@@ -224,6 +234,7 @@ def _message(one: dict[str, Any], me: int) -> DeskMessage:
         sent_at=utc(one["created_at"]),
         public=not one.get("private", False),
         automatic=wrote is Wrote.CUSTOMER and automatic_mail({"from-address": sender}) is not None,
+        customer=claimed(sender) if wrote is Wrote.CUSTOMER else NOBODY,
     )
 
 

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.glpi_api import GlpiApi, Login
 from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.senders import claimed
 from agent.channels.helpdesks.types import (
     Challenged,
     Contact,
@@ -39,6 +40,7 @@ from agent.channels.helpdesks.types import (
 )
 from agent.errors import AgentError, HelpdeskRefused, PayloadInvalid, SignatureInvalid, TicketMissing
 from agent.helpdesk_settings import GlpiSettings
+from agent.types import NOBODY
 
 REQUESTER, ASSIGNED = 1, 2
 """Kinds of people of a ticket. Source: GLPI, `CommonITILActor`."""
@@ -104,11 +106,16 @@ class GlpiReceiver:
 
 @dataclass(frozen=True, slots=True)
 class _People:
-    """Who is who on a ticket, by user id. 0 among the customers: one without an account."""
+    """Who is who on a ticket, by user id. 0 among the customers: one without an account.
+
+    Attributes:
+        address: of the only customer, if that one has no account; GLPI tells those of accounts elsewhere.
+    """
 
     us: int
     customers: frozenset[int]
     assigned: frozenset[int]
+    address: str | None
 
     def wrote(self, user_id: int) -> Wrote:
         if user_id == self.us:
@@ -142,7 +149,7 @@ class Glpi:
         people = _people(await self._api.rows(f"{path}/Ticket_User"), (await self._api.login()).user_id)
         groups = [str(one["groups_id"]) for one in await self._api.rows(f"{path}/Group_Ticket") if int(one["type"]) == ASSIGNED]
         messages = [
-            self._opening(ticket, people.us),
+            self._opening(ticket, people),
             *(self._message("followup", one, people) for one in followups),
             *(self._message("solution", one, people) for one in solutions),
         ]
@@ -212,14 +219,16 @@ class Glpi:
         is_assigned = bool(people.assigned - {0, people.us}) and not self._settings.answers_assigned
         return Owner.PERSON if is_assigned or self._groups.intersection(groups) else Owner.US
 
-    def _opening(self, ticket: dict[str, Any], us: int) -> DeskMessage:
+    def _opening(self, ticket: dict[str, Any], people: _People) -> DeskMessage:
         # A ticket that one of the staff has written down for a customer holds the customer's question, too.
+        is_ours = ticket.get("users_id_recipient") == people.us
         return DeskMessage(
             message_id=f"ticket-{ticket['id']}",
-            wrote=Wrote.US if ticket.get("users_id_recipient") == us else Wrote.CUSTOMER,
+            wrote=Wrote.US if is_ours else Wrote.CUSTOMER,
             text=_said(ticket, is_customers=True),
             sent_at=self._utc(ticket.get("date") or ticket["date_creation"]),
             automatic=automatic_subject(ticket.get("name")),
+            customer=NOBODY if is_ours else claimed(people.address),
         )
 
     def _message(self, kind: str, row: dict[str, Any], people: _People) -> DeskMessage:
@@ -230,6 +239,7 @@ class Glpi:
             text=_said(row, is_customers=wrote is Wrote.CUSTOMER),
             sent_at=self._utc(row.get("date") or row["date_creation"]),
             public=not row.get("is_private"),
+            customer=claimed(people.address) if wrote is Wrote.CUSTOMER else NOBODY,
         )
 
     def _utc(self, value: str) -> str:
@@ -243,11 +253,13 @@ def _said(row: dict[str, Any], *, is_customers: bool) -> str:
     return said(None, content, mail=is_customers and row.get("requesttypes_id") == BY_MAIL)
 
 
-def _people(rows: Iterable[dict[str, Any]], us: int) -> _People:
+def _people(rows: Sequence[dict[str, Any]], us: int) -> _People:
     kinds: dict[int, set[int]] = {REQUESTER: set(), ASSIGNED: set()}
     for row in rows:
         kinds.setdefault(int(row["type"]), set()).add(int(row.get("users_id") or 0))
-    return _People(us, frozenset(kinds[REQUESTER] - {us}), frozenset(kinds[ASSIGNED]))
+    asking = [row for row in rows if int(row["type"]) == REQUESTER and int(row.get("users_id") or 0) != us]
+    address = asking[0].get("alternative_email") if len(asking) == 1 and not asking[0].get("users_id") else None
+    return _People(us, frozenset(kinds[REQUESTER] - {us}), frozenset(kinds[ASSIGNED]), address)
 
 
 def _rights(login: Login) -> str:

@@ -17,6 +17,7 @@ from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.jira_markup import wiki
 from agent.channels.helpdesks.jira_webhooks import JiraReceiver, sample
 from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.senders import claimed
 from agent.channels.helpdesks.types import (
     Contact,
     DeskMessage,
@@ -31,6 +32,7 @@ from agent.channels.helpdesks.types import (
 )
 from agent.errors import AgentError, HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from agent.helpdesk_settings import JiraSettings
+from agent.types import NOBODY, Customer
 
 PER_PAGE = 100
 MOST_PAGES = 50
@@ -231,12 +233,14 @@ def _customers(told: Mapping[str, Any]) -> str:
 
 def _description(issue: str, fields: Mapping[str, Any], me: str) -> DeskMessage:
     """What the reporter asked; ours if we have made the issue, in whosever name."""
+    is_ours = me in (who(fields.get("creator")), who(fields.get("reporter")))
     return DeskMessage(
         message_id=f"i{issue}",
-        wrote=Wrote.US if me in (who(fields.get("creator")), who(fields.get("reporter"))) else Wrote.CUSTOMER,
+        wrote=Wrote.US if is_ours else Wrote.CUSTOMER,
         text=said(fields.get("description") or fields.get("summary")),
         sent_at=utc(fields["created"]),
         automatic=automatic_subject(fields.get("summary")),
+        customer=NOBODY if is_ours else _claimed(fields.get("reporter")),
     )
 
 
@@ -258,7 +262,13 @@ def _message(comment: Mapping[str, Any], me: str, reporter: str | None) -> DeskM
         sent_at=utc(int(created["epochMillis"]) / 1000 if isinstance(created, Mapping) else created),
         # What is restricted to a role or group is seen by no customer, whatever else is said of it.
         public=bool(comment.get("jsdPublic", comment.get("public", True))) and not comment.get("visibility"),
+        customer=_claimed(comment.get("author")) if wrote is Wrote.CUSTOMER else NOBODY,
     )
+
+
+def _claimed(user: Mapping[str, Any] | None) -> Customer:
+    """By the address, which Jira Cloud tells only of who shows it."""
+    return claimed((user or {}).get("emailAddress"))
 
 
 def setup(settings: JiraSettings) -> Setup:

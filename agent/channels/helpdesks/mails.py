@@ -13,13 +13,14 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.utils import getaddresses, parseaddr
+from email.utils import getaddresses
 
 from agent.channels.helpdesks.automatic import automatic_mail
 from agent.channels.helpdesks.marks import marks_in
 from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.senders import address, claimed
 from agent.channels.helpdesks.types import DeskMessage, Wrote
-from agent.types import NOBODY, Customer, Identity
+from agent.types import NOBODY
 
 MARK_HEADER = "X-Innkeeper-Mark"
 """Ours carry it beside their Message-ID, which some servers on the way replace."""
@@ -109,8 +110,7 @@ class House:
             sent_at=utc(mail.at),
             public=wrote is Wrote.CUSTOMER or customer in mail.recipients,
             automatic=mail.automatic and not ours,
-            # Anybody can write any sender into a mail.
-            customer=Customer(Identity.CLAIMED, None, mail.sender) if wrote is Wrote.CUSTOMER else NOBODY,
+            customer=claimed(mail.sender) if wrote is Wrote.CUSTOMER else NOBODY,
         )
 
 
@@ -135,15 +135,6 @@ def parse(raw: bytes, place: Place, at: datetime, flags: Iterable[str], authserv
         automatic=automatic_mail(headers | {"from-address": sender, "subject": _decoded(headers.get("subject", ""))}) is not None,
         failed_authentication=authserv is not None and _failed(message, authserv),
     )
-
-
-def address(header: str) -> str:
-    """The bare address of a header such as From, lower case; empty if there is none."""
-    try:
-        found = parseaddr(header)[1].strip().lower()
-    except RecursionError:  # comments within comments, a thousand deep
-        return ""
-    return found if "@" in found else ""
 
 
 def ids_in(header: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ Source: RT 5 documentation (RT::REST2), and RT 5.0.3 as Debian ships it, which a
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,7 +17,8 @@ from urllib.parse import quote
 from agent.channels.helpdesks.automatic import automatic_mail
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.reading import said, utc
-from agent.channels.helpdesks.rest2 import API, NOBODY, Rest2, headers_of, name_of, quoted, text_part
+from agent.channels.helpdesks.rest2 import API, NOBODY_USER, Rest2, headers_of, name_of, quoted, text_part
+from agent.channels.helpdesks.senders import claimed
 from agent.channels.helpdesks.types import (
     Contact,
     DeskMessage,
@@ -34,6 +35,7 @@ from agent.channels.helpdesks.types import (
 )
 from agent.errors import AgentError, HelpdeskRefused
 from agent.helpdesk_settings import RequestTrackerSettings
+from agent.types import NOBODY
 
 NEWEST = 100
 """Messages whose words are read; no turn sees more."""
@@ -62,6 +64,14 @@ class _People:
             return Wrote.CUSTOMER
         # Anybody can mail to a ticket's address: who isn't its requestor is no customer of this ticket.
         return Wrote.STAFF if creator in self.staff else Wrote.MACHINE
+
+    def sender(self, transaction: Mapping[str, Any], headers: Sequence[Mapping[str, str]]) -> str:
+        """A customer's address: who writes by mail has it for a name. What others have opened is the requestor's."""
+        names = sorted(self.requestors)
+        creator = name_of(transaction.get("Creator"))
+        name = creator if creator in self.requestors else names[0] if len(names) == 1 else ""
+        by_mail = (one["from-address"] for one in headers if creator in self.requestors and one["from-address"])
+        return name if "@" in name else next(by_mail, "")
 
 
 class RequestTracker:
@@ -228,6 +238,7 @@ class RequestTracker:
             sent_at=utc(written["Created"]),
             public=_IS_PUBLIC[str(written["Type"])],
             automatic=by_mail and any(automatic_mail(one) is not None for one in headers),
+            customer=claimed(people.sender(written, headers)) if wrote is Wrote.CUSTOMER else NOBODY,
         )
 
     async def _write(self, ticket_id: str, action: str, words: Words) -> None:
@@ -237,7 +248,7 @@ class RequestTracker:
     def _owner(self, ticket: Mapping[str, Any], me: str) -> Owner:
         settings = self._settings
         owner = name_of(ticket.get("Owner"))
-        is_assigned = owner not in ("", NOBODY, me) and not (settings.answers_assigned and owner != settings.handoff_owner)
+        is_assigned = owner not in ("", NOBODY_USER, me) and not (settings.answers_assigned and owner != settings.handoff_owner)
         is_watched = (ticket.get("Queue") or {}).get("Name") in settings.watched
         is_marked = settings.stop_field is not None and any(
             one.get("name") == settings.stop_field and settings.stop_tag in (one.get("values") or [])

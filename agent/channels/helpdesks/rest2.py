@@ -18,12 +18,12 @@ from typing import Any
 from urllib.parse import quote
 
 from agent.channels.helpdesks.http import DeskApi
-from agent.channels.helpdesks.mails import address
+from agent.channels.helpdesks.senders import address
 from agent.errors import HelpdeskUnavailable, TicketMissing
 from agent.helpdesk_settings import RequestTrackerSettings
 
 API = "/REST/2.0"
-NOBODY = "Nobody"
+NOBODY_USER = "Nobody"
 SYSTEM_USER = "RT_System"
 PER_PAGE = 100
 """The most that it gives."""
@@ -87,7 +87,7 @@ class Rest2:
 
     async def staff(self, names: Iterable[str]) -> frozenset[str]:
         """Which of them are privileged users. Who is stays so; who isn't is asked for again, since people join the staff."""
-        asked = {*names} - {"", SYSTEM_USER, NOBODY}
+        asked = {*names} - {"", SYSTEM_USER, NOBODY_USER}
         unknown = sorted(asked - self._staff)
         told = await asyncio.gather(*map(self._is_staff, unknown))
         self._staff.update(name for name, is_one in zip(unknown, told, strict=True) if is_one)

@@ -14,6 +14,7 @@ from agent.channels.helpdesks.checking import Checks, tell_names
 from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.payload import Lenient, payload
 from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.senders import claimed
 from agent.channels.helpdesks.types import (
     Contact,
     Delivery,
@@ -31,8 +32,9 @@ from agent.channels.helpdesks.types import (
 )
 from agent.errors import HelpdeskRefused
 from agent.helpdesk_settings import ZammadSettings
+from agent.types import NOBODY
 
-NOBODY = 1
+UNOWNED = 1
 """The user "-", who owns every ticket that nobody owns."""
 MESSENGERS = frozenset({"telegram personal-message", "whatsapp message"})
 """Types of article that are answered in kind, as plain text: Zammad sends them to whom the ticket is with."""
@@ -167,7 +169,7 @@ class Zammad:
         return self._me
 
     def _owner(self, ticket: dict[str, Any], tags: list[str], me: int) -> Owner:
-        is_assigned = ticket.get("owner_id") not in (None, NOBODY, me)
+        is_assigned = ticket.get("owner_id") not in (None, UNOWNED, me)
         if self._settings.stop_tag in tags or (is_assigned and not self._settings.answers_assigned):
             return Owner.PERSON
         return Owner.US
@@ -190,6 +192,8 @@ def _message(article: dict[str, Any], me: int) -> DeskMessage:
         sent_at=utc(article["created_at"]),
         public=not article.get("internal", False),
         automatic=wrote is Wrote.CUSTOMER and _is_automatic(article),
+        # What is written in the portal has a name there.
+        customer=claimed(article.get("from")) if wrote is Wrote.CUSTOMER else NOBODY,
     )
 
 

@@ -15,6 +15,7 @@ from agent.channels.helpdesks.automatic import automatic_mail, automatic_subject
 from agent.channels.helpdesks.checking import Checks
 from agent.channels.helpdesks.http import DeskApi
 from agent.channels.helpdesks.reading import said, utc
+from agent.channels.helpdesks.senders import claimed
 from agent.channels.helpdesks.types import (
     Contact,
     DeskMessage,
@@ -30,11 +31,15 @@ from agent.channels.helpdesks.types import (
 from agent.channels.helpdesks.zendesk_webhooks import ZendeskReceiver, sample
 from agent.errors import AgentError, HelpdeskRefused
 from agent.helpdesk_settings import ZendeskSettings
+from agent.types import NOBODY, Customer
 
 MAX_PAGES = 50
 PAGE = 100
 """Both: a ticket has at most 5,000 comments."""
 STAFF = frozenset({"agent", "admin"})
+_Person = tuple[Wrote, Customer]
+_GONE: _Person = (Wrote.STAFF, NOBODY)
+"""Somebody who is there no more counts as staff: we keep silent rather than talk over a person."""
 
 
 class Zendesk:
@@ -52,14 +57,14 @@ class Zendesk:
         await self._api.aclose()
 
     async def read(self, ticket_id: str) -> DeskTicket:
-        """The ticket, its comments, and the roles of authors who are neither its requester nor we."""
+        """The ticket, its comments, and who their authors are."""
         me = await self._own_id()
         ticket = (await self._api.get(self._path(ticket_id)))["ticket"]
         comments = await self._all(f"{self._path(ticket_id)}/comments", "comments")
         comments.sort(key=lambda one: (utc(one["created_at"]), int(one["id"])))
         requester = ticket.get("requester_id")
-        authors = {requester: Wrote.CUSTOMER, me: Wrote.US}
-        authors |= await self._roles({one.get("author_id") for one in comments} - set(authors))
+        authors = await self._people({one.get("author_id") for one in comments} - {me})
+        authors |= {me: (Wrote.US, NOBODY), requester: (Wrote.CUSTOMER, authors.get(requester, _GONE)[1])}
         messages = [_message(one, authors) for one in comments]
         if messages and messages[0].wrote is Wrote.CUSTOMER and automatic_subject(ticket.get("subject")):
             messages[0] = replace(messages[0], automatic=True)
@@ -160,16 +165,16 @@ class Zendesk:
             self._me = int((await self._api.get("/api/v2/users/me"))["user"]["id"])
         return self._me
 
-    async def _roles(self, users: Iterable[int | None]) -> dict[int | None, Wrote]:
-        """Who they are. Somebody who is there no more counts as staff: we keep silent rather than talk over a person."""
+    async def _people(self, users: Iterable[int | None]) -> dict[int | None, _Person]:
+        """Who they are, by role, and by the address of who is no agent."""
         wanted = sorted(user for user in users if user is not None and user > 0)
-        roles: dict[int | None, Wrote] = dict.fromkeys(wanted, Wrote.STAFF)
+        people: dict[int | None, _Person] = dict.fromkeys(wanted, _GONE)
         for start in range(0, len(wanted), PAGE):
             ids = ",".join(str(user) for user in wanted[start : start + PAGE])
             for user in (await self._api.get("/api/v2/users/show_many", ids=ids))["users"]:
-                if user.get("role") == "end-user":
-                    roles[user["id"]] = Wrote.CUSTOMER
-        return roles
+                is_customer = user.get("role") == "end-user"
+                people[user["id"]] = (Wrote.CUSTOMER if is_customer else Wrote.STAFF, claimed(user.get("email")))
+        return people
 
     def _owner(self, ticket: dict[str, Any], me: int) -> Owner:
         is_assigned = ticket.get("assignee_id") not in (None, me)
@@ -178,9 +183,9 @@ class Zendesk:
         return Owner.US
 
 
-def _message(comment: dict[str, Any], authors: Mapping[int | None, Wrote]) -> DeskMessage:
+def _message(comment: dict[str, Any], authors: Mapping[int | None, _Person]) -> DeskMessage:
     # Rules write as user -1.
-    wrote = authors.get(comment.get("author_id"), Wrote.MACHINE)
+    wrote, customer = authors.get(comment.get("author_id"), (Wrote.MACHINE, NOBODY))
     via = comment.get("via") or {}
     by_mail = wrote is Wrote.CUSTOMER and via.get("channel") == "email"
     sender = ((via.get("source") or {}).get("from") or {}).get("address") or ""
@@ -192,6 +197,7 @@ def _message(comment: dict[str, Any], authors: Mapping[int | None, Wrote]) -> De
         sent_at=utc(comment["created_at"]),
         public=comment.get("public") is True,
         automatic=by_mail and automatic_mail({"from-address": sender}) is not None,
+        customer=customer if wrote is Wrote.CUSTOMER else NOBODY,
     )
 
 

@@ -51,6 +51,9 @@ class FakeChatwoot(FakeDesk):
         self.is_admin = False  # the role of our token's agent
         self.spoken_by: dict[int, dict[str, Any]] = {}
         self.extras: dict[int, dict[str, Any]] = {}  # of a message's content_attributes
+        self.claims: dict[int, str] = {}  # identifiers that nobody has signed, by conversation
+        self.chats: set[int] = set()  # messages that were not mailed
+        self.checked: dict[int, str] = {}  # identifiers of contacts whose HMAC was right, by conversation
         self.with_bots: set[int] = set()  # conversations whose assignee is an agent bot
         self.contacts = {"taken@example.com": 4}
         self._contact_ids = itertools.count(60)
@@ -138,7 +141,9 @@ class FakeChatwoot(FakeDesk):
 
     def sender(self, ticket: FakeTicket, entry: Entry) -> dict[str, Any] | None:
         if entry.wrote == "customer":
-            return {"id": CONTACT, "name": ticket.name, "email": ticket.email, "type": "contact"}
+            identifier = self.checked.get(ticket.id, self.claims.get(ticket.id))
+            contact = {"id": CONTACT, "name": ticket.name, "email": ticket.email, "identifier": identifier}
+            return contact | {"type": "contact"}
         if entry.wrote == "staff":
             return {"id": STAFF, "name": "Sam", "available_name": "Sam", "type": "user"}
         return self.spoken_by.get(entry.id)
@@ -157,7 +162,7 @@ class FakeChatwoot(FakeDesk):
             "inbox_id": 3,
             "conversation_id": ticket.id,
             "message_type": NUMBERS[KINDS[entry.wrote]],
-            "content_type": "incoming_email" if entry.wrote == "customer" else "text",
+            "content_type": "incoming_email" if entry.wrote == "customer" and entry.id not in self.chats else "text",
             "status": "sent",
             "content_attributes": self.attributes(ticket, entry),
             "created_at": int(entry.at.timestamp()),
@@ -167,7 +172,7 @@ class FakeChatwoot(FakeDesk):
         }
 
     def conversation(self, ticket: FakeTicket) -> dict[str, Any]:
-        meta: dict[str, Any] = {"sender": {"id": CONTACT, "name": ticket.name}, "hmac_verified": False}
+        meta: dict[str, Any] = {"sender": {"id": CONTACT, "name": ticket.name}, "hmac_verified": ticket.id in self.checked}
         if ticket.assignee:
             meta["assignee"] = {"id": ticket.assignee, "name": "Sam", "role": "agent"}
             meta["assignee_type"] = "AgentBot" if ticket.id in self.with_bots else "User"

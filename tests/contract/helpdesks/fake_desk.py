@@ -85,6 +85,7 @@ class Webhook:
 class FakeDesk(ABC):
     system: str
     polled = False
+    tells_addresses = True  # of who has an account
     signs = True  # its webhooks are signed over the body; False: they carry a secret
     timeout_s = PATIENT_S  # our client's
     hang_s = IMPATIENT_S + 1

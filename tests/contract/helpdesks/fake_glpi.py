@@ -25,11 +25,13 @@ MOST_ROWS = 3  # in one answer, whatever the range says
 
 class FakeGlpi(FakeDesk):
     system = "glpi"
+    tells_addresses = False
 
     def __init__(self) -> None:
         super().__init__()
         self.sessions: set[str] = set()
         self.groups: dict[int, list[int]] = {}
+        self.without_account: set[int] = set()  # tickets whose requester has none
         self.rights = 1 | 4096 | 8192
         self._session_ids = itertools.count(1)
 
@@ -131,7 +133,7 @@ class FakeGlpi(FakeDesk):
         }
 
     def people(self, ticket: FakeTicket) -> list[dict[str, Any]]:
-        unknown = ticket.entries[0].wrote == "us"
+        unknown = ticket.entries[0].wrote == "us" or ticket.id in self.without_account
         requester = {"users_id": 0 if unknown else CUSTOMER, "alternative_email": ticket.email if unknown else None}
         rows = [{"type": 1, **requester}] + ([{"type": 2, "users_id": ticket.assignee}] if ticket.assignee else [])
         return [{"id": 10 * ticket.id + n, "tickets_id": ticket.id, "use_notification": 1, **row} for n, row in enumerate(rows)]

@@ -35,6 +35,7 @@ class FakeJira(FakeDesk):
     """Cloud."""
 
     system = "jira"
+    tells_addresses = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -237,6 +238,7 @@ class FakeJiraDataCenter(FakeJira):
     """Data Center: users have keys and names, the platform doesn't know what is public, webhooks are unsigned."""
 
     signs = False
+    tells_addresses = True
     name_field = "fullName"
 
     def settings(self, url: str) -> JiraSettings:
@@ -260,7 +262,8 @@ class FakeJiraDataCenter(FakeJira):
         return Webhook({}, body, SECRET)
 
     def person(self, number: int, email: str = EMAIL) -> dict[str, Any]:
-        return {"name": f"user{number}", "key": f"JIRAUSER1000{number}", "displayName": NAMES[number], "active": True}
+        shown = {"displayName": NAMES[number], "emailAddress": email, "active": True}
+        return {"name": f"user{number}", "key": f"JIRAUSER1000{number}", **shown}
 
     def comment(self, ticket: FakeTicket, entry: Entry) -> dict[str, Any]:
         return {name: value for name, value in super().comment(ticket, entry).items() if name != "jsdPublic"}

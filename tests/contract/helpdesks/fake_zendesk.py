@@ -27,14 +27,15 @@ from tests.contract.helpdesks.fake_desk import (
 
 SECRET = "zd_secret"
 LOGIN = "assistant@example.com"
-CUSTOMER, RULE = 9, -1
+CUSTOMER, FLATMATE, RULE = 9, 5512, -1
 PAGE = 3  # at most so many objects a page; Zendesk's own is 100
 GROUPS = {1: "Users", 2: "Billing", 4: "Sales", 5: "Returns"}
 AUTHORS = {"customer": CUSTOMER, "staff": STAFF, "us": ME, "machine": RULE}
 USERS = {
     ME: {"id": ME, "name": "Assistant", "email": LOGIN, "role": "agent", "only_private_comments": False},
     STAFF: {"id": STAFF, "name": "Sam", "role": "admin", "only_private_comments": False},
-    CUSTOMER: {"id": CUSTOMER, "name": "Emily", "role": "end-user"},
+    CUSTOMER: {"id": CUSTOMER, "name": "Emily", "role": "end-user", "email": EMAIL},
+    FLATMATE: {"id": FLATMATE, "name": "Tom", "role": "end-user", "email": "flatmate@example.com"},
 }
 
 
@@ -53,6 +54,7 @@ class FakeZendesk(FakeDesk):
         super().__init__()
         self.changes: dict[int, int] = {}
         self.opened: dict[str, FakeTicket] = {}
+        self.copied: dict[int, int] = {}  # users in copy, by the comment that is theirs
         self.senders: dict[int, str] = {}  # address that a comment came from
         self.is_light = False  # our agent may write internal notes only
 
@@ -164,7 +166,7 @@ class FakeZendesk(FakeDesk):
         return {
             "id": entry.id,
             "type": "Comment",
-            "author_id": AUTHORS[entry.wrote],
+            "author_id": self.copied.get(entry.id, AUTHORS[entry.wrote]),
             "body": re.sub(r"<[^>]+>", "", entry.text) if entry.html else entry.text,
             "html_body": f'<div class="zd-comment" dir="auto">{shown}</div>',
             "public": entry.public,

@@ -16,7 +16,7 @@ from agent.errors import ConversationMissing
 from agent.graph.build import TurnGraph
 from agent.graph.state import TurnContext
 from agent.ports import Conversations, TurnQueue
-from agent.standing import has_question, trace_of, was_proposed
+from agent.standing import has_question, proposed_run, trace_of
 from agent.telemetry import bind_trace
 from agent.types import Conversation, ConversationId, DraftRuling, Outcome, PendingApproval, Ruled
 
@@ -42,7 +42,7 @@ class Rulings:
         """
         conversation = await self.conversations.read(conversation_id)
         is_ruled = conversation.ruling is not None
-        if not is_ruled and (has_question(conversation) or not was_proposed(conversation, mine.run_id)):
+        if not is_ruled and (has_question(conversation) or proposed_run(conversation) != mine.run_id):
             return False
         bind_trace(trace_of(conversation))
         config = RunnableConfig(configurable={"thread_id": conversation_id})

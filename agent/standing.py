@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 
 from agent.telemetry import trace_id_of
-from agent.types import NOBODY, Author, Conversation, Customer, Message, MessageId, RunId, outbox_id
+from agent.types import NOBODY, Author, Conversation, Customer, Message, RunId, run_of
 
 RUN_NAMESPACE = uuid.UUID("5d1c1f0e-6f0b-4f0c-9d1a-3a6f4c1f7a11")
 
@@ -44,13 +44,12 @@ def other_traces(conversation: Conversation, asked_by: str | None) -> list[str]:
     return [trace_id for trace_id in dict.fromkeys(found) if trace_id != trace_of(conversation)]
 
 
-def was_proposed(conversation: Conversation, run_id: RunId) -> bool:
-    """True if that run's outcome is a draft that waits: an action's, or the last that we have written."""
-    ours = [m for m in conversation.messages if m.author is Author.ASSISTANT]
-    proposed = MessageId(outbox_id(run_id))
+def proposed_run(conversation: Conversation) -> RunId | None:
+    """The run whose outcome is a draft that waits: an action's, or the last that we have written. None if none does."""
     if conversation.approval is not None:
-        return conversation.approval.run_id == run_id
-    return bool(ours) and ours[-1].message_id == proposed and not ours[-1].visible
+        return conversation.approval.run_id
+    ours = [m for m in conversation.messages if m.author is Author.ASSISTANT]
+    return run_of(ours[-1].message_id) if ours and not ours[-1].visible else None
 
 
 def visible(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -299,6 +299,20 @@ class Completion:
     finish_reason: str = "stop"
 
 
+_OUT, _RELEASED = "out_", "_released"
+
+
 def outbox_id(run_id: RunId, *, released: bool = False) -> OutboxId:
     """The id of a run's entry and of its words in the conversation. A run has one, and one more once a person has ruled."""
-    return OutboxId(f"out_{run_id}{'_released' if released else ''}")
+    return OutboxId(f"{_OUT}{run_id}{_RELEASED if released else ''}")
+
+
+def is_released(entry: OutboxId) -> bool:
+    """True if a person has ruled on what this entry says."""
+    return entry.endswith(_RELEASED)
+
+
+def run_of(entry: str) -> RunId | None:
+    """The run whose own entry has this id; None for an id that is none of these, or of what was released."""
+    is_own = entry.startswith(_OUT) and not entry.endswith(_RELEASED)
+    return RunId(entry.removeprefix(_OUT)) if is_own else None

@@ -1,4 +1,4 @@
-"""Tickets that stand for conversations held elsewhere, on plain Redis.
+"""Tickets that stand for conversations held elsewhere, and others that are looked at in between, on plain Redis.
 
 Keys, all under `innkeeper:`, with the tag of the conversation's shard or of the ticket's:
 
@@ -9,7 +9,8 @@ Keys, all under `innkeeper:`, with the tag of the conversation's shard or of the
 
 A link lasts as long as a conversation from the last thing that was said, 30 days at least: for so long the widget shows what
 a person answers. The ticket's side is written first, so after a crash in between nobody takes its ticket for one that a
-customer has opened.
+customer has opened. A ticket in which a proposal waits is due in the same way, without a link: of a person's note no webhook
+need tell.
 """
 
 import json
@@ -46,6 +47,12 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 if tonumber(ARGV[4]) > 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
 return redis.call('GET', KEYS[1])
+""")
+
+_LET_GO = Script("""
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HDEL', KEYS[3], ARGV[1])
+return redis.call('ZREM', KEYS[2], ARGV[1])
 """)
 
 # What is due is put off in the step that finds it, so that one of several workers looks.
@@ -111,6 +118,11 @@ class RedisTicketLinks:
             if found and self._keep_s:
                 other = _by_conversation(_load(found).conversation_id)
                 await self._redis.together([command("EXPIRE", other, self._keep_s)])
+
+    async def let_go(self, ticket: ConversationId) -> None:
+        """It is not due any more, unless it stands for a conversation."""
+        with unavailable("let go of a ticket"):
+            await self._redis.together([_LET_GO([_by_ticket(ticket), *_indexes(tag_of(ticket))], [ticket])])
 
     async def _read(self, key: str) -> Link | None:
         with unavailable("read a link"):

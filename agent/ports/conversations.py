@@ -160,5 +160,9 @@ class TicketLinks(Protocol):
         ...
 
     async def touch(self, ticket: ConversationId) -> None:
-        """Something was said."""
+        """Something was said, or is waited for: it is due soon, and often. Of any ticket, linked or not."""
+        ...
+
+    async def let_go(self, ticket: ConversationId) -> None:
+        """It is not due any more, unless it stands for a conversation."""
         ...

@@ -12,17 +12,17 @@ from agent.adapters.redis_store import RedisConversations
 from agent.channels.dispatch import SenderBySource
 from agent.channels.helpdesks.bridge import Bridge, Relay
 from agent.channels.helpdesks.polling import poll_once
-from agent.channels.helpdesks.registry import clients
+from agent.channels.helpdesks.registry import clients, deciding
 from agent.channels.helpdesks.sending import DeskSender
-from agent.channels.helpdesks.sync import TicketSync
+from agent.channels.helpdesks.sync import Decided, TicketSync
 from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, PolledHelpdesk
 from agent.channels.outbound import WebhookSender, new_client
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, Polled
-from agent.ports import ReplySender, TicketLinks, TurnQueue
+from agent.ports import Approvals, ReplySender, TicketLinks, TurnQueue
 from agent.privacy.handling import rules_of
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
-from agent.types import ConversationId, OutboxEntry
+from agent.types import ConversationId, OutboxEntry, Ruled, RunId
 from agent.widget_ports import Escalation
 from agent.wiring.live_policies import LivePolicies
 from agent.wiring.widget import build_by_webhook, build_people, build_sender, promises_of
@@ -47,7 +47,9 @@ class Desks:
 
 
 @asynccontextmanager
-async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, live: LivePolicies) -> AsyncIterator[Desks]:
+async def open_desks(
+    settings: Settings, redis: RedisClient, queue: TurnQueue, live: LivePolicies, approvals: Approvals
+) -> AsyncIterator[Desks]:
     """Clients of every helpdesk in the settings. Makes no call yet."""
     policies = live.current.policies
     promises = promises_of(policies)
@@ -70,11 +72,12 @@ async def open_desks(settings: Settings, redis: RedisClient, queue: TurnQueue, l
             for site, one in settings.sites.items()
             if one.handoff is not None
         }
-        by_api: dict[str, ReplySender] = dict.fromkeys(desks, DeskSender(desks, conversations))
+        desk_sender = DeskSender(desks, conversations, deciding(settings.helpdesks), links.touch)
+        by_api: dict[str, ReplySender] = dict.fromkeys(desks, desk_sender)
         sender = SenderBySource(by_api | {WIDGET_SOURCE: build_sender(redis, escalations, promises, kept_s)}, otherwise=webhooks)
         people = build_people(redis, conversations, kept_s)
         carry_back = partial(_carry_back, bridge, people)
-        sync = TicketSync(desks, conversations, hints, carry_back)
+        sync = TicketSync(desks, conversations, hints, carry_back, Decided(partial(_rule, approvals), links.let_go))
 
         async def before_turn(conversation_id: ConversationId) -> bool:
             if conversation_id.partition(":")[0] == WIDGET_SOURCE:
@@ -106,6 +109,13 @@ def _polls(
 
     # No helpdesk can be called that.
     return polls | {WIDGET_SOURCE: (SOONEST_S, look_at_linked)}
+
+
+async def _rule(approvals: Approvals, conversation_id: ConversationId, run_id: RunId, ruled: Ruled) -> bool:
+    """What a note in the ticket has decided."""
+    if ruled is Ruled.APPROVED:
+        return await approvals.approve(conversation_id, run_id, None)
+    return await approvals.decline(conversation_id, run_id)
 
 
 async def _carry_back(bridge: Bridge, relay: Relay, ticket_id: ConversationId, ticket: DeskTicket) -> None:

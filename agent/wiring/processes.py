@@ -78,7 +78,7 @@ async def work(settings: Settings) -> None:
             grace_s=min(15.0, settings.redelivery_s * 0.75),
             refresh_s=settings.refresh_check_s,
         )
-        async with open_desks(settings, process.redis, process.queue, process.live.live) as desks:
+        async with open_desks(settings, process.redis, process.queue, process.live.live, process.live) as desks:
 
             async def turn(conversation_id: ConversationId) -> None:
                 if await desks.before_turn(conversation_id):

@@ -63,6 +63,19 @@ async def test_a_ticket_is_due_often_at_first_then_seldom_and_after_two_weeks_ne
     assert await links.due() == []
 
 
+async def test_a_ticket_without_a_link_is_looked_at_until_it_is_let_go(made: tuple[RedisTicketLinks, Clock]) -> None:
+    links, clock = made
+    lonely = ConversationId("desk:82")
+    await links.touch(lonely)
+    await links.keep(LINK)
+    clock.now += SOONEST_S
+    assert sorted(await links.due()) == [LINK.ticket, lonely]
+    await links.let_go(lonely)
+    await links.let_go(LINK.ticket)  # stands for a conversation
+    clock.now += LATEST_S
+    assert await links.due() == [LINK.ticket]
+
+
 @pytest.mark.parametrize("kind", ["redis_server", "redis_cluster"])
 async def test_both_ends_last_from_what_was_said_last(kind: str, request: pytest.FixtureRequest) -> None:
     server: RedisServer | Group = request.getfixturevalue(kind)

@@ -70,4 +70,5 @@ def _message(one: dict[str, Any], text: str, wrote: Wrote, ticket: dict[str, Any
         # To an automatic mail the desk sends no confirmation, and says so: nobody was told of it.
         automatic=(by_mail and one.get("email_recipients") == []) or (is_opening and automatic_subject(ticket.get("title"))),
         customer=claimed(ticket.get("submitter_email")) if wrote is Wrote.CUSTOMER else NOBODY,
+        may_be_forged=by_mail,
     )

@@ -230,5 +230,5 @@ def setup(settings: EmailSettings) -> Setup:
     )
 
 
-SYSTEM = System("email", EmailDesk, None, setup)
+SYSTEM = System("email", EmailDesk, None, setup, notes_decide=False)
 _: type[PolledHelpdesk] = EmailDesk

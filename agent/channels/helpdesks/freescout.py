@@ -233,6 +233,7 @@ def _message(thread: dict[str, Any], me: int, *, is_first: bool, subject: str | 
         # Only the conversation has a subject: that of the first mail.
         automatic=is_first and automatic_subject(subject),
         customer=claimed(author.get("email")) if wrote is Wrote.CUSTOMER else NOBODY,
+        may_be_forged=(thread.get("source") or {}).get("type") == "email",
     )
 
 

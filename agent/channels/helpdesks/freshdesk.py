@@ -44,6 +44,8 @@ from agent.types import NOBODY
 OPEN, LOW, PORTAL = 2, 1, 2
 BY_EMAIL, OUTBOUND = 1, 10
 """Sources of a ticket: a customer's mail; a mail that an agent has written first."""
+NOTE = 2
+"""The source of a conversation that is a note, public or private."""
 PER_PAGE = 100
 MOST_PAGES = 50
 
@@ -105,10 +107,11 @@ class Freshdesk:
         ticket = await self._api.get(f"/api/v2/tickets/{int(ticket_id)}", include="requester")
         rest = [one async for one in self._pages(f"/api/v2/tickets/{int(ticket_id)}/conversations")]
         rest.sort(key=lambda one: (utc(one["created_at"]), int(one["id"])))
+        requester = (ticket.get("requester_id"), _requester(ticket))
         return DeskTicket(
             ticket_id=str(ticket["id"]),
             subject=ticket.get("subject"),
-            messages=(_description(ticket, me), *(_message(one, me, ticket) for one in rest)),
+            messages=(_description(ticket, me), *(_message(one, me, requester) for one in rest)),
             owner=self._owner(ticket, me),
             known={"has_email": bool(_requester(ticket))},
         )
@@ -217,10 +220,10 @@ def _description(ticket: dict[str, Any], me: int) -> DeskMessage:
     )
 
 
-def _message(one: dict[str, Any], me: int, ticket: dict[str, Any]) -> DeskMessage:
+def _message(one: dict[str, Any], me: int, requester: tuple[int | None, str] = (None, "")) -> DeskMessage:
     # What is written in the portal comes from no address.
-    is_requesters = one.get("user_id") is not None and one.get("user_id") == ticket.get("requester_id")
-    sender = address(one.get("from_email") or (_requester(ticket) if is_requesters else ""))
+    is_requesters = one.get("user_id") is not None and one.get("user_id") == requester[0]
+    sender = address(one.get("from_email") or (requester[1] if is_requesters else ""))
     if one.get("user_id") == me:
         wrote = Wrote.US
     elif one.get("incoming"):
@@ -235,6 +238,7 @@ def _message(one: dict[str, Any], me: int, ticket: dict[str, Any]) -> DeskMessag
         public=not one.get("private", False),
         automatic=wrote is Wrote.CUSTOMER and automatic_mail({"from-address": sender}) is not None,
         customer=claimed(sender) if wrote is Wrote.CUSTOMER else NOBODY,
+        may_be_forged=one.get("source") != NOTE,
     )
 
 

@@ -240,6 +240,7 @@ class Glpi:
             sent_at=self._utc(row.get("date") or row["date_creation"]),
             public=not row.get("is_private"),
             customer=claimed(people.address) if wrote is Wrote.CUSTOMER else NOBODY,
+            may_be_forged=row.get("requesttypes_id") == BY_MAIL,
         )
 
     def _utc(self, value: str) -> str:

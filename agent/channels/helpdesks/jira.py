@@ -263,6 +263,7 @@ def _message(comment: Mapping[str, Any], me: str, reporter: str | None) -> DeskM
         # What is restricted to a role or group is seen by no customer, whatever else is said of it.
         public=bool(comment.get("jsdPublic", comment.get("public", True))) and not comment.get("visibility"),
         customer=_claimed(comment.get("author")) if wrote is Wrote.CUSTOMER else NOBODY,
+        may_be_forged=True,  # a comment that came by mail looks like any other
     )
 
 
@@ -286,5 +287,5 @@ def setup(settings: JiraSettings) -> Setup:
     )
 
 
-SYSTEM = System("jira", Jira, JiraReceiver, setup, sample)
+SYSTEM = System("jira", Jira, JiraReceiver, setup, sample, notes_decide=False)
 _: type[Helpdesk] = Jira

@@ -111,6 +111,7 @@ class House:
             public=wrote is Wrote.CUSTOMER or customer in mail.recipients,
             automatic=mail.automatic and not ours,
             customer=claimed(mail.sender) if wrote is Wrote.CUSTOMER else NOBODY,
+            may_be_forged=True,
         )
 
 

@@ -34,6 +34,12 @@ SYSTEMS: Mapping[str, System] = {
 }
 
 
+def deciding(helpdesks: Mapping[str, AnyHelpdesk]) -> frozenset[str]:
+    """Sources in which an internal note can approve a proposal, or decline it."""
+    found = {source: SYSTEMS.get(desk.system) for source, desk in helpdesks.items()}
+    return frozenset(source for source, system in found.items() if system and system.notes_decide)
+
+
 def receivers(helpdesks: Mapping[str, AnyHelpdesk]) -> dict[str, Receiver]:
     """For each source that sends webhooks of a known system."""
     found = {source: (SYSTEMS.get(desk.system), desk) for source, desk in helpdesks.items()}

@@ -239,6 +239,7 @@ class RequestTracker:
             public=_IS_PUBLIC[str(written["Type"])],
             automatic=by_mail and any(automatic_mail(one) is not None for one in headers),
             customer=claimed(people.sender(written, headers)) if wrote is Wrote.CUSTOMER else NOBODY,
+            may_be_forged=by_mail,
         )
 
     async def _write(self, ticket_id: str, action: str, words: Words) -> None:

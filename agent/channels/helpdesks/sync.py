@@ -1,14 +1,17 @@
 """Brings a conversation in line with its ticket: reads the ticket, keeps what people have written, sees who owns it."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 import structlog
 
+from agent.channels.helpdesks.note_rulings import ruled_in
 from agent.channels.helpdesks.types import DeskMessage, DeskTicket, Helpdesk, Owner, Wrote
 from agent.errors import ConversationMissing, HelpdeskRefused, HelpdeskUnavailable, TicketMissing
 from agent.ports import Conversations, Ticket, TicketHints
+from agent.standing import has_question, proposed_run
 from agent.telemetry import current_trace, received, span, trace_id_of, traced
-from agent.types import Author, ConversationId, Message, MessageId
+from agent.types import Author, ConversationId, Message, MessageId, Ruled, RunId
 
 MAX_MESSAGES = 100
 """The newest ones of a ticket; what is older is of no help to a turn."""
@@ -20,6 +23,19 @@ _AUTHORS = {Wrote.CUSTOMER: Author.CUSTOMER, Wrote.STAFF: Author.HUMAN_AGENT}
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What becomes of notes that decide about a proposal.
+
+    Attributes:
+        rule: carries it through; False if that proposal does not wait any more.
+        nothing_waits: the ticket need not be looked at for such a note.
+    """
+
+    rule: Callable[[ConversationId, RunId, Ruled], Awaitable[bool]]
+    nothing_waits: Callable[[ConversationId], Awaitable[None]]
+
+
 class TicketSync:
     """Reads tickets of every helpdesk that has an API. Conversations of other sources are passed over."""
 
@@ -29,12 +45,14 @@ class TicketSync:
         conversations: Conversations,
         hints: TicketHints,
         also: Callable[[ConversationId, DeskTicket], Awaitable[None]] | None = None,
+        decided: Decided | None = None,
     ) -> None:
-        """`also` sees every ticket that was read. Raises as its parts."""
+        """`also` sees every ticket that was read; `decided` is told of a note that decides. Raises as its parts."""
         self._helpdesks = helpdesks
         self._conversations = conversations
         self._hints = hints
         self._also = also
+        self._decided = decided
 
     async def __call__(self, conversation_id: ConversationId) -> bool:
         """True if there is something to run a turn on. Safe to repeat.
@@ -91,12 +109,24 @@ class TicketSync:
         for message in kept:
             if await self._conversations.append(place, conversation_message(message)) and message.wrote is Wrote.CUSTOMER:
                 _found(conversation_id, message)
+        if kept and self._decided is not None:
+            await self._decide(conversation_id, ticket, self._decided)
         if kept and ticket.owner is not Owner.UNSAID:
             await self._conversations.set_owner(conversation_id, person=ticket.owner is Owner.PERSON)
         note = giving_back(ticket)
         if kept and note and await self._conversations.give_back(conversation_id, MessageId(note.message_id)):
             _log.info("given_back", conversation_id=conversation_id)
         return bool(kept)
+
+    async def _decide(self, conversation_id: ConversationId, ticket: DeskTicket, decided: Decided) -> None:
+        """After what was said, and before who took the ticket for it is seen: a customer's no comes first."""
+        conversation = await self._conversations.read(conversation_id)
+        run_id = None if conversation.handed_off else proposed_run(conversation)
+        if run_id is None:
+            await decided.nothing_waits(conversation_id)
+        elif (ruled := ruled_in(ticket, run_id)) and not has_question(conversation):
+            done = await decided.rule(conversation_id, run_id, ruled)
+            _log.info("decided_by_note", conversation_id=conversation_id, run_id=run_id, ruled=ruled, done=done)
 
     async def _first_known(self, conversation_id: ConversationId) -> str | None:
         try:

@@ -66,6 +66,7 @@ class DeskMessage:
         public: False for an internal note.
         automatic: an out-of-office reply or the like: never answered.
         customer: who this is, as far as the helpdesk tells.
+        may_be_forged: it came by mail, or may have: the name of one of the staff on it proves nothing.
     """
 
     message_id: str
@@ -75,6 +76,7 @@ class DeskMessage:
     public: bool = True
     automatic: bool = False
     customer: Customer = NOBODY
+    may_be_forged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,7 @@ class System:
         setup: from the settings.
         sample: from the settings and the time in seconds since 1970; None if it is polled.
         own_secret: what its webhooks are signed with, in words, if it is known beforehand and none of ours can be entered there.
+        notes_decide: False where an internal note may have come by mail: then none approves a proposal.
     """
 
     name: str
@@ -251,3 +254,4 @@ class System:
     setup: Callable[[Any], Setup]
     sample: Callable[[Any, float], Sample] | None = None
     own_secret: str | None = None
+    notes_decide: bool = True

@@ -8,10 +8,16 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from agent.channels.helpdesks.marks import without_marks
+from agent.channels.helpdesks.note_rulings import APPROVE, DECLINE
 from agent.channels.helpdesks.plain import plain, without_tables
 from agent.channels.helpdesks.types import Words
 from agent.types import OutboxEntry, Outcome
 from knowledge.markdown_parser import markdown_parser
+
+_HOW = (
+    f"To have it sent, and done what it speaks of, write an internal note that begins with `{APPROVE}`, before anybody takes the "
+    f"ticket; with `{DECLINE}` it is dropped and handed over. Or answer the customer yourself."
+)
 
 
 def reply(outcome: Outcome, mark: str) -> Words:
@@ -19,13 +25,14 @@ def reply(outcome: Outcome, mark: str) -> Words:
     return _words([outcome.answer, *_sources(outcome)], mark)
 
 
-def proposal(outcome: Outcome, mark: str) -> Words:
-    """An internal note with a reply that a person may send."""
+def proposal(outcome: Outcome, mark: str, *, notes_decide: bool = False) -> Words:
+    """An internal note with a reply that a person may send. `notes_decide`: says by which note it is sent."""
     head = (
         f"**Proposed reply, not sent.** {outcome.reason[:1].upper()}{outcome.reason[1:]} (confidence {outcome.confidence:.0%})."
     )
     about = [outcome.summary] if outcome.summary else []
-    return _words([head, *about, "---", outcome.answer, *_sources(outcome)], mark)
+    how = [_HOW] if notes_decide else []
+    return _words([head, *about, *how, "---", outcome.answer, *_sources(outcome)], mark)
 
 
 def notice(outcome: Outcome, mark: str) -> Words:

@@ -194,6 +194,7 @@ def _message(article: dict[str, Any], me: int) -> DeskMessage:
         automatic=wrote is Wrote.CUSTOMER and _is_automatic(article),
         # What is written in the portal has a name there.
         customer=claimed(article.get("from")) if wrote is Wrote.CUSTOMER else NOBODY,
+        may_be_forged=article.get("type") != "note",
     )
 
 

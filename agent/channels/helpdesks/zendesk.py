@@ -187,7 +187,8 @@ def _message(comment: dict[str, Any], authors: Mapping[int | None, _Person]) -> 
     # Rules write as user -1.
     wrote, customer = authors.get(comment.get("author_id"), (Wrote.MACHINE, NOBODY))
     via = comment.get("via") or {}
-    by_mail = wrote is Wrote.CUSTOMER and via.get("channel") == "email"
+    is_mail = via.get("channel") == "email"
+    by_mail = wrote is Wrote.CUSTOMER and is_mail
     sender = ((via.get("source") or {}).get("from") or {}).get("address") or ""
     html = comment.get("html_body")
     return DeskMessage(
@@ -198,6 +199,7 @@ def _message(comment: dict[str, Any], authors: Mapping[int | None, _Person]) -> 
         public=comment.get("public") is True,
         automatic=by_mail and automatic_mail({"from-address": sender}) is not None,
         customer=customer if wrote is Wrote.CUSTOMER else NOBODY,
+        may_be_forged=is_mail,
     )
 
 

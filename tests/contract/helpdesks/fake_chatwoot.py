@@ -43,6 +43,7 @@ def missing() -> JSONResponse:
 
 class FakeChatwoot(FakeDesk):
     system = "chatwoot"
+    notes_by_mail = False
     begins = "pending"  # the inbox has an active bot
 
     def __init__(self) -> None:

@@ -51,6 +51,7 @@ class Entry:
     html: bool = False
     auto: bool = False
     subject: str = ""
+    mailed: bool = False  # by one of the staff, or by somebody who says so
 
 
 @dataclass
@@ -86,6 +87,7 @@ class FakeDesk(ABC):
     system: str
     polled = False
     tells_addresses = True  # of who has an account
+    notes_by_mail = True  # may become internal notes
     signs = True  # its webhooks are signed over the body; False: they carry a secret
     timeout_s = PATIENT_S  # our client's
     hang_s = IMPATIENT_S + 1
@@ -116,8 +118,8 @@ class FakeDesk(ABC):
         subject = "Automatic reply: Out of the office" if auto else ticket.subject
         return ticket_id, self.add(ticket, "customer", text, html=html, auto=auto, subject=subject)
 
-    def staff_writes(self, ticket_id: int, text: str, *, public: bool = True) -> Entry:
-        return self.add(self.tickets[ticket_id], "staff", text, public=public)
+    def staff_writes(self, ticket_id: int, text: str, *, public: bool = True, mailed: bool = False) -> Entry:
+        return self.add(self.tickets[ticket_id], "staff", text, public=public, mailed=mailed)
 
     def take_over(self, ticket_id: int) -> None:
         """A person takes the ticket, and says nothing yet."""

@@ -81,7 +81,7 @@ class FakeDjangoHelpdesk(FakeDesk):
         }
 
     def follow_up(self, ticket: FakeTicket, entry: Entry) -> dict[str, Any]:
-        by_mail = entry.wrote == "customer" and entry is not ticket.entries[0]
+        by_mail = entry.mailed or (entry.wrote == "customer" and entry is not ticket.entries[0])
         return {
             "id": entry.id,
             "ticket": ticket.id,

@@ -100,6 +100,11 @@ class FakeFreeScout(FakeDesk):
             "_embedded": embedded,
         }
 
+    def source(self, entry: Entry) -> dict[str, str]:
+        if entry.wrote == "customer":
+            return {"type": "email", "via": "customer"}
+        return {"type": "email" if entry.mailed else "web", "via": "user"}
+
     def author(self, ticket: FakeTicket, entry: Entry) -> dict[str, Any]:
         return customer(ticket) if entry.wrote == "customer" else user(STAFF if entry.wrote == "staff" else ME)
 
@@ -111,7 +116,7 @@ class FakeFreeScout(FakeDesk):
             "state": "published",
             "action": {"type": "", "text": "", "associatedEntities": []},
             "body": as_html(entry),
-            "source": {"type": "email", "via": "customer" if entry.wrote == "customer" else "user"},
+            "source": self.source(entry),
             "customer": customer(ticket),
             "createdBy": self.author(ticket, entry),
             "assignedTo": user(ticket.assignee) if ticket.assignee else None,

@@ -94,7 +94,7 @@ class FakeFreshdesk(FakeDesk):
             "incoming": entry.wrote == "customer",
             "private": not entry.public,
             "user_id": {"customer": REQUESTER, "staff": STAFF, "us": ME}.get(entry.wrote),
-            "source": 0 if entry.public else 2,
+            "source": 0 if entry.public or entry.mailed else 2,
             "support_email": None,
             "from_email": ticket.email if entry.wrote == "customer" else None,
             "to_emails": [],

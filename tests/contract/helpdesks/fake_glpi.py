@@ -126,7 +126,7 @@ class FakeGlpi(FakeDesk):
             "users_id_editor": 0,
             "content": self.content(entry),
             "is_private": int(not entry.public),
-            "requesttypes_id": 1,
+            "requesttypes_id": 2 if entry.mailed else 1,
             "date_mod": plain(entry),
             "date_creation": plain(entry),
             "timeline_position": 1,

@@ -178,7 +178,7 @@ class FakeRequestTracker(FakeDesk):
 
     def parts(self, entry: Entry) -> list[dict[str, Any]]:
         """A mail that is HTML comes with a frame that has its headers; what is written by the API is one part."""
-        headers = [f"X-RT-Interface: {'Email' if entry.wrote == 'customer' else 'REST'}", "MIME-Version: 1.0"]
+        headers = [f"X-RT-Interface: {'Email' if entry.mailed or entry.wrote == 'customer' else 'REST'}", "MIME-Version: 1.0"]
         if entry.wrote == "customer":
             headers += [f"From: Emily Adams <{EMAIL}>", f"Subject: {entry.subject}", f"Message-ID: <m{entry.id}@example.com>"]
         if entry.auto:

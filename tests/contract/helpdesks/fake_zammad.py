@@ -92,7 +92,7 @@ class FakeZammad(FakeDesk):
         return {
             "id": entry.id,
             "ticket_id": ticket.id,
-            "type": "email" if entry.public else "note",
+            "type": "email" if entry.public or entry.mailed else "note",
             "sender": SENDERS[entry.wrote],
             "internal": not entry.public,
             "content_type": "text/html" if entry.html else "text/plain",

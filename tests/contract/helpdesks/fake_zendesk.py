@@ -179,7 +179,7 @@ class FakeZendesk(FakeDesk):
 
     def via(self, entry: Entry) -> dict[str, Any]:
         sender = {"address": self.senders.get(entry.id, EMAIL), "name": NAME} if entry.wrote == "customer" else {}
-        return {"channel": "email" if sender else "api", "source": {"from": sender, "to": {}, "rel": None}}
+        return {"channel": "email" if sender or entry.mailed else "api", "source": {"from": sender, "to": {}, "rel": None}}
 
     # Its API.
 

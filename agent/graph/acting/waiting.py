@@ -42,4 +42,4 @@ def is_plain_answer(state: TurnState, policies: PolicyEngine, desk: Desk | None)
     said = " ".join(latest_texts(state))
     if proposal is None or not 0 < len(said.split()) <= PLAIN_WORDS:
         return False
-    return proposal.asked is not None or read_consent(said) is not Consent.NEITHER
+    return proposal.asked is not None or read_consent(said) in (Consent.YES, Consent.NO)

@@ -105,6 +105,17 @@ async def test_what_is_no_plain_yes_does_nothing_and_a_later_yes_neither(client:
     assert orders.refunds == []
 
 
+async def test_a_yes_with_words_that_nobody_knows_is_asked_once_more(client: RedisClient, orders: Orders) -> None:
+    shop = Shop(client, orders)
+    await shop.hear("refund for O-1000")
+    again = await shop.hear("ok let me think about it")
+    assert again.decision is Decision.CLARIFY
+    assert "Shall I?" in again.answer
+    assert orders.refunds == []
+    await shop.hear("Yes, refund the order")
+    assert orders.refunds == [("O-1000", 4000)]
+
+
 async def test_a_yes_out_of_nothing_does_nothing(client: RedisClient, orders: Orders) -> None:
     await Shop(client, orders).hear("yes")
     assert orders.calls == []

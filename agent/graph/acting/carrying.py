@@ -16,6 +16,7 @@ import structlog
 
 from agent.errors import ToolRefused, ToolUnavailable, ToolUncertain
 from agent.graph.acting.acted import Acted, Step
+from agent.graph.acting.filling import told_by
 from agent.graph.acting.noting import note_call
 from agent.graph.acting.reading import Desk, fill_in, judge_now, taking_of
 from agent.ports import AuditKind, LedgerStage, Taking, ToolCall
@@ -62,7 +63,7 @@ async def propose(desk: Desk, judge: Judge, customer: Customer, arguments: Mappi
         return _refusal(judge, verdict)
     if action.kind is Kind.LOOK_UP:
         return await _look_up(desk, judge, customer, verdict)
-    ready = replace(proposal, call=verdict.call, amount=verdict.amount)
+    ready = replace(proposal, call=verdict.call, amount=verdict.amount, told=_told(desk, judge, verdict))
     if action.requires.confirm == "explicit":
         return _asked(judge, verdict, ready)
     return await _go_on(desk, judge, customer, verdict, ready, approved=False)
@@ -90,8 +91,10 @@ async def carry_out(desk: Desk, judge: Judge, customer: Customer, proposal: Prop
     verdict = await judge_now(desk, judge, customer, proposal)
     if verdict.ruling is Ruling.DENY:
         return _refusal(judge, verdict)
-    if _same(verdict.call) != _same(proposal.call) or verdict.amount != proposal.amount:
-        return _asked(judge, verdict, _anew(proposal, verdict))
+    told = _told(desk, judge, verdict)
+    is_known = proposal.told is None or _same(told) == _same(proposal.told)
+    if _same(verdict.call) != _same(proposal.call) or verdict.amount != proposal.amount or not is_known:
+        return _asked(judge, verdict, replace(_anew(proposal, verdict), told=told))
     return await _go_on(desk, judge, customer, verdict, proposal, approved=approved)
 
 
@@ -183,6 +186,12 @@ def _anew(proposal: Proposal, verdict: ActionVerdict) -> Proposal:
     """The same with what it has come to meanwhile. It is another question, so another call."""
     identity = hashlib.sha256(f"{proposal.proposal_id}:{_same(verdict.call)}".encode()).hexdigest()[:32]
     return replace(proposal, proposal_id=identity, call=verdict.call, amount=verdict.amount)
+
+
+def _told(desk: Desk, judge: Judge, verdict: ActionVerdict) -> dict[str, Any]:
+    """What the question tells the customer: the price may change while the call stays the same."""
+    confirm = judge.action.say.confirm
+    return {} if confirm is None else told_by(desk.texts(confirm), verdict.values)
 
 
 def _asked(judge: Judge, verdict: ActionVerdict, proposal: Proposal) -> Acted:

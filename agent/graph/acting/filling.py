@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +50,12 @@ def fill_text(text: str, values: Mapping[str, Any], language: str, currency: str
         return _plain(str(value))
 
     return _PLACE.sub(put, text)
+
+
+def told_by(texts: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What these texts tell of the values: each place of them, and what would stand there."""
+    places = (found for text in texts for found in _PLACE.finditer(text))
+    return {f"{found[1]}{found[2]}": _at(values, found[1], found[2]) for found in places}
 
 
 def _at(values: Mapping[str, Any], name: str, path: str) -> Any:

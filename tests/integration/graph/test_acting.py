@@ -172,6 +172,20 @@ async def test_what_has_changed_since_is_asked_anew(client: RedisClient, orders:
     assert orders.refunds == [("O-1000", 2500)]
 
 
+async def test_what_the_question_told_is_asked_anew_even_where_the_call_is_the_same(client: RedisClient, orders: Orders) -> None:
+    """The call names the order alone, as a cancellation does; what comes back by it was told to the customer."""
+    rules = {"call": {"id": "order.id", "cents": "1"}, "amount": None, "key": None, "limits": {}, "approval": None}
+    shop = Shop(client, orders, rules)
+    assert "€40.00" in (await shop.hear("refund for O-1000")).answer
+    orders.orders["O-1000"]["refunded"] = 2000
+    asked = await shop.hear("yes")
+    assert asked.decision is Decision.CLARIFY
+    assert "€20.00" in asked.answer
+    assert orders.refunds == []
+    await shop.hear("yes")
+    assert orders.refunds == [("O-1000", 1)]
+
+
 async def test_a_rule_that_no_longer_holds_stops_what_was_agreed_to(client: RedisClient, orders: Orders) -> None:
     shop = Shop(client, orders)
     await shop.hear("refund for O-1000")

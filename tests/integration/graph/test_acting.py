@@ -398,6 +398,15 @@ async def test_a_no_hides_no_hard_rule(client: RedisClient, orders: Orders, text
     assert outcome.policy.rules[0] == rule
 
 
+@pytest.mark.parametrize("text", ["A real person", "Speak to someone!"])
+async def test_a_few_words_that_answer_no_question_hide_no_hard_rule(client: RedisClient, orders: Orders, text: str) -> None:
+    orders.order("O-1001")
+    shop = Shop(client, orders)
+    assert "Which order is it?" in (await shop.hear("refund please")).answer
+    outcome = await shop.hear(text)
+    assert (outcome.decision, outcome.policy.rules[0]) == (Decision.HANDOFF, "asked_for_human")
+
+
 class Interrupting(Orders):
     """While it pays back, the customer writes again."""
 

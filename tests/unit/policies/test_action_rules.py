@@ -157,6 +157,7 @@ def test_nothing_is_computed_of_somebody_elses_thing() -> None:
         ({"compute": {"order": "1"}, "amount": "order"}, ("compute", "order"), "already used in `facts`"),
         ({"compute": {"refund": "1", "now": "2"}}, ("compute", "now"), "a word of the rule language"),
         ({"compute": {"refund": "order.total - ordr.x"}}, ("compute", "refund"), "there is no `ordr`"),
+        ({"call": {"at": "now"}}, ("call", "at"), "write string"),
         ({"allow_when": [{"id": "a", "that": "1 + 1"}]}, ("allow_when", 0, "that"), "no condition"),
         ({"allow_when": [{"id": "a", "that": "true"}, {"id": "a", "that": "true"}]}, ("allow_when", 1, "id"), "already used"),
         ({"say": {"done": "b", "denied": "c", "pending": "d", "identify": "e"}}, ("say",), "`confirm` is missing"),

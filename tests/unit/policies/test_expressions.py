@@ -39,7 +39,7 @@ def test_what_it_can_say(text: str, expected: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["now", "timestamp(order.at)", "duration('1h')", "now - timestamp(order.at)", "[now]", "{'at': now}", "{1: 2}", "b'a'", "1.0 / 0.0"],
+    ["now", "timestamp(order.at)", "now - timestamp(order.at)", "[now]", "{'at': now}", "{1: 2}", "b'a'", "1.0 / 0.0"],
 )
 def test_what_no_json_can_hold_is_no_value(text: str) -> None:
     with pytest.raises(Unevaluable, match="write string"):

@@ -114,6 +114,7 @@ async def _go_on(
 async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, proposal: Proposal) -> Acted:
     """Begin, call, write down."""
     action = judge.action
+    specs = await desk.tools.specs()  # first: what is taken and then not called looks like a call that may have happened
     taking = taking_of(desk, judge, proposal, verdict)
     taken = await desk.ledger.take(taking)
     if taken.full is not None:
@@ -122,7 +123,6 @@ async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVer
         return _denied(judge, "key")
     if taken.known is not None and taken.known.stage is LedgerStage.DONE:
         return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values)
-    specs = await desk.tools.specs()
     repeats = action.tool is not None and action.tool in specs and specs[action.tool].repeats_safely
     if taken.known is not None and (taken.known.stage is LedgerStage.UNCERTAIN or not repeats):
         return await _nobody_knows(desk, judge, customer, verdict, taking)

@@ -117,7 +117,7 @@ class Approval(Strict):
     """When a person must say yes first.
 
     Attributes:
-        above: amount from which it is needed; 0 for always.
+        above: needed for more than this amount; 0 for always.
         when: rules of which any one makes it needed.
         queue: where the person is.
         timeout: after so long without a word `on_timeout` happens.

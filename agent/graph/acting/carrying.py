@@ -122,11 +122,11 @@ async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVer
     if taken.known is not None and _same(taken.known.plan["call"]) != _same(verdict.call):
         return _denied(judge, "key")
     if taken.known is not None and taken.known.stage is LedgerStage.DONE:
-        return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values)
+        return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values, proposal)
     repeats = action.tool is not None and action.tool in specs and specs[action.tool].repeats_safely
     if taken.known is not None and (taken.known.stage is LedgerStage.UNCERTAIN or not repeats):
-        return await _nobody_knows(desk, judge, customer, verdict, taking)
-    return await _make(desk, judge, customer, verdict, taking, repeats=repeats)
+        return replace(await _nobody_knows(desk, judge, customer, verdict, taking), proposal=proposal)
+    return replace(await _make(desk, judge, customer, verdict, taking, repeats=repeats), proposal=proposal)
 
 
 async def _make(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, taking: Taking, *, repeats: bool) -> Acted:

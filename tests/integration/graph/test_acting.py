@@ -283,6 +283,7 @@ async def test_where_repeats_are_not_safe_a_crash_goes_to_a_person(client: Redis
     assert entry.outcome.decision is Decision.HANDOFF
     assert entry.outcome.summary is not None
     assert "refund_order" in entry.outcome.summary
+    assert "Amount in cents: 4000" in entry.outcome.summary
     assert orders.refunds == [("O-1000", 4000)]
 
 
@@ -346,6 +347,28 @@ async def test_what_nobody_knows_is_asked_again_where_repeats_are_safe(client: R
     assert entry is not None
     assert entry.outcome.decision is Decision.ANSWER
     assert orders.refunds == [("O-1000", 4000)]
+
+
+async def test_a_person_is_told_of_a_call_that_was_begun_and_never_came_to_an_end(client: RedisClient, orders: Orders) -> None:
+    shop = Shop(client, orders)
+    await shop.hear("refund for O-1000")
+    orders.fails["orders.refund"] = [("after", LOST)]
+    shop.turns = replace(shop.turns, model_down_handoff_s=0)
+    outcome = await shop.hear("yes")
+    assert outcome.decision is Decision.HANDOFF
+    assert outcome.summary is not None
+    assert "Action: refund_order (uncertain)" in outcome.summary
+    assert "Amount in cents: 4000" in outcome.summary
+
+
+async def test_a_call_that_never_began_is_no_news_for_a_person(client: RedisClient, orders: Orders) -> None:
+    shop = Shop(client, orders)
+    await shop.hear("refund for O-1000")
+    orders.fails["orders.refund"] = [("before", DOWN)]
+    shop.turns = replace(shop.turns, model_down_handoff_s=0)
+    outcome = await shop.hear("yes")
+    assert outcome.decision is Decision.HANDOFF
+    assert "refund_order" not in str(outcome.summary)
 
 
 async def test_what_the_system_refuses_is_given_back(client: RedisClient, orders: Orders) -> None:

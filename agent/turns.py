@@ -17,6 +17,7 @@ from agent import reasons
 from agent.errors import ConversationMissing, DraftRuled, ModelUnavailable, QueueUnavailable, TransientError
 from agent.graph import compose
 from agent.graph.acting.consent import Consent, read_consent
+from agent.graph.acting.left_open import told_of_begun
 from agent.graph.acting.reading import Desk
 from agent.graph.beside import beside, is_anothers, withdrawn, withdraws
 from agent.graph.build import TurnGraph, build_graph
@@ -126,7 +127,7 @@ class Turns:
         conversation = await self.conversations.read(conversation_id)
         if has_question(conversation) and not conversation.handed_off:
             bind_trace(trace_of(conversation))
-            await self._settle(conversation, run_id_of(conversation), self._technical_handoff(conversation))
+            await self._settle(conversation, run_id_of(conversation), await self._technical_handoff(conversation))
 
     async def request_person(self, ticket: Ticket, request_id: str, language: str | None) -> bool:
         """Hand a conversation off because the customer pressed a button. See `PersonRequests`.
@@ -229,7 +230,7 @@ class Turns:
                     raise
                 raise ModelUnavailable(str(error)) from error
             log.warning("run_failed_handed_over", error=type(error).__name__)
-            return self._technical_handoff(conversation)
+            return await self._technical_handoff(conversation)
 
     async def _beside(self, conversation: Conversation, approval: PendingApproval, run_id: RunId) -> Outcome:
         """A turn beside an action that waits for a person's yes. It begins no other one, and leaves the checkpoint alone."""
@@ -270,8 +271,10 @@ class Turns:
             summary=f"{summary}\nProposed reply, which the customer has not seen:\n{draft.answer}",
         )
 
-    def _technical_handoff(self, conversation: Conversation) -> Outcome:
-        return self._handed_over(conversation, "technical", reasons.TECHNICAL)
+    async def _technical_handoff(self, conversation: Conversation) -> Outcome:
+        outcome = self._handed_over(conversation, "technical", reasons.TECHNICAL)
+        begun = await told_of_begun(self.context.desk, conversation.proposal)
+        return replace(outcome, summary=f"{outcome.summary}\n{begun}") if begun else outcome
 
     def _handed_over(self, conversation: Conversation, say: str, reason: str) -> Outcome:
         language = self.context.detect_language(conversation.messages[-1].text) or self.context.policies.locales[0]
@@ -291,4 +294,4 @@ def _answers(conversation: Conversation) -> bool:
     """True for a yes or no to what we have asked: the same word to several questions is no machine's loop."""
     if conversation.proposal is None:
         return False
-    return read_consent(conversation.messages[-1].text) is not Consent.NEITHER
+    return read_consent(conversation.messages[-1].text) in (Consent.YES, Consent.NO)

@@ -81,6 +81,7 @@ class Proposal:
         asked: the argument that was asked for; None if the action was named with all that it does, and waits for a yes.
         call: what the tool is to be called with, as it was named.
         amount: in cents.
+        told: what stood in the places of the question, by place; None for what was asked before this was written down.
         expires_at: ISO 8601 in UTC.
     """
 
@@ -92,6 +93,7 @@ class Proposal:
     asked: str | None = None
     call: Mapping[str, Any] = field(default_factory=dict)
     amount: int = 0
+    told: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from policies.amounts import Cents, Span
 from policies.condition import Identifier, Line, Strict
-from policies.patterns import check_pattern
+from policies.patterns import check_pattern, compiled
 
 ToolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[A-Za-z][A-Za-z0-9_.-]*$", max_length=128)]
 """`system.operation`, as the systems are named in the settings."""
@@ -44,6 +44,7 @@ class Argument(Strict):
     def _usable(cls, pattern: str | None) -> str | None:
         if pattern is not None:
             check_pattern(pattern.casefold())
+            compiled(pattern)  # a letter that is big may mean something else
         return pattern
 
     @model_validator(mode="after")
@@ -116,7 +117,7 @@ class Approval(Strict):
     """When a person must say yes first.
 
     Attributes:
-        above: amount from which it is needed; 0 for always.
+        above: needed for more than this amount; 0 for always.
         when: rules of which any one makes it needed.
         queue: where the person is.
         timeout: after so long without a word `on_timeout` happens.

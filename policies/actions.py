@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from policies.action_parts import Approval, Argument, Cel, Fact, Limits, Requires, Rule, Say, ToolName
 from policies.condition import Condition, Example, Identifier, Line, Strict, one_examples
-from policies.expressions import RESERVED, Expression, ExpressionInvalid
+from policies.expressions import NO_VALUE, RESERVED, Expression, ExpressionInvalid
 
 Placed = tuple[tuple[int | str, ...], str]
 """A problem, and where in the file it is."""
@@ -212,3 +212,5 @@ def _expression_problem(
     else:
         if condition and not expression.is_condition:
             yield place, "is no condition: it must be true or false"
+        if not condition and not expression.is_value:
+            yield place, f"gives no text, number, list or the like; {NO_VALUE}"

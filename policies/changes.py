@@ -79,7 +79,10 @@ def _decided(engine: PolicyEngine, reader: Reader, placed: PlacedCase) -> Mappin
     if given.message is not None:
         found = decide_message(engine, message_facts(engine, given, reader), given)
     elif given.action in engine.actions:
-        found = decide_action(engine, given)
+        try:
+            found = decide_action(engine, given)
+        except ValueError as error:  # the other pack's argument is an amount, this one's is none
+            return {"decision": f"the case can't be judged: {error}"}
         found["amount"] = shown_amount(found["amount"])
     else:
         return {"decision": f"there is no action {given.action}"}

@@ -179,7 +179,7 @@ def check_rules(action: Action, case: Case) -> Iterator[RuleCheck]:
         except (Unevaluable, ExpressionInvalid):
             continue  # the rules that use it can't be told, and say so
     if action.owner is not None:
-        yield _check(RuleCheck("owner", f"{action.owner} == customer.id", None), action, values, case)
+        yield _check(RuleCheck("owner", f"({action.owner}) == customer.id", None), action, values, case)
     for part, rules in _parts(action):
         for rule in rules:
             yield _check(RuleCheck(f"{part}.{rule.id}", rule.that, None, say=rule.say), action, values, case)
@@ -200,7 +200,7 @@ def _check(rule: RuleCheck, action: Action, values: Mapping[str, Any], case: Cas
 
 def _limits(action: Action) -> Iterator[str]:
     limits, approval, currency = action.limits, action.approval, action.currency or ""
-    if limits.per_action is not None:
+    if limits.per_action is not None and approval is None:
         yield f"at most {shown_amount(limits.per_action)} {currency} at a time"
     if limits.per_customer is not None:
         most = shown_amount(limits.per_customer.amount)
@@ -209,16 +209,18 @@ def _limits(action: Action) -> Iterator[str]:
         yield f"at most {shown_amount(limits.per_day)} {currency} for all customers in a day"
     if limits.rate is not None:
         yield f"at most {limits.rate.count} times for a customer in {limits.rate.window}"
-    if approval is not None and approval.above is not None:
-        over = f"above {shown_amount(approval.above)} {currency} " if approval.above else ""
-        yield f"{over}a person approves first (within {approval.timeout})"
+    if approval is not None:
+        amounts = [one for one in (approval.above, limits.per_action) if one is not None]
+        least: int = min(amounts, default=0)
+        over = f"above {shown_amount(least)} {currency} " if least else ""
+        yield f"{over if amounts else 'where a rule says so, '}a person approves first (within {approval.timeout})"
 
 
 def _readings(pack: Pack, facts: Facts, nearest: Nearest) -> Iterator[Reading]:
     pieces = tuple(windows(normalise(facts.text)))
     rules: list[tuple[str, str, Sequence[Condition]]] = [("trigger", one.id, one.any) for one in pack.escalation.triggers]
     rules += [("topic", one.id, one.any) for one in pack.topics.topics]
-    rules += [("guideline", one.id, one.when) for one in pack.guidelines]
+    rules += [("guideline", one.id, one.conditions) for one in pack.guidelines]
     rules += [("action", one.id, one.when) for one in pack.actions]
     for kind, rule_id, conditions in rules:
         yield _read(kind, rule_id, conditions, pieces, facts, nearest)

@@ -15,6 +15,7 @@ Source: the Common Expression Language, language definition (cel-spec).
 import calendar
 import contextvars
 import datetime as dt
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from cel_expr_python import cel
 
 MAX_CHARS = 2000
 """A longer expression is a mistake; the library itself bounds nesting (32) and steps."""
+NO_VALUE = "a time or a duration can be compared within an expression; to keep or send it write string(…)"
 _FUNCTION_NAMES = ("days_since", "days_until", "days_after", "months_after", "cents")
 RESERVED = frozenset({"now", "customer", "true", "false", "null", "in", "has", *_FUNCTION_NAMES})
 """Names that no fact, argument or value can have."""
@@ -81,6 +83,11 @@ class Expression:
         """Whether its value is true or false, as far as can be told beforehand."""
         return self._compiled.return_type() in (cel.Type.BOOL, cel.Type.DYN)
 
+    @property
+    def is_value(self) -> bool:
+        """Whether its value is one that JSON has, as far as can be told beforehand: times and durations are none."""
+        return self._compiled.return_type() not in (cel.Type.TIMESTAMP, cel.Type.DURATION, cel.Type.BYTES, cel.Type.TYPE)
+
     def holds(self, values: Mapping[str, Any], clock: Clock) -> bool:
         """Whether the condition is met. Raises `Unevaluable`, also if its value is neither true nor false."""
         value = self.value(values, clock)
@@ -99,7 +106,18 @@ class Expression:
             _CLOCK.reset(token)
         if found.type() in (cel.Type.ERROR, cel.Type.UNKNOWN):
             raise Unevaluable(f"`{self.text}`: {_short(str(found.value()))}")
-        return found.plain_value()
+        value = found.plain_value()
+        if not _is_json(value):
+            raise Unevaluable(f"`{self.text}` is no text, number, list or the like; {NO_VALUE}")
+        return value
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_json(one) for name, one in value.items())
+    if isinstance(value, list):
+        return all(_is_json(one) for one in value)
+    return math.isfinite(value) if isinstance(value, float) else value is None or isinstance(value, str | int)
 
 
 def _environment(names: Iterable[str]) -> cel.Env:

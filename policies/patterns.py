@@ -53,16 +53,23 @@ def matches_glob(glob: str, name: str) -> bool:
     return True
 
 
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern, ready to search. Raises `ValueError` for one that is none."""
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"not a regular expression: {error}; correct it") from error
+
+
 def check_pattern(pattern: str) -> None:
     """Refuse a pattern that is broken, can never match, or could take for ever.
 
     Raises:
         ValueError: with what is wrong and what to write instead.
     """
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}; correct it") from error
+    found = compiled(pattern)
+    if found.search("") and found.search("\0"):
+        raise ValueError("finds something in every message, whatever it says; write what must be there")
     literal = _ESCAPE.sub("", pattern).replace("(?P<", "(?<")
     strange = [c for c in literal if c != " " and normalise(c) != c]
     if strange:

@@ -59,6 +59,7 @@ TEXTS = {
     "not_yet": "The order {order.id} has not arrived yet.",
     "order_told": "The order {order.id} is {order.status}.",
     "refund_declined": "Nothing was changed.",
+    "order_nothing": "The order {order.id} has {order.nothing}.",
     "sign_in": "Please sign in first.",
 }
 

@@ -110,7 +110,8 @@ def explanation(pack: Pack, found: Explanation) -> None:
     if verdict.action is Action.ALLOW:
         out.print("[bold]Guidelines for the model[/]" + ("" if found.guidelines else ": none"))
         for guideline in found.guidelines:
-            out.print(f"  {guideline.id}: {one_line(guideline.then)}", markup=False)
+            said = [f"says the text `{guideline.say}` behind the answer"] if guideline.say else []
+            out.print(f"  {guideline.id}: {'; '.join(filter(None, (one_line(guideline.then), *said)))}", markup=False)
     if found.action is None:
         out.print("[bold]Action[/]     none is asked for" if pack.actions else "[bold]Action[/]     the pack has none")
         if found.shown:
@@ -135,7 +136,7 @@ def explanation_body(found: Explanation) -> dict[str, Any]:
         "topic": found.topic.topics[0] if found.topic.topics else "otherwise",
         "dial": shown_dial(found.topic.dial),
         "rules": [asdict(one) for one in found.readings],
-        "guidelines": [{"id": one.id, "then": one.then} for one in found.guidelines],
+        "guidelines": [{"id": one.id, "then": one.then, "say": one.say} for one in found.guidelines],
         "shown_to_model": [asdict(one) for one in found.shown],
         "action": None
         if action is None

@@ -88,12 +88,13 @@ class TurnContext:
 
     @property
     def own_desk(self) -> Desk | None:
-        """The desk as the policies' mode and calendar want it."""
+        """The desk as the policies' mode, calendar and texts want it."""
         if self.desk is None:
             return None
         now, mode, zone = self.desk.now, self.policies.mode, self.policies.zone
         clock = lambda: replace(now(), zone=zone)  # noqa: E731
-        return replace(self.desk, now=clock, rehearse=mode is Mode.SHADOW, ask_a_person=mode is Mode.DRAFT)
+        texts = self.policies.texts
+        return replace(self.desk, now=clock, rehearse=mode is Mode.SHADOW, ask_a_person=mode is Mode.DRAFT, texts=texts)
 
     def desk_of(self, run_id: str) -> Desk | None:
         """The same in one turn, whose run and rules are named to the audit log."""

@@ -50,8 +50,8 @@ class Tool:
         return filled
 
     def _fitting(self, parameter: str, value: str) -> str | int:
-        """Systems that number their customers want a number."""
-        is_number = self.types.get(parameter) == "integer" and value.isascii() and value.isdigit()
+        """Systems that number their customers want a number. One that it would be written otherwise by, as 007, is another's."""
+        is_number = self.types.get(parameter) == "integer" and value.isascii() and value.isdigit() and str(int(value)) == value
         return int(value) if is_number else value
 
 

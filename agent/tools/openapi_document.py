@@ -1,5 +1,6 @@
 """An OpenAPI document (3.0 or 3.1): the operations in it, each as one flat set of arguments and how they are sent. Pure."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ BODY = "body"
 """The argument that takes a request body which is no object with named properties."""
 _COMPONENTS = "#/components/schemas/"
 _JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json(;.*)?", re.IGNORECASE)
+_IN_PATH = re.compile(r"\{([^{}]+)\}")
 Place = Literal["path", "query", "header", "body"]
 
 
@@ -85,8 +87,9 @@ def operations(document: Mapping[str, Any], key_header: str = "") -> dict[str, O
             except (SchemaUnusable, KeyError, TypeError, AttributeError) as error:
                 made = str(error) if isinstance(error, SchemaUnusable) else "it isn't described as OpenAPI asks for"
             found[f"{method.upper()} {path}"] = made
-            if isinstance(one.get("operationId"), str):
-                found[one["operationId"]] = made
+            name = one.get("operationId")
+            if isinstance(name, str):
+                found[name] = made if name not in found else f"the document has two operations {name!r}; name it as METHOD /path"
     return found
 
 
@@ -119,6 +122,9 @@ def _operation(
             continue
         told = {"description": parameter["description"]} if parameter.get("description") else {}
         add(parameter["name"], {**parameter["schema"], **told}, place, bool(parameter.get("required")) or place == "path")
+    named = {name for name, place in places.items() if place == "path"}
+    if unnamed := sorted(set(_IN_PATH.findall(where[1])) - named):
+        raise SchemaUnusable(f"its path has {', '.join(unnamed)}, which is none of its parameters")
     whole_body = _add_body(document, one, add)
     schema = {"type": "object", "properties": properties, "required": required}
     described = str(one.get("description") or one.get("summary") or "")
@@ -240,7 +246,5 @@ def _plain(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (dict, list)):
-        import json
-
         return json.dumps(value, ensure_ascii=False)
     return str(value)

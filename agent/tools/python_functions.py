@@ -59,6 +59,11 @@ class PythonFunctions:
             except (ImportError, AttributeError, TypeError, NameError, PydanticUserError) as error:
                 told[name] = f"{self._name}.{name} can't be used: {type(error).__name__}: {error}"
                 continue
+            except Exception as error:  # noqa: BLE001 - the package's own code runs; its words may hold a secret
+                module = self._settings.named(name).partition(":")[0]
+                why = f"{type(error).__name__} when {module} is imported; import it by hand to see more"
+                told[name] = f"{self._name}.{name} can't be used: {why}"
+                continue
             self._functions[name] = function
             told[name] = Offer(inspect.getdoc(function.call) or "", schema)
         return told

@@ -1,8 +1,11 @@
 import re
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from agent.cli.commands import app
 from agent.settings import Settings
+from policies.actions import Action
 
 README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
 
@@ -23,6 +26,12 @@ def test_the_readme_names_only_commands_that_exist():
         said = [line.split() for line in README.splitlines() if line.strip().startswith(f"innkeeper {name} ")]
         assert said
         assert {words[2] for words in said} <= known
+
+
+def test_its_example_of_an_action_is_one():
+    example = README[README.index("    id: refund_booking\n") : README.index("Expressions are [CEL]")]
+    action = Action.model_validate(YAML(typ="safe", pure=True).load(example))
+    assert list(action.problems()) == []
 
 
 def test_its_pictures_are_there_and_small():

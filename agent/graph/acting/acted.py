@@ -32,7 +32,7 @@ class Acted:
         rule: that decided.
         say: id of the text for the customer.
         values: for its places.
-        proposal: what waits for the customer's word, or a person's.
+        proposal: what waits for the customer's word, or a person's; of a call that was begun what it was begun for.
         choices: of the argument that is asked for, if they are known.
         said_more: the customer has written more than the yes that it began with.
     """

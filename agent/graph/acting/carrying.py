@@ -16,6 +16,7 @@ import structlog
 
 from agent.errors import ToolRefused, ToolUnavailable, ToolUncertain
 from agent.graph.acting.acted import Acted, Step
+from agent.graph.acting.filling import told_by
 from agent.graph.acting.noting import note_call
 from agent.graph.acting.reading import Desk, fill_in, judge_now, taking_of
 from agent.ports import AuditKind, LedgerStage, Taking, ToolCall
@@ -62,7 +63,7 @@ async def propose(desk: Desk, judge: Judge, customer: Customer, arguments: Mappi
         return _refusal(judge, verdict)
     if action.kind is Kind.LOOK_UP:
         return await _look_up(desk, judge, customer, verdict)
-    ready = replace(proposal, call=verdict.call, amount=verdict.amount)
+    ready = replace(proposal, call=verdict.call, amount=verdict.amount, told=_told(desk, judge, verdict))
     if action.requires.confirm == "explicit":
         return _asked(judge, verdict, ready)
     return await _go_on(desk, judge, customer, verdict, ready, approved=False)
@@ -90,8 +91,10 @@ async def carry_out(desk: Desk, judge: Judge, customer: Customer, proposal: Prop
     verdict = await judge_now(desk, judge, customer, proposal)
     if verdict.ruling is Ruling.DENY:
         return _refusal(judge, verdict)
-    if _same(verdict.call) != _same(proposal.call) or verdict.amount != proposal.amount:
-        return _asked(judge, verdict, _anew(proposal, verdict))
+    told = _told(desk, judge, verdict)
+    is_known = proposal.told is None or _same(told) == _same(proposal.told)
+    if _same(verdict.call) != _same(proposal.call) or verdict.amount != proposal.amount or not is_known:
+        return _asked(judge, verdict, replace(_anew(proposal, verdict), told=told))
     return await _go_on(desk, judge, customer, verdict, proposal, approved=approved)
 
 
@@ -111,6 +114,7 @@ async def _go_on(
 async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, proposal: Proposal) -> Acted:
     """Begin, call, write down."""
     action = judge.action
+    specs = await desk.tools.specs()  # first: what is taken and then not called looks like a call that may have happened
     taking = taking_of(desk, judge, proposal, verdict)
     taken = await desk.ledger.take(taking)
     if taken.full is not None:
@@ -118,12 +122,11 @@ async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVer
     if taken.known is not None and _same(taken.known.plan["call"]) != _same(verdict.call):
         return _denied(judge, "key")
     if taken.known is not None and taken.known.stage is LedgerStage.DONE:
-        return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values)
-    specs = await desk.tools.specs()
+        return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values, proposal)
     repeats = action.tool is not None and action.tool in specs and specs[action.tool].repeats_safely
     if taken.known is not None and (taken.known.stage is LedgerStage.UNCERTAIN or not repeats):
-        return await _nobody_knows(desk, judge, customer, verdict, taking)
-    return await _make(desk, judge, customer, verdict, taking, repeats=repeats)
+        return replace(await _nobody_knows(desk, judge, customer, verdict, taking), proposal=proposal)
+    return replace(await _make(desk, judge, customer, verdict, taking, repeats=repeats), proposal=proposal)
 
 
 async def _make(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, taking: Taking, *, repeats: bool) -> Acted:
@@ -183,6 +186,12 @@ def _anew(proposal: Proposal, verdict: ActionVerdict) -> Proposal:
     """The same with what it has come to meanwhile. It is another question, so another call."""
     identity = hashlib.sha256(f"{proposal.proposal_id}:{_same(verdict.call)}".encode()).hexdigest()[:32]
     return replace(proposal, proposal_id=identity, call=verdict.call, amount=verdict.amount)
+
+
+def _told(desk: Desk, judge: Judge, verdict: ActionVerdict) -> dict[str, Any]:
+    """What the question tells the customer: the price may change while the call stays the same."""
+    confirm = judge.action.say.confirm
+    return {} if confirm is None else told_by(desk.texts(confirm), verdict.values)
 
 
 def _asked(judge: Judge, verdict: ActionVerdict, proposal: Proposal) -> Acted:

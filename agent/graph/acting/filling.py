@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -47,9 +47,21 @@ def fill_text(text: str, values: Mapping[str, Any], language: str, currency: str
             return _date(value, locale, clock, found[0])
         if value is None or isinstance(value, dict | list):
             raise Unfillable(f"{found[0]} has no value that can be told")
-        return _plain(str(value))
+        return one_line(str(value))
 
     return _PLACE.sub(put, text)
+
+
+def told_by(texts: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What these texts tell of the values: each place of them, and what would stand there."""
+    places = (found for text in texts for found in _PLACE.finditer(text))
+    return {f"{found[1]}{found[2]}": _at(values, found[1], found[2]) for found in places}
+
+
+def one_line(text: str) -> str:
+    """A value on one line, without what can't be seen, and no longer than `LONGEST`."""
+    line = " ".join(_UNPRINTED.sub(" ", text).split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _at(values: Mapping[str, Any], name: str, path: str) -> Any:
@@ -75,12 +87,6 @@ def _date(value: Any, locale: Locale, clock: Clock, place: str) -> str:
     if moment.tzinfo is None:
         raise Unfillable(f"{place} names no time zone")
     return str(format_datetime(moment.astimezone(clock.zone), "long", locale=locale))
-
-
-def _plain(text: str) -> str:
-    """One line without what can't be seen."""
-    line = " ".join(_UNPRINTED.sub(" ", text).split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _locale(language: str) -> Locale:

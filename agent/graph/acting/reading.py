@@ -24,6 +24,7 @@ class Desk:
         audit: where it is written down what is done; None where nothing is done for a customer.
         conversation_id: of the turn, as `run_id`; for the audit log alone.
         policy: that decides.
+        texts: a canned text in all of its languages, by its id.
     """
 
     tools: Tools
@@ -36,6 +37,7 @@ class Desk:
     conversation_id: str = ""
     run_id: str = ""
     policy: PolicyTrace | None = None
+    texts: Callable[[str], tuple[str, ...]] = lambda _: ()
 
 
 def is_able(desk: Desk, action: Action) -> bool:

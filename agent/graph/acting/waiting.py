@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from agent.graph.acting.arguments import read_arguments
 from agent.graph.acting.consent import Consent, read_consent
 from agent.graph.acting.reading import Desk, is_able
 from agent.graph.state import TurnState
@@ -38,8 +39,12 @@ def is_plain_answer(state: TurnState, policies: PolicyEngine, desk: Desk | None)
     """True for a message of a word or three that answers what we have asked about an action, and says nothing else."""
     if desk is None:
         return False
-    proposal, _ = waiting(state, policies, desk)
-    said = " ".join(latest_texts(state))
-    if proposal is None or not 0 < len(said.split()) <= PLAIN_WORDS:
+    proposal, judge = waiting(state, policies, desk)
+    texts = latest_texts(state)
+    said = " ".join(texts)
+    if proposal is None or judge is None or not 0 < len(said.split()) <= PLAIN_WORDS:
         return False
-    return proposal.asked is not None or read_consent(said) is not Consent.NEITHER
+    if proposal.asked is None:
+        return read_consent(said) in (Consent.YES, Consent.NO)
+    language = state["facts"].language
+    return proposal.asked in read_arguments(judge.action.arguments, texts, language, desk.now(), proposal.asked)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from agent import reasons
 from agent.graph.acting.acted import Acted, Step
-from agent.graph.acting.filling import Unfillable, fill_text
+from agent.graph.acting.filling import Unfillable, fill_text, one_line
 from agent.types import Decision, PendingApproval, RunId
 from policies.amounts import seconds
 from policies.engine import PolicyEngine
@@ -37,7 +37,7 @@ def words_of(acted: Acted, policies: PolicyEngine, language: str, clock: Clock) 
         raise Unfillable(f"there is no text {key}") from error
     filled = fill_text(text, acted.values, locale, action.currency, clock)
     if acted.step is Step.ASK and acted.choices:
-        return "\n".join((filled, *(f"- {choice}" for choice in acted.choices)))
+        return "\n".join((filled, *(f"- {one_line(choice)}" for choice in acted.choices)))
     return filled
 
 

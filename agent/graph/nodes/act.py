@@ -67,7 +67,7 @@ async def _go_on(desk: Desk, state: TurnState, context: TurnContext) -> Went:
     if proposal.asked is not None:
         return await _answered(desk, state, context, judge, proposal, proposal.asked)
     said = latest_texts(state)
-    consent = read_consent("\n".join(said))
+    consent = read_consent("\n".join(said), judge.action.id.split("_"))
     if consent is not Consent.YES and await desk.ledger.find(judge.action.id, proposal.proposal_id) is not None:
         # It was begun on a yes, and before the customer could be told they have written more.
         acted = await carry_out(desk, judge, state["customer"], proposal)
@@ -78,6 +78,8 @@ async def _go_on(desk: Desk, state: TurnState, context: TurnContext) -> Went:
             return Went(await carry_out(desk, judge, state["customer"], proposal))
         case Consent.NO:
             return Went(Acted(Step.DECLINED, proposal.action, f"{proposal.action}.declined", judge.action.say.declined, {}))
+        case Consent.UNCLEAR:
+            return Went(await propose(desk, judge, state["customer"], proposal.arguments, state["run_id"]))
         case _:
             return Went()
 

@@ -1,5 +1,7 @@
 """Decide: one outcome from what the rules, the passages and the checks say. Code, not a model."""
 
+from dataclasses import replace
+
 from langgraph.runtime import Runtime
 
 from agent import reasons
@@ -114,7 +116,8 @@ def _acted(state: TurnState, context: TurnContext, acted: Acted) -> Outcome:
     try:
         text = words_of(acted, context.policies, state["facts"].language, desk.now())
     except Unfillable:
-        return _handoff(state, context, "technical", reasons.ACTION_WITHOUT_WORDS)
+        gone = _handoff(state, context, "technical", reasons.ACTION_WITHOUT_WORDS)
+        return replace(gone, summary=f"{gone.summary}\n{told_to_people(acted)}")
     decision, reason = DECISIONS[acted.step]
     if acted.said_more and acted.step is not Step.PENDING:
         decision, reason = Decision.HANDOFF, reasons.ACTION_AND_MORE

@@ -14,7 +14,8 @@ async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     context = runtime.context
     policies = context.policies
     verdict = verdict_of(policies, state["facts"])
-    if verdict.priority != "urgent" and is_plain_answer(state, policies, context.own_desk):
+    may_be_answer = verdict.action is not Action.ALLOW and verdict.priority != "urgent"
+    if may_be_answer and await context.in_thread(is_plain_answer, state, policies, context.own_desk):
         verdict = Verdict(Action.ALLOW)  # a "no" to what we have asked is no complaint
     asked_back = times_asked(state["messages"], policies.texts("clarify"))
     return {"verdict": verdict, "rules": (verdict.rule,) if verdict.rule else (), "asked_back": asked_back}

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
 from policies.actions import Action
 from policies.expressions import Clock
@@ -157,6 +158,7 @@ def test_nothing_is_computed_of_somebody_elses_thing() -> None:
         ({"compute": {"order": "1"}, "amount": "order"}, ("compute", "order"), "already used in `facts`"),
         ({"compute": {"refund": "1", "now": "2"}}, ("compute", "now"), "a word of the rule language"),
         ({"compute": {"refund": "order.total - ordr.x"}}, ("compute", "refund"), "there is no `ordr`"),
+        ({"call": {"at": "now"}}, ("call", "at"), "write string"),
         ({"allow_when": [{"id": "a", "that": "1 + 1"}]}, ("allow_when", 0, "that"), "no condition"),
         ({"allow_when": [{"id": "a", "that": "true"}, {"id": "a", "that": "true"}]}, ("allow_when", 1, "id"), "already used"),
         ({"say": {"done": "b", "denied": "c", "pending": "d", "identify": "e"}}, ("say",), "`confirm` is missing"),
@@ -171,6 +173,12 @@ def test_nothing_is_computed_of_somebody_elses_thing() -> None:
 def test_what_does_not_fit_together_is_found_beforehand(change: dict[str, Any], where: tuple[Any, ...], what: str) -> None:
     found = dict(Action.model_validate({**REFUND, **change}).problems())
     assert what in found[where]
+
+
+@pytest.mark.parametrize("pattern", [r"A\T", "M\\F", "(?I)O-[0-9]", "[0-9]*", ""])
+def test_an_arguments_pattern_that_is_none_or_finds_nothing_is_refused(pattern: str) -> None:
+    with pytest.raises(ValidationError, match=r"not a regular expression|finds something in every message"):
+        Action.model_validate({**REFUND, "arguments": {"order_id": {"pattern": pattern, "ask": "which_order"}}})
 
 
 def test_the_sample_has_no_problems() -> None:

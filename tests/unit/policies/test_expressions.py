@@ -37,6 +37,15 @@ def test_what_it_can_say(text: str, expected: Any) -> None:
     assert value(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["now", "timestamp(order.at)", "now - timestamp(order.at)", "[now]", "{'at': now}", "{1: 2}", "b'a'", "1.0 / 0.0"],
+)
+def test_what_no_json_can_hold_is_no_value(text: str) -> None:
+    with pytest.raises(Unevaluable, match="write string"):
+        value(text)
+
+
 def test_days_are_those_of_the_companys_calendar() -> None:
     # In Berlin it is the 28th already.
     assert value("days_since(order.at)") == 8

@@ -60,6 +60,10 @@ def test_mistake_is_named_with_its_line(folder: Path, name: str, old: str, new: 
     ("pattern", "said"),
     [
         ("(unclosed", "not a regular expression"),
+        ("a{99999999999999999999}", "not a regular expression"),
+        ("(" * 5000 + "a" + ")" * 5000, "not a regular expression"),
+        ("x*", "finds something in every message"),
+        ("(?:refund)?", "finds something in every message"),
         ("Caf.", "small letters"),
         ("café", "write 'e'"),
         ("a.*b", "write a limit"),

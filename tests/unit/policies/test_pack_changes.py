@@ -1,5 +1,6 @@
 """What differs between two packs, in the words of their files, and what they decide otherwise."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from policies.changes import DecisionChange, PackChange, case_changes, pack_chan
 from policies.engine import PolicyEngine
 from policies.load import load_pack
 from tests.unit.policies.conftest import TOPICS
+from tests.unit.policies.test_cases import ACTION
 
 CASES = """\
 - name: press
@@ -91,3 +93,22 @@ def test_a_rule_that_is_lost_is_told_with_what_decides_in_its_place(folder: Path
     [fire] = decided
     assert fire.name == "fire"
     assert fire.details[:2] == ("decision: handoff -> allow", "rule: safety -> none")
+
+
+def test_a_case_that_the_other_pack_cannot_read_is_told_and_ends_nothing(folder: Path) -> None:
+    action = ACTION.replace("{type: amount, optional: true}", "{only: [all, half], optional: true}")
+    texts = {key: {"en": key, "de": key} for key in ("which_order", "too_late", "sure", "paid", "no", "wait", "who")}
+    (folder / "canned").mkdir()
+    (folder / "canned" / "refund.yaml").write_text(json.dumps({"texts": texts}))
+    (folder / "actions").mkdir()
+    (folder / "actions" / "refund.yaml").write_text(action.replace("denied: no", 'denied: "no"'))
+    (folder / "tests").mkdir()
+    given = "{action: refund_order, order_id: O-1, wanted: half}"
+    (folder / "tests" / "all.yaml").write_text(f"- name: half\n  given: {given}\n  expect: {{decision: deny}}\n")
+    before = load_pack(folder)
+    (folder / "tests" / "all.yaml").unlink()
+    (folder / "actions" / "refund.yaml").write_text(ACTION.replace("denied: no", 'denied: "no"'))
+    sides = [(PolicyEngine(pack), NoModel()) for pack in (before, load_pack(folder))]
+    [found] = case_changes(sides[0], sides[1], before.cases)
+    assert found is not None
+    assert any("can't be judged: half is no amount" in one for one in found.details)

@@ -83,3 +83,18 @@ def test_an_operation_that_can_not_be_used_says_why(operation, why):
 
 def test_an_operation_is_known_by_its_path_too():
     assert isinstance(operations(document())["POST /a/{id}"], Operation)
+
+
+def test_a_name_that_two_operations_have_is_nobodys():
+    there = document()
+    there["paths"]["/b"] = {"delete": {"operationId": "one"}}
+    found = operations(there)
+    assert "two operations" in str(found["one"])
+    assert isinstance(found["POST /a/{id}"], Operation)
+    assert isinstance(found["DELETE /b"], Operation)
+
+
+def test_a_part_of_the_path_that_nothing_fills_is_told():
+    there = document()
+    there["paths"]["/b/{what}"] = {"delete": {"operationId": "two"}}
+    assert "its path has what" in str(operations(there)["two"])

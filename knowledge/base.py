@@ -13,6 +13,7 @@ from knowledge.embed_e5 import E5Embedder
 from knowledge.errors import KnowledgeError
 from knowledge.fusion import FOREIGN_WORDS_WEIGHT, WORDS_WEIGHT
 from knowledge.index import PAGE, ChromaIndex
+from knowledge.kept_vectors import KeptVectors
 from knowledge.lexical import LexicalIndex
 from knowledge.refresh import SourceState, load_states, note_results, with_since
 from knowledge.rerank_local import CrossEncoderReranker
@@ -78,6 +79,7 @@ class KnowledgeBase:
             RerankerUnavailable: the reranker's URL is no address.
         """
         self.embedder: Embedder = embedder or _embedder(settings)
+        self.kept_vectors = KeptVectors(self.embedder, settings.data_dir)
         self._fetched = settings.data_dir / "fetched"
         self._index = ChromaIndex(folder=settings.data_dir / "chroma", url=settings.chroma_url, embedder=self.embedder)
         self._lexical = LexicalIndex(settings.data_dir / "lexical")

@@ -146,11 +146,11 @@ def _test(given: Path | None, only: str | None, json: bool) -> None:
     if not cases:
         what = f"no case has {only!r} in its name or file" if pack.cases else "the pack has no cases yet"
         raise AgentError(f"{what}: write some into {folder}/tests/, one file for each subject")
-    from agent.wiring.pack_reader import PackReader, pack_embedder
+    from agent.wiring.pack_reader import pack_readers
     from policies.testing import run_case
 
     engine = PolicyEngine(pack)
-    reader = PackReader(pack_embedder(settings_of()), engine)
+    reader = pack_readers(settings_of())(engine)
     results = []
     with show.progress("testing") as step:
         for number, one in enumerate(cases):
@@ -176,14 +176,14 @@ def _explain(message: str, given: Path | None, known: dict[str, str | None], fac
     values = dict(_fact(one) for one in facts)
     pack = load_pack(_folder(given))
     from agent.graph.acting.arguments import read_arguments
-    from agent.wiring.pack_reader import PackReader, pack_embedder
+    from agent.wiring.pack_reader import pack_readers
     from policies.explain import explain as explained
     from policies.expressions import Clock
     from policies.judging import Case
     from policies.testing import action_case, message_facts
 
     engine = PolicyEngine(pack)
-    reader = PackReader(pack_embedder(settings_of()), engine)
+    reader = pack_readers(settings_of())(engine)
     given_message = Given.model_validate({"message": message, **{name: value for name, value in known.items() if value}})
     read = message_facts(engine, given_message, reader)
     requested = engine.requested(read)

@@ -15,7 +15,7 @@ from agent.graph.followup import latest_request
 from agent.ports import RecordedTurn
 from agent.settings import Settings
 from agent.types import Author, Message, MessageId
-from agent.wiring.pack_reader import PackReader, pack_embedder
+from agent.wiring.pack_reader import pack_readers
 from policies.cases import NONE, Expected, Given, PackCase, PlacedCase
 from policies.changes import DecisionChange, PackChange, case_changes, pack_changes
 from policies.engine import PolicyEngine
@@ -35,9 +35,9 @@ def run_diff(old: Path, new: Path, records: Path | None, since: str | None, json
     cases = [*recorded, *{one.case.name: one for one in (*before.cases, *after.cases)}.values()]
     decided: list[DecisionChange] = []
     if changes and cases:
-        embedder = pack_embedder(settings)
+        reader_of = pack_readers(settings)
         engines = [PolicyEngine(pack) for pack in (before, after)]
-        sides = [(engine, PackReader(embedder, engine)) for engine in engines]
+        sides = [(engine, reader_of(engine)) for engine in engines]
         with show.progress("deciding") as step:
             for number, change in enumerate(case_changes(sides[0], sides[1], cases)):
                 step(number, len(cases), cases[number].case.name)

@@ -9,8 +9,16 @@ LONG_MESSAGE_WORDS = 40
 
 
 def embed_examples(embedder: Embedder, examples: Mapping[str, Sequence[str]]) -> ExampleTable:
-    """Vectors of every rule's examples, once per process."""
-    return ExampleTable({rule: embedder.embed(list(texts)) for rule, texts in examples.items() if texts})
+    """Vectors of every rule's examples, once per process, in one call of the embedder."""
+    texts = [text for of_rule in examples.values() for text in of_rule]
+    if not texts:
+        return ExampleTable({})
+    vectors, table, start = embedder.embed(texts), {}, 0
+    for rule, of_rule in examples.items():
+        if of_rule:
+            table[rule] = vectors[start : start + len(of_rule)]
+            start += len(of_rule)
+    return ExampleTable(table)
 
 
 def likeness(embedder: Embedder, examples: ExampleTable, text: str) -> dict[str, float]:

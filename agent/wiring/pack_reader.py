@@ -1,6 +1,6 @@
 """Reads messages for a policy pack as a turn does, without a knowledge base, a model that writes, or Redis."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,17 @@ from policies.load import default_folder
 
 
 class PackReader:
-    """Implements `policies.testing.Reader` for one pack. Embeds the pack's examples at once: takes seconds."""
+    """Implements `policies.testing.Reader` for one pack. Embeds the pack's examples at once: takes seconds.
 
-    def __init__(self, embedder: Embedder, policies: PolicyEngine) -> None:
+    Args:
+        embedder: for messages.
+        policies: the pack.
+        kept: for the pack's examples, where their vectors may be kept; `embedder` if not given.
+    """
+
+    def __init__(self, embedder: Embedder, policies: PolicyEngine, kept: Embedder | None = None) -> None:
         self._embedder = embedder
-        self._examples: Any = embed_examples(embedder, policies.examples())
+        self._examples: Any = embed_examples(kept or embedder, policies.examples())
         self._detect = LanguageDetector(policies.locales)
 
     def similarity(self, text: str) -> Mapping[str, float]:
@@ -38,10 +44,11 @@ class PackReader:
         return examples[best], float(near[best])
 
 
-def pack_embedder(settings: Settings) -> Embedder:
-    """The model that compares messages with examples. Loads at first use; reaches nothing outside."""
+def pack_readers(settings: Settings) -> Callable[[PolicyEngine], PackReader]:
+    """Makes readers of packs that share one model, which loads at first use; reaches nothing outside."""
     shelf.guard_egress(settings)
-    return shelf.build_knowledge(settings, counts_searches=False).embedder
+    knowledge = shelf.build_knowledge(settings, counts_searches=False)
+    return lambda policies: PackReader(knowledge.embedder, policies, knowledge.kept_vectors)
 
 
 def pack_folder(settings: Settings, given: Path | None) -> Path:

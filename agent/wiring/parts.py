@@ -139,7 +139,7 @@ def build_context(
     *,
     second_look: bool = False,
 ) -> TurnContext:
-    """What the graph works with. Loads the embedding model and embeds the rules' examples: takes seconds.
+    """What the graph works with. Embeds the rules' examples where no process has done so before: takes seconds.
 
     Args:
         chat: the model that writes.
@@ -160,8 +160,8 @@ def build_context(
         policies=policies,
         privacy=rules_of(policies.privacy, policies.locales),
         detect_language=LanguageDetector(policies.locales),
-        examples=embed_examples(knowledge.embedder, policies.examples()),
-        wishes=wish_table(knowledge.embedder, policies, profile),
+        examples=embed_examples(knowledge.kept_vectors, policies.examples()),
+        wishes=wish_table(knowledge.kept_vectors, policies, profile),
         pool=ThreadPoolExecutor(max_workers=workers, thread_name_prefix="knowledge"),
     )
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dateparser
-from dateparser.search import search_dates
 
 from policies.action_parts import Argument
 from policies.expressions import Clock, cents
@@ -90,6 +89,9 @@ def _dates(message: str, language: str, clock: Clock) -> list[str]:
     found = [one for one in (_day(*parts) for parts in written) if one]
     if found or written:
         return found
+    # Loads the words of two hundred languages, in half a second: most processes never read a date.
+    from dateparser.search import search_dates
+
     settings = {"RELATIVE_BASE": today, "PREFER_DATES_FROM": "future", "REQUIRE_PARTS": ["day", "month"]}
     known = [language] if language in _LANGUAGES else ["en"]
     pairs = search_dates(message[:DATE_CHARS], languages=known, settings=settings) or []

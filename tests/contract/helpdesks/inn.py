@@ -33,7 +33,7 @@ from tests.integration.channels.world import FixedAnswer, RecordedApprovals
 from tests.samples import full_outcome, outcome
 
 SOURCE = "desk"
-PACK = load_pack(default_folder())
+POLICIES = PolicyEngine(load_pack(default_folder()))
 ANSWER = replace(full_outcome(), decision=Decision.ANSWER, answer="You get **half** back [1].", summary=None, queue=None)
 HANDOFF = replace(
     outcome(Decision.HANDOFF, "A colleague will take over."), queue="billing", summary="Customer asks: where is it?"
@@ -141,7 +141,7 @@ async def started_inn(desk: FakeDesk, redis: Redis) -> AsyncIterator[Inn]:
         helpdesk = SYSTEMS[desk.system].helpdesk(SOURCE, settings)
         conversations, outbox, hints = RedisConversations(redis), RedisOutbox(redis), RedisTicketHints(redis)
         queue, graph = InMemoryQueue(), ScriptedGraph()
-        context = TurnContext(None, None, None, None, None, PolicyEngine(PACK), lambda text: "en")
+        context = TurnContext(None, None, None, None, None, POLICIES, lambda text: "en")
         turns = Turns(graph, context, conversations, queue, 300)
         deps = ApiDeps(Settings(helpdesks={SOURCE: settings}), conversations, queue, FixedAnswer(), RecordedApprovals(), hints)
         transport = httpx.ASGITransport(create_app(deps))

@@ -1,5 +1,6 @@
 """`innkeeper policy …` as a support lead uses it, with the packaged embedding model."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -7,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from agent.cli import app
 from policies.load import default_folder, load_pack
 from policies.schemas import schema_names, shipped_folder, written
 from tests.unit.policies.test_cases import ACTION
@@ -19,6 +22,16 @@ TEXTS = ("which_order", "too_late", "sure", "paid", "refused", "wait", "who")
 
 def run(tmp_path: Path, *arguments: str, code: int = 0) -> str:
     """What the command prints: on stdout if it ends well, else on stderr and stdout."""
+    before = {name: None for name in os.environ if name.startswith("INNKEEPER_")}
+    env = {**before, "NO_COLOR": "1", "INNKEEPER_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
+    with contextlib.chdir(tmp_path):
+        done = CliRunner().invoke(app, ["policy", *arguments], env=env)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return printed(done.exit_code, code, done.stdout, done.stderr)
+
+
+def run_apart(tmp_path: Path, *arguments: str, code: int = 0) -> str:
+    """The same in a process of its own."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "agent", "policy", *arguments],
@@ -29,9 +42,13 @@ def run(tmp_path: Path, *arguments: str, code: int = 0) -> str:
         check=False,
         cwd=tmp_path,
     )
-    assert "Traceback" not in done.stderr
-    assert done.returncode == code, done.stderr
-    return done.stdout if code == 0 else done.stdout + done.stderr
+    return printed(done.returncode, code, done.stdout, done.stderr)
+
+
+def printed(ended: int, code: int, stdout: str, stderr: str) -> str:
+    assert "Traceback" not in stderr
+    assert ended == code, stderr
+    return stdout if code == 0 else stdout + stderr
 
 
 @pytest.fixture
@@ -60,7 +77,9 @@ def test_a_new_pack_is_the_one_that_ships_and_is_never_written_over(tmp_path: Pa
     shipped, copied = load_pack(default_folder()), load_pack(pack)
     assert copied.model_copy(update={"sha256": shipped.sha256}) == shipped
     edit(pack / "policy.yaml", "company: Marlowe Stays", "company: Harbour Homes")
-    assert "is there already" in run(tmp_path, "new", "pack", code=1)
+    assert "is there already" in run_apart(tmp_path, "new", "pack", code=1)
+    run_apart(tmp_path, "new", "another")
+    assert load_pack(tmp_path / "another") == copied
     assert load_pack(pack).policy.company == "Harbour Homes"
 
 
@@ -73,10 +92,10 @@ def test_an_editor_finds_the_schema_of_every_file_of_a_new_pack(pack: Path) -> N
 
 
 def test_check_lists_every_mistake_with_its_line(tmp_path: Path, pack: Path) -> None:
-    assert "is in order: 7 hard rules" in run(tmp_path, "check", "pack")
+    assert "is in order: 7 hard rules" in run_apart(tmp_path, "check", "pack")
     edit(pack / "policy.yaml", "owner:", "ownr:")
     edit(pack / "topics.yaml", "dial: {auto: at most 14% wrong}", "dial: drafft")
-    told = run(tmp_path, "check", "pack", code=1)
+    told = run_apart(tmp_path, "check", "pack", code=1)
     assert "pack/policy.yaml:5: ownr: unknown key; did you mean owner?" in told
     assert "`drafft` is no dial (did you mean draft?)" in told
     found = json.loads(run(tmp_path, "check", "pack", "--json", code=1).splitlines()[0])
@@ -101,7 +120,7 @@ def test_check_names_the_guidelines_that_few_examples_will_find(tmp_path: Path, 
 
 @pytest.mark.slow
 def test_the_pack_that_ships_passes_its_own_tests(tmp_path: Path) -> None:
-    found = json.loads(run(tmp_path, "test", "--json"))
+    found = json.loads(run_apart(tmp_path, "test", "--json"))
     assert found["ok"] is True
     assert found["failed"] == 0
     assert found["passed"] == len(load_pack(default_folder()).cases) > 15
@@ -119,7 +138,7 @@ def test_a_rule_that_is_lost_is_noticed_by_the_tests(tmp_path: Path, pack: Path)
 
 @pytest.mark.slow
 def test_explain_tells_the_rule_and_the_nearest_example(tmp_path: Path) -> None:
-    told = run(tmp_path, "explain", "The landlord has threatened to hurt me")
+    told = run_apart(tmp_path, "explain", "The landlord has threatened to hurt me")
     assert "Decision   handed to a person, queue safety, urgent, by the rule safety; no model is asked" in told
     assert "trigger safety: " in told
     assert "like “the host threatened to hurt me” (0." in told
@@ -193,7 +212,7 @@ def test_diff_tells_rules_and_decisions_that_differ(tmp_path: Path, pack: Path) 
     assert change["why"] == "press"
     assert "decision: allow -> handoff" in change["details"]
     assert found["recorded"] == 2
-    told = run(tmp_path, "diff", str(default_folder()), "pack", "--records", "turns.jsonl")
+    told = run_apart(tmp_path, "diff", str(default_folder()), "pack", "--records", "turns.jsonl")
     assert "1 decision differs, over 2 recorded turns" in told
 
 
@@ -202,7 +221,7 @@ def test_a_schema_for_every_kind_of_file_is_shipped_as_the_code_has_it(tmp_path:
     assert {path.stem for path in shipped_folder().glob("*.json")} == set(schema_names())
     for name in schema_names():
         assert (shipped_folder() / f"{name}.json").read_text() == written(name)
-    assert json.loads(run(tmp_path, "schema", "actions/refund.yaml"))["title"] == "Action"
+    assert json.loads(run_apart(tmp_path, "schema", "actions/refund.yaml"))["title"] == "Action"
 
 
 def test_a_file_of_no_turns_is_told(tmp_path: Path, pack: Path) -> None:

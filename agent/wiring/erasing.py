@@ -24,7 +24,7 @@ from agent.privacy.traces import blacken, files_with
 from agent.types import ConversationId
 from agent.wiring.customers import Known, Stores, Told
 
-_UNFINISHED = PREFIX + "customers:erasure"
+_UNFINISHED = PREFIX + "{innkeeper-customers}:erasure"
 _ROUNDS = 3
 """Something may be written while we erase, as by an approval that runs in the API; after so many times it is told."""
 

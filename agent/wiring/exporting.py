@@ -32,7 +32,7 @@ async def export(stores: Stores, known: Known, who: str) -> dict[str, Any]:
         "conversations": [await _conversation(stores, one) for one in known.conversations],
         "sessions": list(known.sessions.values()),
         "actions": list(known.actions),
-        "audit": [entry for one in known.subjects for entry in await stores.audit.of_customer(one)],
+        "audit": await stores.audit.about(known.subjects, known.conversations),
         "not_in_here": list(NOT_HERE),
     }
 

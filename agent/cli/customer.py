@@ -62,6 +62,8 @@ def _named(ids: list[str] | None, emails: list[str] | None, conversations: list[
 
 def _export(named: Any, out: Path | None, scan: bool, json: bool) -> None:
     body = asyncio.run(_exported(read_settings("ERROR"), named, scan))
+    if shared := body["shared_with_others"]:
+        show.err.print(f"others wrote there, too; look before you hand it on: {', '.join(shared)}", markup=False)
     if out is not None:
         from agent.adapters.live_services import write_private
 

@@ -29,6 +29,7 @@ async def export(stores: Stores, known: Known, who: str) -> dict[str, Any]:
     return {
         "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "customer": {"ids": sorted(known.ids), "emails": sorted(known.emails), "also_known_here_as": sorted(known.also)},
+        "shared_with_others": list(known.shared),
         "conversations": [await _conversation(stores, one) for one in known.conversations],
         "sessions": list(known.sessions.values()),
         "actions": list(known.actions),

@@ -73,6 +73,16 @@ async def test_the_log_is_checked_and_what_is_wrong_is_named(redis_url: str, tmp
     assert (broken.returncode, json.loads(broken.stdout)["ok"]) == (1, False)
 
 
+async def test_who_else_wrote_is_told_with_an_export(redis_url: str, tmp_path: Path) -> None:
+    await written(redis_url)
+    async with redis_client(redis_url) as client:
+        other = replace(message("m2", text="an owl"), customer=Customer(Identity.CLAIMED, "c-2"))
+        await RedisConversations(client).append(ticket(1), other)
+    told = innkeeper(tmp_path, redis_url, "customer", "export", "--id", "c-1", "--json")
+    assert json.loads(told.stdout)["shared_with_others"] == ["desk:1"]
+    assert "others wrote there, too" in told.stderr
+
+
 async def test_an_export_that_cant_be_written_leaves_nothing_behind(redis_url: str, tmp_path: Path) -> None:
     async with redis_client(redis_url) as client:
         half = replace(message("m1", text="a heron \ud83d"), customer=Customer(Identity.CLAIMED, "c-1"))

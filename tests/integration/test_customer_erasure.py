@@ -191,7 +191,11 @@ async def test_all_of_a_customer_goes_and_nothing_of_another(stores: Stores) -> 
     assert {"messages", "outbox", "undelivered", "shadow"} <= set(told[cid])
     assert {"widget", "ticket", "messages"} <= set(told[wid])
     assert "guest-ben" not in json.dumps(told)
+    replayed = stores.settings.data_dir / "evaluations" / "replay.jsonl"
+    replayed.parent.mkdir()
+    replayed.write_text('{"id": "anna-1-run-1", "said": [{"text": "a heron"}]}\n')
     done = await erasing.erase(stores, known, "a test", 60, quiet)
+    assert done.still_named == (replayed,), "a file of hers, though it has no name"
     assert (done.conversations, done.unsent, done.sessions, done.actions) == (3, 2, 1, 1)
     after = await everything(stores.redis_url)
     assert [one for one in MARKS if one.lower() in after.lower()] == []

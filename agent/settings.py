@@ -52,7 +52,10 @@ class Settings(BaseSettings):
     )
     redis_replicas: int = Field(0, ge=0, le=10, description="replicas that must have a message or an outcome before it counts")
     retention_days: int = Field(
-        90, ge=0, le=36_500, description="days after its last message that a conversation is forgotten; 0 keeps all for ever"
+        90,
+        ge=0,
+        le=36_500,
+        description="days after its last message that a conversation is forgotten, if `privacy.yaml` says no less; 0: as it says",
     )
     chroma_url: str | None = Field(None, description="http://host:port of a Chroma server; embedded if not given")
     embedding_model: Path | None = Field(
@@ -188,7 +191,7 @@ class Settings(BaseSettings):
 
     @property
     def retention_s(self) -> int:
-        """How long a conversation is kept after its last step, in seconds; 0 for ever."""
+        """How long a conversation is kept after its last step, in seconds, if the policies say no less; 0 if they alone say."""
         return self.retention_days * 24 * 3600
 
     @model_validator(mode="after")

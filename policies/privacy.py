@@ -102,7 +102,7 @@ class AudiencesByIdentity(Strict):
 
 
 class Retention(Strict):
-    """How long things are kept, e.g. `90d`."""
+    """How long things are kept, e.g. `90d`. `logs` is promised of logs that you collect: nothing here deletes one."""
 
     messages: Days
     audit: Days

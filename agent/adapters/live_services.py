@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -68,11 +69,16 @@ def take_lock(data_dir: Path) -> IO[str]:
     return lock
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str, hint: str = "Check INNKEEPER_DATA_DIR, its rights and the disk.") -> None:
     """Write a file that only this user can read, whole or not at all.
 
+    Args:
+        path: of the file.
+        text: what it holds.
+        hint: what to do if it can't be written.
+
     Raises:
-        ServiceFailed: the folder can't be written.
+        ServiceFailed: the file can't be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -81,9 +87,10 @@ def write_private(path: Path, text: str) -> None:
             file.write(text)
         temporary.replace(path)
     except OSError as error:
-        raise ServiceFailed(
-            f"{path} can't be written: {error.strerror}. Check INNKEEPER_DATA_DIR, its rights and the disk."
-        ) from error
+        raise ServiceFailed(f"{path} can't be written: {error.strerror}. {hint}") from error
+    finally:
+        with suppress(OSError):  # it may hold secrets, or all that is kept of a customer
+            temporary.unlink(missing_ok=True)
 
 
 def _lives(service: LiveService) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from agent.ports import ChatModel
-from agent.privacy.handling import PersonalRules
+from agent.privacy.handling import PersonalRules, RulesInForce
 from agent.types import Completion, Prompt
 
 
@@ -16,7 +16,7 @@ class PrivateChatModel:
     """Implements `ChatModel` by another one."""
 
     model: ChatModel
-    rules: PersonalRules
+    rules: PersonalRules | RulesInForce
 
     async def complete(self, prompt: Prompt) -> Completion:
         """See `ChatModel`."""

@@ -15,7 +15,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -51,7 +51,10 @@ redis.call('ZADD', events, now, event)
 if sha ~= '' then redis.call('SET', pack, sha) end
 if oldest ~= '' then
     for _, entry in ipairs(redis.call('XRANGE', log, '-', '(' .. seq .. '-0', 'COUNT', 16)) do
-        if cjson.decode(entry[2][2])['at'] >= oldest then break end
+        -- What can't be read was tampered with: it stays, for `verify` to find.
+        local is_json, read = pcall(cjson.decode, entry[2][2])
+        local at = is_json and type(read) == 'table' and read['at']
+        if type(at) ~= 'string' or at >= oldest then break end
         redis.call('HSET', anchor, 'seq', string.match(entry[1], '^(%d+)'), 'hash', entry[2][4])
         redis.call('XDEL', log, entry[1])
     end
@@ -130,9 +133,12 @@ class RedisAuditLog:
             start = f"({page[-1][0]}"
 
     async def entries(self) -> AsyncIterator[dict[str, Any]]:
-        """The same as they are read. Raises `ValueError` if one is no JSON."""
+        """The same as they are read. Raises `ValueError` if one is no JSON object with a time."""
         async for sealed in self.sealed():
-            yield {**json.loads(sealed.text), "hash": sealed.mark.digest}
+            entry = _entry_of(sealed)
+            if entry is None:
+                raise ValueError(f"entry {sealed.mark.seq} is none")
+            yield entry
 
     async def verify(self, expected: Mark | None = None) -> Verified:
         """Go through all of it."""
@@ -144,7 +150,7 @@ class RedisAuditLog:
     async def _verify(self, expected: Mark | None) -> Verified:
         anchor = await self.anchor()
         walk = Walk(anchor, expected)
-        wrong = walk.begin()
+        wrong = walk.begin() if anchor.seq >= 0 else "what was written of the entries that were cut off is no place in the log"
         while wrong is None:
             begun = walk.at
             async for sealed in self.sealed(begun.seq):
@@ -159,17 +165,30 @@ class RedisAuditLog:
         """What stands for a customer in entries from now on, and has until now."""
         return pseudonym(await self.pseudonyms.secret(CUSTOMER, whose))
 
-    async def of_customer(self, whose: str) -> list[dict[str, Any]]:
-        """The entries about one customer, oldest first."""
-        secret = await self.pseudonyms.find(CUSTOMER, whose)
-        if secret is None:
+    async def about(self, customers: Iterable[str], conversations: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """The entries about a customer by any of these names, and those in these conversations about nobody who is known.
+
+        Oldest first. What can't be read is passed over: `verify` finds it.
+        """
+        theirs, there = await self._pseudonyms(CUSTOMER, customers), await self._pseudonyms(CONVERSATION, conversations)
+        if not theirs and not there:
             return []
-        return [entry async for entry in self.entries() if entry.get("subject") == pseudonym(secret)]
+
+        def is_meant(entry: dict[str, Any]) -> bool:
+            return str(entry["subject"]) in theirs if "subject" in entry else str(entry.get("conversation")) in there
+
+        found = (_entry_of(sealed) async for sealed in self.sealed())
+        return [entry async for entry in found if entry is not None and is_meant(entry)]
+
+    async def _pseudonyms(self, kind: str, whose: Iterable[str]) -> set[str]:
+        found = [await self.pseudonyms.find(kind, one) for one in whose]
+        return {pseudonym(secret) for secret in found if secret is not None}
 
     async def _mark(self, key: str) -> Mark:
         with unavailable("read the audit log"):
             ((seq, digest),) = await self._redis.together([command("HMGET", key, "seq", "hash")])
-        return Mark(int(seq or 0), digest or GENESIS)
+        # What is no number was not written by us: no entry has such a place, so the walk ends with a word about it.
+        return Mark(int(seq or 0) if str(seq or 0).isdecimal() else -1, digest or GENESIS)
 
     async def _entry(self, event: AuditEvent) -> dict[str, Any]:
         place = event.conversation_id or event.customer
@@ -189,6 +208,17 @@ class RedisAuditLog:
             "who": event.who,
         }
         return {name: value for name, value in found.items() if value}
+
+
+def _entry_of(sealed: Sealed) -> dict[str, Any] | None:
+    """An entry with its hash; None if it is no JSON object with a time, as all of ours are."""
+    try:
+        entry = json.loads(sealed.text)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or not isinstance(entry.get("at"), str):
+        return None
+    return {**entry, "hash": sealed.mark.digest}
 
 
 def _iso(seconds: float) -> str:

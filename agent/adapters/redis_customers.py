@@ -1,6 +1,6 @@
 """Which conversations are a customer's: by the index that each step of a conversation keeps, see `redis_keys`.
 
-innkeeper:customers:indexed   string  1 once those from before there was an index are in it, too
+innkeeper:{innkeeper-customers}:indexed   string  1 once those from before there was an index are in it, too
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from agent.adapters.tickets import conversation_ids
 from agent.errors import ConversationMissing
 from agent.types import ConversationId, Customer
 
-INDEXED = PREFIX + "customers:indexed"
+INDEXED = PREFIX + "{innkeeper-customers}:indexed"
 PAGE = 1000
 
 # As long as the conversation, if there is one yet; its own steps go on from there.

@@ -70,8 +70,12 @@ redis.call('HSET', call, 'stage', 'begun', 'amount', amount, 'at', now, 'day', t
 redis.call('EXPIRE', call, kept_s)
 redis.call('SET', KEYS[4], key, 'EX', kept_s)
 redis.call('ZADD', of, now, amount .. ':' .. key)
-redis.call('ZREMRANGEBYSCORE', of, '-inf', tonumber(now) - tonumber(kept_s) * 1000)
-redis.call('EXPIRE', of, kept_s)
+-- By these a customer's calls are found: a call of when limits looked back further stands there as long as it is remembered.
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', of, '-inf', tonumber(now) - tonumber(kept_s) * 1000)) do
+    local old = string.sub(call, 1, #call - #key) .. string.match(member, '^%d+:(.*)$')
+    if redis.call('EXISTS', old) == 0 then redis.call('ZREM', of, member) end
+end
+if redis.call('TTL', of) == -1 then redis.call('EXPIRE', of, kept_s) else redis.call('EXPIRE', of, kept_s, 'GT') end
 redis.call('INCRBY', day, amount)
 redis.call('EXPIRE', day, days_s)
 return {'taken'}

@@ -43,7 +43,7 @@ from agent.adapters.redis_outbox import make_entry, make_reply
 from agent.adapters.redis_shards import shard_key, tag_of
 from agent.errors import ConversationMissing
 from agent.ports import Ticket
-from agent.privacy.handling import PersonalRules
+from agent.privacy.handling import PersonalRules, RulesInForce
 from agent.types import (
     Author,
     Conversation,
@@ -66,7 +66,7 @@ RULED_AGAIN_S = 60
 class RedisConversations:
     """`agent.ports.Conversations` on Redis."""
 
-    def __init__(self, client: RedisClient, keep_s: int = 0, privacy: PersonalRules | None = None) -> None:
+    def __init__(self, client: RedisClient, keep_s: int = 0, privacy: PersonalRules | RulesInForce | None = None) -> None:
         """`keep_s`: so long after its last step a conversation is forgotten, unless something is owed; 0 keeps it for ever.
 
         `privacy`: what becomes of personal data in a message before it is stored; careful rules if not given.

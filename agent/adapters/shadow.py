@@ -18,7 +18,7 @@ from agent.adapters.redis_commands import Script, command
 from agent.adapters.redis_failures import unavailable
 from agent.adapters.redis_shards import SHARDS, TAGS, shard_key, tag_of
 from agent.ports import ShadowRecord
-from agent.privacy.handling import PersonalRules
+from agent.privacy.handling import PersonalRules, RulesInForce
 from agent.types import ConversationId, RunId
 
 MOST = 10_000
@@ -48,7 +48,11 @@ class RedisShadowRecords:
     """Implements `ShadowRecords`."""
 
     def __init__(
-        self, client: RedisClient, most: int = MOST // SHARDS, keep_s: int = 0, privacy: PersonalRules | None = None
+        self,
+        client: RedisClient,
+        most: int = MOST // SHARDS,
+        keep_s: int = 0,
+        privacy: PersonalRules | RulesInForce | None = None,
     ) -> None:
         """`most`: of each shard. `keep_s`: how long; 0 for ever. `privacy`: of what is kept; careful rules if not given."""
         self._privacy = privacy or PersonalRules()

@@ -82,7 +82,7 @@ async def _print(begin: dt.datetime | None, json: bool) -> None:
             shown += 1
             # One line each, whatever the width: a terminal wraps it, and a pager or `grep` has it whole.
             show.as_json(entry) if json else show.out.print(_line(entry), markup=False, highlight=False, soft_wrap=True)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AuditBroken("an entry can't be read: see `innkeeper audit verify`") from error
     if not shown and not json:
         show.err.print("nothing is written down")

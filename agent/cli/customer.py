@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-import json as json_text
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,10 +62,12 @@ def _named(ids: list[str] | None, emails: list[str] | None, conversations: list[
 
 def _export(named: Any, out: Path | None, scan: bool, json: bool) -> None:
     body = asyncio.run(_exported(read_settings("ERROR"), named, scan))
+    if shared := body["shared_with_others"]:
+        show.err.print(f"others wrote there, too; look before you hand it on: {', '.join(shared)}", markup=False)
     if out is not None:
         from agent.adapters.live_services import write_private
 
-        write_private(out, json_text.dumps(body, ensure_ascii=False, indent=2) + "\n")
+        write_private(out, show.json_text(body, indent=2) + "\n", "Give --out another place.")
     if json or out is None:
         show.as_json(body)
     else:
@@ -94,12 +95,12 @@ async def _erased(settings: Settings, named: Any, *, yes: bool, dry_run: bool, s
     from agent.wiring.customers import NOT_HERE, open_stores
 
     async with open_stores(settings) as stores:
+        earlier = await erasing.unfinished(stores, named)
         with show.progress("looking through the conversations") as step:
-            known = await stores.find(named, step, scan=scan)
+            known = await stores.find(erasing.with_found(named, earlier), step, scan=scan)
         if not known.is_anything:
-            if await erasing.is_unfinished(stores) and not dry_run:
-                _show_files(await erasing.finish(stores, _who(), wait_s))
-                show.err.print("nothing is left of this customer; an erasure that was begun before is finished by this")
+            if earlier and not dry_run:
+                _show_finished(await erasing.finish(stores, earlier, _who(), wait_s), json)
                 return
             raise CustomerUnknown("nothing is kept of this customer; see --scan if Innkeeper was updated while it ran")
         plan = _plan(known)
@@ -113,8 +114,8 @@ async def _erased(settings: Settings, named: Any, *, yes: bool, dry_run: bool, s
             show.err.print("nothing was erased")
             raise typer.Exit(1)
         with show.progress("erasing") as step:
-            done = await erasing.erase(stores, known, _who(), wait_s, step)
-    files = [{"server": one.server, "ok": one.ok, "detail": one.detail} for one in done.files]
+            done = await erasing.erase(stores, known, _who(), wait_s, step, earlier)
+    files = _files(done.files)
     still = [str(path) for path in done.still_named]
     counts = {name: getattr(done, name) for name in ("conversations", "unsent", "sessions", "actions", "tickets")}
     if json:
@@ -147,6 +148,15 @@ def _show_plan(plan: dict[str, Any]) -> None:
         told = ", ".join(value) if isinstance(value, list) else str(value)
         show.err.print(f"{name.replace('_', ' ')}: {told or '–'}", markup=False, soft_wrap=True)
     show.err.print("What was taken of an action's limits stays counted, under a hash, until its window has passed.")
+
+
+def _files(files: Any) -> list[dict[str, Any]]:
+    return [{"server": one.server, "ok": one.ok, "detail": one.detail} for one in files]
+
+
+def _show_finished(files: Any, json: bool) -> None:
+    show.err.print("nothing is left of this customer; an erasure that was begun before is finished by this")
+    show.as_json({"erased": {}, "redis_files": _files(files)}) if json else _show_files(files)
 
 
 def _show_files(files: Any) -> None:

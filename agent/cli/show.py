@@ -25,9 +25,13 @@ COLOURS = {"answer": "green", "draft": "cyan", "clarify": "yellow", "handoff": "
 
 def as_json(value: object) -> None:
     """One JSON document on stdout."""
-    out.print_json(json.dumps(value, ensure_ascii=False)) if out.is_terminal else out.file.write(
-        json.dumps(value, ensure_ascii=False) + "\n"
-    )
+    text = json_text(value)
+    out.print_json(text, ensure_ascii="\\ud" in text) if out.is_terminal else out.file.write(text + "\n")
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """JSON that UTF-8 can hold: half of a surrogate pair, which a customer's client may have sent, stands as its escape."""
+    return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace").decode()
 
 
 def answer(body: AnswerBody) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from agent.privacy.presidio import iban_forms, recogniser
 from agent.privacy.references import REFERENCE_BEFORE
 
-_GAP = r"[\s.\-‐-–·/\u00a0\u200b-\u200d\u2060\ufeff]"
-_DIGITS = re.compile(rf"\d+(?:{_GAP}{{1,2}}\d+)*")
+_GAP = r"[\s.\-‐-—−·/\u00a0\u00ad\u200b-\u200d\u2060\ufeff]"
+_DIGITS = re.compile(rf"\d+(?:{_GAP}{{1,3}}\d+)*")
 _GROUP = re.compile(r"\d+")
 _LONGEST = 19
 _SHORTEST = 12
@@ -30,7 +30,7 @@ _ISSUERS: tuple[tuple[str, tuple[int, ...]], ...] = (
 _LENGTHS_OF = tuple((re.compile(prefix), frozenset(lengths)) for prefix, lengths in _ISSUERS)
 _SURE = frozenset({15, 16})
 """Other lengths are those of parcels and orders as well: behind such a word, or oddly grouped, they are taken for one."""
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2} ?\d{2}(?:[ \-\u00a0]?[A-Za-z0-9]){11,30}")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2} ?\d{2}(?:[\s\-‐-–\u200b-\u200d\u2060\ufeff]?[A-Za-z0-9]){11,30}")
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]{2} ?\d{2})")
 _SEPARATORS = re.compile(r"[^A-Za-z0-9]")
 

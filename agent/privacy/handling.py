@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from agent.privacy.detection import Found, detect, regions_of
@@ -88,6 +88,33 @@ class PersonalRules:
                 pieces += (text[at : one.start], write(self, one.kind, value))
                 at = one.end
         return "".join((*pieces, text[at:])) if pieces else text
+
+
+class RulesInForce:
+    """The rules of the pack that decides now, for what is built once and sees packs come and go.
+
+    Attributes:
+        now: may be replaced at any time.
+    """
+
+    def __init__(self, now: PersonalRules) -> None:
+        self.now = now
+
+    def take_over(self, privacy: PrivacyFile, locales: Sequence[str]) -> None:
+        """From now on those of another pack. What `hashed` shows of a value stays the same."""
+        self.now = replace(rules_of(privacy, locales), key=self.now.key)
+
+    def at_the_door(self, text: str) -> str:
+        """See `PersonalRules`."""
+        return self.now.at_the_door(text)
+
+    def never_for_model(self, text: str) -> str:
+        """See `PersonalRules`."""
+        return self.now.never_for_model(text)
+
+    def for_index(self, text: str, said: str | None = None) -> str:
+        """See `PersonalRules`."""
+        return self.now.for_index(text, said)
 
 
 _Write = Callable[[PersonalRules, PersonalData, str], str]

@@ -15,21 +15,24 @@ from agent.adapters.redis_kept import RedisKept
 from agent.adapters.redis_ledger import RedisLedger
 from agent.adapters.widget_sessions import RedisWidgetSessions
 from agent.settings import Settings
-from agent.types import ConversationId, Customer, Identity
+from agent.types import Author, ConversationId, Customer, Identity, RunId, outbox_id
 from agent.wiring import rules, shelf
 from policies.privacy import days_s
 
 Told = Callable[[int, int, str], None]
 """Progress: done, total, and of what."""
+_OURS = outbox_id(RunId(""))
+_RELEASED = outbox_id(RunId(""), released=True).removeprefix(_OURS)
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """How a customer is named on the command line."""
+    """How a customer is named on the command line. `found`: conversations of theirs that an earlier search has led to."""
 
     ids: frozenset[str] = frozenset()
     emails: frozenset[str] = frozenset()
     conversations: frozenset[str] = frozenset()
+    found: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Known:
         sessions: of the widget, by their keys.
         actions: calls in the company's systems.
         audit: entries about them.
+        kept: what is kept of each conversation, see `RedisKept.read`.
+        named: conversations that were given.
     """
 
     ids: frozenset[str]
@@ -56,11 +61,18 @@ class Known:
     actions: tuple[dict[str, Any], ...] = ()
     audit: tuple[dict[str, Any], ...] = ()
     is_in_audit: bool = False
+    kept: dict[ConversationId, dict[str, Any]] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
 
     @property
     def is_anything(self) -> bool:
         """False if nothing is kept."""
         return bool(self.conversations or self.sessions or self.actions or self.is_in_audit)
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """Turns of theirs that are on record, as log lines and run files of `replay` name them."""
+        return frozenset(run for kept in self.kept.values() for run in _runs(kept))
 
     @property
     def subjects(self) -> list[str]:
@@ -97,7 +109,7 @@ class Stores:
         await index_all(self.redis, step, again=scan)
         emails = frozenset(one.strip().casefold() for one in named.emails)
         ids, found = set(named.ids), dict[ConversationId, dict[str, Any]]()
-        wanted = {ConversationId(one) for one in named.conversations}
+        wanted = {ConversationId(one) for one in named.conversations | named.found}
         while True:
             known = [*(Customer(customer_id=one) for one in ids), *(Customer(email=one) for one in emails)]
             wanted |= await conversations_of(self.redis, known)
@@ -125,8 +137,10 @@ class Stores:
             owners=owners,
             sessions=await self.sessions.of(owners, ids),
             actions=tuple([call for one in sorted(ids) for call in await self.ledger.of_customer(one)]),
-            audit=tuple([entry for one in subjects for entry in await self.audit.of_customer(one)]),
+            audit=tuple(await self.audit.about(subjects, there)),
             is_in_audit=any([await self.audit.pseudonyms.find(CUSTOMER, one) for one in subjects]),
+            kept=there,
+            named=named.conversations,
         )
 
 
@@ -177,6 +191,13 @@ def _customers(kept: dict[str, Any]) -> Iterable[str]:
     for one in _written(kept):
         yield from ([one["customer_id"]] if one["customer_id"] else [])
         yield from ([one["email"].strip().casefold()] if one["email"] and not one["customer_id"] else [])
+
+
+def _runs(kept: dict[str, Any]) -> Iterable[str]:
+    yield from (one["run_id"] for part in ("outbox", "shadow") for one in kept.get(part, ()))
+    yield from (one["entry"]["run_id"] for one in kept.get("undelivered", ()))
+    said = (message["message_id"] for message in kept.get("messages", ()) if message["author"] == Author.ASSISTANT.value)
+    yield from (one.removeprefix(_OURS).removesuffix(_RELEASED) for one in said if one.startswith(_OURS))
 
 
 def _owner(kept: dict[str, Any]) -> str | None:

@@ -19,11 +19,12 @@ from agent.channels.helpdesks.types import Contact, DeskTicket, Helpdesk, Polled
 from agent.channels.outbound import WebhookSender, new_client
 from agent.helpdesk_settings import AnyHelpdesk, HelpdeskSettings, Polled
 from agent.ports import Approvals, ReplySender, TicketLinks, TurnQueue
-from agent.privacy.handling import rules_of
+from agent.privacy.handling import RulesInForce, rules_of
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.types import ConversationId, OutboxEntry, Ruled, RunId
 from agent.widget_ports import Escalation
+from agent.wiring import rules
 from agent.wiring.live_policies import LivePolicies
 from agent.wiring.widget import build_by_webhook, build_people, build_sender, promises_of
 
@@ -54,8 +55,9 @@ async def open_desks(
     policies = live.current.policies
     promises = promises_of(policies)
     live.on_swap(lambda now: promises.update(promises_of(now)))  # what an earlier pack has promised may yet be delivered
-    kept_s = settings.retention_s
-    privacy = rules_of(policies.privacy, policies.locales)
+    kept_s = rules.kept_s(settings, policies)
+    privacy = RulesInForce(rules_of(policies.privacy, policies.locales))
+    live.on_swap(lambda now: privacy.take_over(now.privacy, now.locales))
     conversations = RedisConversations(redis, kept_s, privacy)
     hints, links = RedisTicketHints(redis), RedisTicketLinks(redis, kept_s)
     async with AsyncExitStack() as stack:

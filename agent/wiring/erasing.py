@@ -1,13 +1,15 @@
 """`innkeeper customer erase`: removes everything that is kept of a customer.
 
-What is found last by its own names goes last, so after a crash the same command goes on: first what leads to nobody else (jobs,
-sessions, calls, pseudonyms), then each conversation with its place in the index of customers, in one step.
+What an erasure has found is written down before anything goes, and forgotten at its end: a conversation that is gone leads to no
+other one any more. So after a crash the same command goes on, whatever it names the customer by.
 """
 
 import asyncio
+import json
 import secrets
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.adapters.redis_audit import CONVERSATION, CUSTOMER
@@ -21,10 +23,12 @@ from agent.channels.desk_store import DeskStore
 from agent.errors import ErasureFailed
 from agent.ports import AuditEvent, AuditKind
 from agent.privacy.traces import blacken, files_with
-from agent.types import ConversationId
-from agent.wiring.customers import Known, Stores, Told
+from agent.types import ConversationId, RunId, outbox_id
+from agent.wiring.customers import Known, Named, Stores, Told
 
-_UNFINISHED = PREFIX + "customers:erasure"
+_BEGUN = PREFIX + "{innkeeper-customers}:erasures"
+"""A hash: the place of each erasure that was begun and not ended -> JSON of what it has found."""
+_FOUND = ("ids", "emails", "named", "conversations", "runs")
 _ROUNDS = 3
 """Something may be written while we erase, as by an approval that runs in the API; after so many times it is told."""
 
@@ -37,7 +41,7 @@ class Erased:
         unsent: replies and hand-offs that were not delivered, and never will be.
         tickets: of the demo desk.
         files: what became of Redis' own files.
-        still_named: files of the data folder that hold the customer's name, address or a conversation's id.
+        still_named: files of the data folder that hold the customer's name, address, a conversation's id or a turn's.
     """
 
     conversations: int
@@ -49,14 +53,52 @@ class Erased:
     still_named: tuple[Path, ...]
 
 
-async def is_unfinished(stores: Stores) -> bool:
-    """True if an erasure was begun and not ended, with Redis' files still to be written anew."""
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An erasure that was begun, by its random `place`, and what it has found; nothing any more if only files are left to do.
+
+    Attributes:
+        pseudonym: of the customer in the audit log when it was begun; empty if they have no name.
+        named: conversations that it was given.
+        conversations: all that it has found.
+        runs: turns of the customer.
+    """
+
+    place: str
+    pseudonym: str = ""
+    ids: frozenset[str] = frozenset()
+    emails: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+    conversations: frozenset[str] = frozenset()
+    runs: frozenset[str] = frozenset()
+
+    @property
+    def words(self) -> list[str]:
+        """What names the customer in files."""
+        sent = {outbox_id(RunId(run), released=released) for run in self.runs for released in (False, True)}
+        return sorted(self.ids | self.emails | self.conversations | self.runs | sent)
+
+    def is_of(self, named: Named) -> bool:
+        """True if who is named so was to be erased. One in which somebody else wrote, too, says nothing."""
+        emails = {one.strip().casefold() for one in named.emails}
+        return not self.words or bool(self.ids & named.ids or self.emails & emails or self.named & named.conversations)
+
+
+async def unfinished(stores: Stores, named: Named) -> list[Begun]:
+    """Erasures of this customer that were begun and not ended. Raises `QueueUnavailable`."""
     with unavailable("look for an erasure that did not end"):
-        (found,) = await stores.redis.together([command("EXISTS", _UNFINISHED)])
-    return bool(found)
+        (found,) = await stores.redis.together([command("HGETALL", _BEGUN)])
+    return [one for one in (_read(place, text) for place, text in sorted(found.items())) if one.is_of(named)]
 
 
-async def erase(stores: Stores, known: Known, who: str, wait_s: float, step: Told) -> Erased:
+def with_found(named: Named, earlier: Iterable[Begun]) -> Named:
+    """The same with all that earlier erasures had found."""
+    for one in earlier:
+        named = replace(named, ids=named.ids | one.ids, emails=named.emails | one.emails, found=named.found | one.conversations)
+    return named
+
+
+async def erase(stores: Stores, known: Known, who: str, wait_s: float, step: Told, earlier: Sequence[Begun] = ()) -> Erased:
     """Remove all of it; safe to repeat.
 
     Args:
@@ -65,17 +107,14 @@ async def erase(stores: Stores, known: Known, who: str, wait_s: float, step: Tol
         who: who does it, for the audit log.
         wait_s: for a turn or a delivery that is running, and for Redis to write its files.
         step: progress.
+        earlier: those that did not end, whose finds are among what is known. They end with this one.
 
     Raises:
         ErasureFailed: something runs for too long, or was written again and again meanwhile.
         QueueUnavailable: Redis can't be reached.
     """
-    subject = known.subjects[0] if known.subjects else ""
-    pseudonym = await stores.audit.pseudonym_of(subject) if subject else ""
-    place = secrets.token_hex(16)
-    with unavailable("begin an erasure"):
-        await confirmed(stores.redis, [command("SET", _UNFINISHED, f"{place}:{pseudonym}")])
-    await stores.audit.record(AuditEvent(AuditKind.ERASING, f"erasing:{place}", pseudonym=pseudonym, who=who))
+    begun = [*earlier, await _begin(stores, known, who)]
+    words = sorted({word for one in begun for word in one.words})
     async with AsyncExitStack() as stack:
         for number, one in enumerate(known.conversations):
             step(number, 2 * len(known.conversations), one)
@@ -84,38 +123,67 @@ async def erase(stores: Stores, known: Known, who: str, wait_s: float, step: Tol
         for one in known.conversations:
             unsent += len(await stores.kept.silence(one))
         tickets = await asyncio.to_thread(_forget_tickets, stores.desk_file, known.conversations)
-        await _forget_person(stores, known)
+        await stores.sessions.forget([*known.sessions, *(newest_key(owner) for owner in known.owners)])
         for number, one in enumerate(known.conversations, len(known.conversations)):
             step(number, 2 * len(known.conversations), one)
             await _remove(stores, one, wait_s)
-    files = await finish(stores, who, wait_s)
-    names = [*known.ids, *known.emails, *known.conversations]
-    await asyncio.to_thread(blacken, stores.settings.data_dir / "logs", names)
-    still = await asyncio.to_thread(files_with, stores.settings.data_dir, names)
+        # Behind all conversations, since an approval that ran meanwhile has written under these names.
+        await _forget_names(stores, begun)
+    files = await _close(stores, begun, who, wait_s)
+    still = await asyncio.to_thread(files_with, stores.settings.data_dir, words)
     counts = (len(known.conversations), unsent, len(known.sessions), len(known.actions), tickets)
     return Erased(*counts, files, tuple(still))
 
 
-async def finish(stores: Stores, who: str, wait_s: float) -> tuple[Rewritten, ...]:
-    """Write down that an erasure has ended, and have Redis write its files anew. Safe to repeat. Raises as `erase`."""
-    with unavailable("end an erasure"):
-        (begun,) = await stores.redis.together([command("GET", _UNFINISHED)])
-    place, _, pseudonym = (begun or "").partition(":")
-    await stores.audit.record(AuditEvent(AuditKind.ERASED, f"erased:{place}", pseudonym=pseudonym, who=who))
+async def finish(stores: Stores, begun: Sequence[Begun], who: str, wait_s: float) -> tuple[Rewritten, ...]:
+    """End erasures of which no conversation is left. Safe to repeat. Raises as `erase`."""
+    await _forget_names(stores, begun)
+    return await _close(stores, begun, who, wait_s)
+
+
+async def _begin(stores: Stores, known: Known, who: str) -> Begun:
+    subject = known.subjects[0] if known.subjects else ""
+    pseudonym = await stores.audit.pseudonym_of(subject) if subject else ""
+    conversations = frozenset[str](known.conversations)
+    begun = Begun(secrets.token_hex(16), pseudonym, known.ids, known.emails, known.named, conversations, known.runs)
+    await _write_down(stores, begun)
+    await stores.audit.record(AuditEvent(AuditKind.ERASING, f"erasing:{begun.place}", pseudonym=pseudonym, who=who))
+    return begun
+
+
+async def _close(stores: Stores, begun: Sequence[Begun], who: str, wait_s: float) -> tuple[Rewritten, ...]:
+    """In the audit log, the logs and Redis' own files, which must not have what was found either."""
+    for one in begun:
+        ended = AuditEvent(AuditKind.ERASED, f"erased:{one.place}", pseudonym=one.pseudonym, who=who)
+        await stores.audit.record(ended)
+        await asyncio.to_thread(blacken, stores.settings.data_dir / "logs", one.words)
+        await _write_down(stores, Begun(one.place, one.pseudonym))
     files = tuple(await rewrite_files(stores.redis, wait_s))
-    with unavailable("end an erasure"):
-        await stores.redis.together([command("DEL", _UNFINISHED)])
+    if begun:
+        with unavailable("end an erasure"):
+            await confirmed(stores.redis, [command("HDEL", _BEGUN, *(one.place for one in begun))])
     return files
 
 
-async def _forget_person(stores: Stores, known: Known) -> None:
-    for one in sorted(known.ids):
-        await stores.ledger.erase(one)
-    await stores.sessions.forget([*known.sessions, *(newest_key(owner) for owner in known.owners)])
-    for one in known.conversations:
-        await stores.audit.pseudonyms.forget(CONVERSATION, one)
-    for one in known.subjects:
-        await stores.audit.pseudonyms.forget(CUSTOMER, one)
+async def _write_down(stores: Stores, begun: Begun) -> None:
+    kept = {name: sorted(getattr(begun, name)) for name in _FOUND} | {"pseudonym": begun.pseudonym}
+    with unavailable("write down how far an erasure is"):
+        await confirmed(stores.redis, [command("HSET", _BEGUN, begun.place, json.dumps(kept))])
+
+
+def _read(place: str, text: str) -> Begun:
+    kept = json.loads(text)
+    return Begun(place, kept["pseudonym"], *(frozenset(kept[name]) for name in _FOUND))
+
+
+async def _forget_names(stores: Stores, begun: Iterable[Begun]) -> None:
+    for one in begun:
+        for whose in sorted(one.ids):
+            await stores.ledger.erase(whose)
+        for whose in sorted(one.conversations):
+            await stores.audit.pseudonyms.forget(CONVERSATION, whose)
+        for whose in sorted(one.ids | one.emails):
+            await stores.audit.pseudonyms.forget(CUSTOMER, whose)
 
 
 async def _remove(stores: Stores, conversation_id: ConversationId, wait_s: float) -> None:

@@ -29,10 +29,11 @@ async def export(stores: Stores, known: Known, who: str) -> dict[str, Any]:
     return {
         "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "customer": {"ids": sorted(known.ids), "emails": sorted(known.emails), "also_known_here_as": sorted(known.also)},
+        "shared_with_others": list(known.shared),
         "conversations": [await _conversation(stores, one) for one in known.conversations],
         "sessions": list(known.sessions.values()),
         "actions": list(known.actions),
-        "audit": [entry for one in known.subjects for entry in await stores.audit.of_customer(one)],
+        "audit": await stores.audit.about(known.subjects, known.conversations),
         "not_in_here": list(NOT_HERE),
     }
 

@@ -20,6 +20,7 @@ from agent.graph.examples import embed_examples
 from agent.graph.state import TurnContext
 from agent.grounding.second import SecondVerifier
 from agent.ports import AuditEvent, AuditKind, AuditLog, Ticket
+from agent.privacy.handling import rules_of
 from agent.telemetry import POLICY_INFO, POLICY_RELOADS
 from agent.turns import Turns
 from agent.types import ConversationId, OutboxEntry, PolicyTrace, RunId
@@ -130,7 +131,7 @@ class LivePolicies:
         wishes = wish_table(self.current.embedder, policies, self.current.profile)
         detect = LanguageDetector(policies.locales)
         now = replace(self.current, policies=policies, second=second, detect_language=detect)
-        return replace(now, examples=examples, wishes=wishes)
+        return replace(now, examples=examples, wishes=wishes, privacy=rules_of(policies.privacy, policies.locales))
 
     def _swap(self, context: TurnContext) -> None:
         before, self.current = self.current, context

@@ -23,7 +23,7 @@ from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile
 from agent.model_routes import ModelRoutes, NamedModel
 from agent.ports import ChatModel, Embedder
-from agent.privacy.handling import PersonalRules, rules_of
+from agent.privacy.handling import PersonalRules, RulesInForce, rules_of
 from agent.reasons import HandoffReason, handoff_reason
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
@@ -74,7 +74,7 @@ STATE_TYPES: tuple[type, ...] = (
 
 @asynccontextmanager
 async def open_chat(
-    routes: ModelRoutes, needed: Collection[Task] = tuple(Task), privacy: PersonalRules | None = None
+    routes: ModelRoutes, needed: Collection[Task] = tuple(Task), privacy: PersonalRules | RulesInForce | None = None
 ) -> AsyncIterator[RoutedChatModel]:
     """The clients of all models that some task may be given to, as one.
 

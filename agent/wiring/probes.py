@@ -4,12 +4,13 @@ from agent.adapters.local_model import is_installed
 from agent.adapters.redis_clients import is_ready, redis_client
 from agent.adapters.redis_nodes import announced, fewest_replicas, version
 from agent.channels.helpdesks.registry import clients
-from agent.errors import ModelUnavailable, QueueUnavailable, SettingsInvalid
+from agent.errors import AgentError, ModelUnavailable, QueueUnavailable, SettingsInvalid
 from agent.model_routes import ModelRoutes
 from agent.model_settings import DEFAULT_MODEL, setting_of
 from agent.settings import Settings
 from agent.wiring import rules, shelf
 from agent.wiring.toolbox import open_tools
+from policies.errors import PolicyError
 
 
 async def redis(settings: Settings) -> str:
@@ -36,9 +37,16 @@ async def redis(settings: Settings) -> str:
         told = f"{await version(client)} at {place} ({nodes})"
         if wanted or replicas:
             told += f"; what is stored counts once {wanted} of {replicas} replicas have it (INNKEEPER_REDIS_REPLICAS)"
-        days = settings.retention_days
-        kept = f"{days} days after the last thing that happened in them" if days else "for ever"
-        return f"{told}; conversations are kept {kept} (INNKEEPER_RETENTION_DAYS)"
+        return f"{told}; {_kept(settings)}"
+
+
+def _kept(settings: Settings) -> str:
+    try:
+        days = rules.kept_s(settings, rules.build_policies(settings)) // 86_400
+    except (AgentError, PolicyError):
+        return "how long conversations are kept can't be told without the policies"
+    whose = "INNKEEPER_RETENTION_DAYS" if days == settings.retention_days else "retention.messages of privacy.yaml"
+    return f"conversations are kept {days} days after the last thing that happened in them ({whose})"
 
 
 def model_names(settings: Settings) -> tuple[str, ...]:

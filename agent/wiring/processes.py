@@ -19,7 +19,7 @@ from agent.api import create_app, create_worker_app
 from agent.channels.deps import ApiDeps
 from agent.graph.build import build_graph
 from agent.graph.routes import is_waiting
-from agent.privacy.handling import rules_of
+from agent.privacy.handling import RulesInForce, rules_of
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
 from agent.telemetry import hide_in_logs
@@ -37,6 +37,7 @@ from agent.wiring.tracing import open_tracing
 from agent.wiring.verifiers import second_verifiers
 from agent.wiring.widget import build_progress, build_widget
 from knowledge.errors import KnowledgeError, RerankerUnavailable
+from policies.engine import PolicyEngine
 from policies.load import default_folder
 from policies.privacy import days_s
 
@@ -111,8 +112,8 @@ async def _health(settings: Settings, deps: ApiDeps) -> AsyncIterator[None]:
 async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
     """Build every part, and close them in reverse. `process`: `serve` or `worker`."""
     policies = rules.build_policies(settings)
-    privacy = rules_of(policies.privacy, policies.locales)
-    hide_in_logs(privacy)
+    privacy = RulesInForce(rules_of(policies.privacy, policies.locales))
+    hide_in_logs(privacy.now)
     base_url = shelf.model_url(settings)
     routes = rules.pick_routes(settings, base_url)
     redis_url = shelf.redis_url(settings)
@@ -146,7 +147,7 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
             raise  # a folder that can't be used stays so
         except KnowledgeError:
             pass
-        kept_s = settings.retention_s
+        kept_s = rules.kept_s(settings, policies)
         conversations, hints = RedisConversations(redis, kept_s, privacy), RedisTicketHints(redis)
         turns = Turns(
             graph=build_graph(saver),
@@ -162,6 +163,7 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
         )
         policies_now = LivePolicies(settings.policy_dir or default_folder(), context, verifiers, audit)
         await policies_now.note()
+        policies_now.on_swap(partial(_take_over, privacy))
         live = LiveTurns(turns, policies_now)
         await stack.enter_async_context(watched(policies_now, settings.policy_reload_s))
         direct = build_graph()
@@ -191,3 +193,9 @@ async def assemble(settings: Settings, process: str) -> AsyncIterator[Process]:
         )
         refresher = SourceRefresher(knowledge, shelf.sources_path(settings), guard.allow)
         yield Process(settings, turns, live, conversations, outbox, hints, queue, deps, redis, refresher)
+
+
+def _take_over(privacy: RulesInForce, policies: PolicyEngine) -> None:
+    """What a pack says of personal data holds from the next message on; how long things are kept from the next start on."""
+    privacy.take_over(policies.privacy, policies.locales)
+    hide_in_logs(privacy.now)

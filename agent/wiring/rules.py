@@ -11,6 +11,7 @@ from agent.types import Task
 from agent.wiring.verifiers import check_verifiers
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
+from policies.privacy import days_s
 
 DEFAULT_SERVED = "qwen3"
 DEFAULT_EMBEDDED = "smollm2"
@@ -39,6 +40,21 @@ def build_policies(settings: Settings) -> PolicyEngine:
     policies = PolicyEngine(load_pack(settings.policy_dir or default_folder()))
     check_verifiers(settings, pick_routes(settings).profile(Task.JUDGE), policies)
     return policies
+
+
+def kept_s(settings: Settings, policies: PolicyEngine) -> int:
+    """How long a conversation is kept after its last step, in seconds: the shorter of the setting and `privacy.yaml`.
+
+    Raises:
+        SettingsInvalid: a webhook could be repeated when its message is forgotten.
+    """
+    of_pack = days_s(policies.privacy.retention.messages)
+    if settings.replay_window_s > of_pack:
+        raise SettingsInvalid(
+            "INNKEEPER_REPLAY_WINDOW_S is longer than retention.messages of privacy.yaml: a webhook could be repeated when its "
+            "message is forgotten; make one of them shorter or longer"
+        )
+    return min(settings.retention_s, of_pack) if settings.retention_s else of_pack
 
 
 def _models(settings: Settings) -> Iterator[NamedModel]:

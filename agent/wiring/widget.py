@@ -18,10 +18,11 @@ from agent.errors import ConversationMissing
 from agent.graph.options import listed_titles
 from agent.helpdesk_settings import HelpdeskSettings
 from agent.ports import Conversations, PersonRequests, ReplySender
-from agent.privacy.handling import PersonalRules
+from agent.privacy.handling import RulesInForce
 from agent.settings import Settings
 from agent.types import ConversationId, PolicyTrace
 from agent.widget_ports import Escalation
+from agent.wiring import rules
 from policies.engine import PolicyEngine
 from policies.types import Facts
 
@@ -31,12 +32,12 @@ def build_widget(
     redis: RedisClient,
     policies: Callable[[], PolicyEngine],
     person: PersonRequests,
-    privacy: PersonalRules,
+    privacy: RulesInForce,
 ) -> WidgetDeps | None:
     """None if no site has the widget. `policies`: those that hold now."""
     if not settings.sites:
         return None
-    conversations = RedisWidgetConversations(redis, keep_s=settings.retention_s)
+    conversations = RedisWidgetConversations(redis, keep_s=rules.kept_s(settings, policies()))
     return WidgetDeps(
         sessions=RedisWidgetSessions(redis),
         conversations=conversations,
@@ -69,7 +70,7 @@ def build_by_webhook(
         if one.handoff is not None and isinstance(settings.helpdesks[one.handoff], HelpdeskSettings)
     }
     policy = PolicyTrace(policies.stamp.version, policies.stamp.sha256)
-    shown = RedisWidgetConversations(redis, keep_s=settings.retention_s)
+    shown = RedisWidgetConversations(redis, keep_s=rules.kept_s(settings, policies))
     return ByWebhook(sources, sender, conversations, shown, policy)
 
 

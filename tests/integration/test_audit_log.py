@@ -81,8 +81,8 @@ async def test_an_entry_says_what_was_done_and_not_to_whom(client: RedisClient, 
     for told in ("guest-anna", "T-77", "run-1", "MS-104211", "1250"):
         assert told not in stored
         assert not [key for key in keys if told in str(key)]
-    assert await log.of_customer("guest-anna") == [entry]
-    assert await log.of_customer("guest-ben") == []
+    assert await log.about(["guest-anna"]) == [entry]
+    assert await log.about(["guest-ben"]) == []
 
 
 async def test_the_same_event_is_written_once(log: RedisAuditLog) -> None:
@@ -104,7 +104,7 @@ async def test_who_is_forgotten_can_not_be_led_back_and_the_chain_holds(log: Red
     before = [one async for one in log.entries()]
     await log.pseudonyms.forget(CUSTOMER, "guest-anna")
     await log.pseudonyms.forget(CONVERSATION, "acme:T-77")
-    assert await log.of_customer("guest-anna") == []
+    assert await log.about(["guest-anna"]) == []
     assert (await log.verify()).wrong is None
     await log.record(another(9))
     *old, new = [one async for one in log.entries()]
@@ -200,6 +200,35 @@ async def test_a_log_that_was_written_anew_is_found_by_what_was_noted(client: Re
     await client.together([command("HSET", HEAD, "seq", 3, "hash", at.digest)])
     assert (await log.verify()).wrong is None
     assert "written anew" in str((await log.verify(expected=noted)).wrong)
+
+
+async def test_what_was_denied_to_nobody_known_is_told_with_its_conversation(log: RedisAuditLog) -> None:
+    await log.record(replace(EVENT, event_id="a", customer=""))
+    await log.record(replace(EVENT, event_id="b"))
+    await log.record(replace(EVENT, event_id="c", customer="", conversation_id="acme:T-78"))
+    assert [one["seq"] for one in await log.about([], ["acme:T-77"])] == [1], "the second is somebody's"
+    assert [one["seq"] for one in await log.about(["guest-anna"], ["acme:T-77"])] == [1, 2]
+
+
+@pytest.mark.parametrize("text", ["5", "[]", "nonsense", '{"at":5}', '{"seq":9}'])
+async def test_an_entry_that_is_none_is_found_and_stands_in_nobodys_way(
+    client: RedisClient, log: RedisAuditLog, text: str
+) -> None:
+    await written(log, 2)
+    await client.together([command("XDEL", LOG, "1-0"), command("DEL", LOG), command("XADD", LOG, "1-0", "e", text, "h", "ab")])
+    assert (await log.verify()).wrong is not None
+    assert await log.about(["guest-anna"]) == []
+    with pytest.raises(ValueError, match="entry 1"):
+        [one async for one in log.entries()]
+    await RedisAuditLog(client, keep_s=1).record(another(9))
+    assert (await log.head()).seq == 3
+
+
+@pytest.mark.parametrize("key", [HEAD, "innkeeper:{innkeeper-audit}:anchor"])
+async def test_a_place_that_is_none_is_found(client: RedisClient, log: RedisAuditLog, key: str) -> None:
+    await written(log, 2)
+    await client.together([command("HSET", key, "seq", "none", "hash", "ab")])
+    assert (await log.verify()).wrong is not None
 
 
 WRITER = """

@@ -10,6 +10,7 @@ import redis
 
 from agent.adapters.redis_clients import redis_client
 from agent.adapters.redis_store import RedisConversations
+from agent.privacy.traces import files_with
 from agent.types import Customer, Identity
 from tests.e2e.product import INNKEEPER, ROOT, environment
 from tests.samples import message, ticket
@@ -70,3 +71,30 @@ async def test_the_log_is_checked_and_what_is_wrong_is_named(redis_url: str, tmp
     assert "entry 1 is missing" in bad.stderr
     broken = innkeeper(tmp_path, redis_url, "audit", "verify", "--json")
     assert (broken.returncode, json.loads(broken.stdout)["ok"]) == (1, False)
+
+
+async def test_who_else_wrote_is_told_with_an_export(redis_url: str, tmp_path: Path) -> None:
+    await written(redis_url)
+    async with redis_client(redis_url) as client:
+        other = replace(message("m2", text="an owl"), customer=Customer(Identity.CLAIMED, "c-2"))
+        await RedisConversations(client).append(ticket(1), other)
+    told = innkeeper(tmp_path, redis_url, "customer", "export", "--id", "c-1", "--json")
+    assert json.loads(told.stdout)["shared_with_others"] == ["desk:1"]
+    assert "others wrote there, too" in told.stderr
+
+
+async def test_an_export_that_cant_be_written_leaves_nothing_behind(redis_url: str, tmp_path: Path) -> None:
+    async with redis_client(redis_url) as client:
+        half = replace(message("m1", text="a heron \ud83d"), customer=Customer(Identity.CLAIMED, "c-1"))
+        await RedisConversations(client).append(ticket(1), half)
+    (tmp_path / "taken").mkdir()
+    refused = innkeeper(tmp_path, redis_url, "customer", "export", "--id", "c-1", "--out", str(tmp_path / "taken"))
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert "--out" in refused.stderr
+    assert files_with(tmp_path, ["heron"]) == []
+    for words in (("--json",), ("--out", str(tmp_path / "c-1.json"))):
+        done = innkeeper(tmp_path, redis_url, "customer", "export", "--id", "c-1", *words)
+        assert done.returncode == 0, done.stderr
+        told = done.stdout or (tmp_path / "c-1.json").read_text()
+        assert json.loads(told)["conversations"][0]["messages"][0]["text"] == "a heron \ud83d"

@@ -29,7 +29,7 @@ from agent.adapters.shadow import RedisShadowRecords
 from agent.adapters.widget_sessions import RedisWidgetSessions
 from agent.adapters.widget_store import RedisWidgetConversations
 from agent.errors import ErasureFailed
-from agent.ports import LedgerStage, Link, ShadowRecord, Taking, Ticket
+from agent.ports import AuditEvent, AuditKind, LedgerStage, Link, ShadowRecord, Taking, Ticket
 from agent.settings import Settings
 from agent.types import Author, ConversationId, Customer, Identity, Message, OutboxKey, RunId, outbox_id
 from agent.widget_ports import Event, PersonState, Publication, Session, WidgetConversation
@@ -191,7 +191,11 @@ async def test_all_of_a_customer_goes_and_nothing_of_another(stores: Stores) -> 
     assert {"messages", "outbox", "undelivered", "shadow"} <= set(told[cid])
     assert {"widget", "ticket", "messages"} <= set(told[wid])
     assert "guest-ben" not in json.dumps(told)
+    replayed = stores.settings.data_dir / "evaluations" / "replay.jsonl"
+    replayed.parent.mkdir()
+    replayed.write_text('{"id": "anna-1-run-1", "said": [{"text": "a heron"}]}\n')
     done = await erasing.erase(stores, known, "a test", 60, quiet)
+    assert done.still_named == (replayed,), "a file of hers, though it has no name"
     assert (done.conversations, done.unsent, done.sessions, done.actions) == (3, 2, 1, 1)
     after = await everything(stores.redis_url)
     assert [one for one in MARKS if one.lower() in after.lower()] == []
@@ -237,12 +241,97 @@ async def test_an_erasure_that_dies_on_the_way_goes_on(stores: Stores, monkeypat
             await erasing.erase(stores, known, "a test", 60, quiet)
         known = await stores.find(named, quiet)
         assert known.conversations, "what is left is found by the same name"
-        assert await erasing.is_unfinished(stores)
+        assert await erasing.unfinished(stores, named)
     monkeypatch.setattr(RedisKept, "remove", remove)
-    await erasing.erase(stores, known, "a test", 60, quiet)
+    await erasing.erase(stores, known, "a test", 60, quiet, await erasing.unfinished(stores, named))
     after = await everything(stores.redis_url)
     assert [one for one in MARKS if one.lower() in after.lower()] == []
-    assert not await erasing.is_unfinished(stores)
+    assert not await erasing.unfinished(stores, named)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        Named(ids=frozenset({"guest-anna"})),
+        Named(emails=frozenset({"Anna@Marks.example"})),
+        Named(conversations=frozenset({"desk:anna-1"})),
+        Named(conversations=frozenset({"widget:anna-chat"})),
+    ],
+    ids=["id", "address", "ticket", "chat"],
+)
+@pytest.mark.parametrize("gone", [1, 2, 3])
+async def test_what_is_gone_led_to_the_rest_and_it_is_erased_all_the_same(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, named: Named, gone: int
+) -> None:
+    await lived(stores)
+    logs = stores.settings.data_dir / "logs"
+    logs.mkdir()
+    (logs / "worker.log").write_text('{"conversation_id": "desk:anna-1"} {"conversation_id": "widget:anna-chat"} desk:ben-1')
+    count, sweep = iter(range(10)), RedisKept.sweep
+
+    async def dies(self: RedisKept, one: ConversationId) -> None:
+        await sweep(self, one)
+        if next(count) == gone - 1:
+            raise ConnectionError("killed")
+
+    monkeypatch.setattr(RedisKept, "sweep", dies)
+    with pytest.raises(ConnectionError):
+        await erasing.erase(stores, await stores.find(named, quiet), "a test", 60, quiet)
+    monkeypatch.setattr(RedisKept, "sweep", sweep)
+
+    earlier = await erasing.unfinished(stores, named)
+    known = await stores.find(erasing.with_found(named, earlier), quiet)
+    await erasing.erase(stores, known, "a test", 60, quiet, earlier)
+    after = await everything(stores.redis_url)
+    assert [one for one in MARKS if one.lower() in after.lower()] == []
+    assert "ben-1" in after
+    told = (logs / "worker.log").read_text()
+    assert "anna" not in told
+    assert "desk:ben-1" in told
+    assert not await erasing.unfinished(stores, named)
+    ends = [one["subject"] for one in [one async for one in stores.audit.entries()] if one["kind"] == "customer_erased"]
+    begins = [one["subject"] for one in [one async for one in stores.audit.entries()] if one["kind"] == "customer_erasure_begun"]
+    assert sorted(ends) == sorted(begins), "each that was begun has an end"
+    assert len(ends) == 2
+
+
+async def test_an_erasure_that_did_not_end_is_not_followed_to_who_else_wrote_there(stores: Stores) -> None:
+    cid, _ = await lived(stores)
+    await RedisConversations(stores.redis).append(Ticket(cid, "desk", "anna-1"), by(BEN, "m20"))
+    known = await stores.find(Named(ids=frozenset({"guest-anna"})), quiet)
+    await erasing._begin(stores, known, "a test")
+    for named in (Named(ids=frozenset({"guest-ben"})), Named(conversations=frozenset({cid}))):
+        assert await erasing.unfinished(stores, named) == []
+    (found,) = await erasing.unfinished(stores, Named(ids=frozenset({"guest-anna"})))
+    again = await stores.find(erasing.with_found(Named(ids=frozenset({"guest-anna"})), [found]), quiet)
+    assert (again.ids, again.conversations) == (known.ids, known.conversations), "a find is no name that was given"
+
+
+async def test_two_at_once_have_an_end_each(stores: Stores) -> None:
+    await lived(stores)
+    found = [await stores.find(Named(ids=frozenset({one})), quiet) for one in ("guest-anna", "guest-ben")]
+    await asyncio.gather(*(erasing.erase(stores, one, "a test", 60, quiet) for one in found))
+    entries = [one async for one in stores.audit.entries()]
+    for kind in ("customer_erasure_begun", "customer_erased"):
+        assert len({one["subject"] for one in entries if one["kind"] == kind}) == 2, kind
+
+
+async def test_what_an_approval_writes_meanwhile_goes_too(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    await lived(stores)
+    remove, written = RedisKept.remove, []
+
+    async def meanwhile(self: RedisKept, one: ConversationId) -> None:
+        if not written:
+            late = Taking("late", "refund", "guest-anna", 10, LIMITS, "2026-11-27", 1_795_780_800_001, "p-late")
+            written.append(await stores.ledger.take(replace(late, plan={"call": {"a": 1}})))
+            await stores.audit.record(AuditEvent(AuditKind.DONE, "late", customer="guest-anna", conversation_id=str(one)))
+        await remove(self, one)
+
+    monkeypatch.setattr(RedisKept, "remove", meanwhile)
+    named = Named(ids=frozenset({"guest-anna"}))
+    await erasing.erase(stores, await stores.find(named, quiet), "a test", 60, quiet)
+    assert written
+    assert not (await stores.find(named, quiet)).is_anything
 
 
 async def test_to_be_forgotten_is_no_way_to_a_second_refund(stores: Stores) -> None:

@@ -131,3 +131,15 @@ async def test_many_at_once_never_take_more_than_there_is(ledger: RedisLedger) -
     left = 100_000 - took
     assert (await ledger.take(another(1000, limits=limits, amount=left + 1))).full == "per_day"
     assert left == 0 or (await ledger.take(another(1001, limits=limits, amount=left))).full is None
+
+
+async def test_a_call_of_when_limits_looked_back_further_is_told_and_forgotten(ledger: RedisLedger) -> None:
+    long = Limits.model_validate({"per_customer": {"amount": 200, "window": "90d"}})
+    await ledger.take(replace(FIRST, limits=long))
+    await ledger.take(another(2, at_ms=NOW + 40 * DAY, day="2027-01-06", proposal_id="p-2"))
+    assert sorted(one["at"] for one in await ledger.of_customer("c-1")) == [str(NOW), str(NOW + 40 * DAY)]
+    (left,) = {int(await ledger._redis.ttl(key)) async for key in ledger._redis.scan_iter("innkeeper:{action:refund}:of:*")}
+    assert left > 89 * 86_400, "as long as the call that is remembered longest"
+    await ledger.erase("c-1")
+    assert await ledger.find("refund", "p-1") is None
+    assert (await ledger.take(FIRST)).full == "erased"

@@ -8,8 +8,9 @@ from agent.adapters.redis_clients import redis_client
 from agent.adapters.redis_store import RedisConversations
 from agent.adapters.shadow import RedisShadowRecords
 from agent.ports import ShadowRecord, Ticket
-from agent.privacy.handling import PersonalRules
+from agent.privacy.handling import PersonalRules, RulesInForce
 from agent.types import ConversationId, Decision, Outcome, PolicyTrace, RunId
+from policies.load import default_folder, load_pack
 from policies.privacy import CAREFUL, Classes, Inbound, PersonalData
 from tests.samples import message
 
@@ -65,3 +66,18 @@ async def test_a_record_of_shadow_mode_holds_no_address_of_the_customer(redis_ur
     assert found.messages[0].text == "I am [e-mail address]. Can I bring my dog?"
     assert found.outcome.answer == "Yes. Write to dogs@inn.example. You asked: I am [e-mail address]"
     assert MAIL not in everything_in(redis_url)
+
+
+async def test_another_packs_rules_count_for_what_comes_then(redis_url: str) -> None:
+    redact = CAREFUL[PersonalData.EMAIL].model_copy(update={"inbound": Inbound.REDACT})
+    rules = RulesInForce(PersonalRules())
+    async with redis_client(redis_url) as client:
+        conversations = RedisConversations(client, privacy=rules)
+        await conversations.append(TICKET, message("1", text=MAIL))
+        logged = rules.now.for_log(MAIL)
+        pack = load_pack(default_folder()).privacy
+        rules.take_over(pack.model_copy(update={"classes": Classes(email=redact)}), ("en",))
+        await conversations.append(TICKET, message("2", text=MAIL))
+        found = [one.text for one in (await conversations.read(TICKET.conversation_id)).messages]
+    assert found == [MAIL, "[e-mail address]"]
+    assert rules.now.for_log(MAIL) == logged, "the same for the same value until the process ends"

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from agent.adapters.redis_outbox import RedisOutbox
 from agent.adapters.redis_store import RedisConversations
 from agent.adapters.widget_store import RedisWidgetConversations
 from agent.errors import QueueUnavailable
-from agent.types import ConversationId, RunId
+from agent.settings import Settings
+from agent.types import ConversationId, Customer, Identity, RunId
 from agent.widget_ports import Event, Publication, WidgetConversation
+from agent.wiring import erasing
+from agent.wiring.customers import Named, open_stores
+from agent.wiring.exporting import export
 from tests.redis_groups import PASSWORD, Group, Member, debian_binary, info, until, watched
 from tests.samples import message, outcome, ticket
 
@@ -166,6 +171,23 @@ async def test_a_checkpoint_is_on_the_replica_before_the_graph_goes_on(pair: Gro
         state = await in_the_end(lambda: approval(saver).aget_state(THREAD))
         assert state.values["draft"] == Draft("half back")
         assert state.next == ("approve",)
+
+
+async def test_a_customer_is_told_and_forgotten_where_replicas_have_to_confirm(pair: Group, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, redis_url=pair.url, redis_replicas=1)
+    async with redis_client(pair.url, replicas=1) as client:
+        anna = Customer(Identity.VERIFIED, "guest-anna")
+        await in_the_end(lambda: RedisConversations(client).append(ticket(1), replace(message("m1"), customer=anna)))
+    async with open_stores(settings) as stores:
+        named = Named(ids=frozenset({"guest-anna"}))
+        known = await stores.find(named, quiet)
+        assert [one["conversation_id"] for one in (await export(stores, known, "a test"))["conversations"]] == ["desk:1"]
+        assert (await erasing.erase(stores, known, "a test", 60, quiet)).conversations == 1
+        assert not (await stores.find(named, quiet)).is_anything
+
+
+def quiet(done: int, total: int, name: str) -> None:
+    """No progress is shown."""
 
 
 async def test_too_many_replicas_asked_for_is_told(pair: Group) -> None:

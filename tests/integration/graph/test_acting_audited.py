@@ -75,7 +75,7 @@ async def test_a_refund_stands_in_the_log_before_and_after_its_call(client: Redi
     assert entries[-1]["rules"] == ["refund_order"]
     assert entries[2]["facts"] == entries[3]["facts"]
     assert {entry["policy"]["version"] for entry in entries} == {shop.turns.context.policies.stamp.version}
-    assert await orders.log.of_customer("c-1") == entries
+    assert await orders.log.about(["c-1"]) == entries
 
 
 async def test_no_call_is_made_without_its_entry(client: RedisClient, orders: Watched) -> None:

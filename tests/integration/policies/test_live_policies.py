@@ -77,6 +77,15 @@ async def test_a_changed_folder_is_taken_over_once_it_rests(folder: Path, embedd
     assert await live.look() is False
 
 
+async def test_turns_see_personal_data_as_the_pack_that_decides_says(folder: Path, embedder: SentenceTransformerEmbedder) -> None:
+    live, mail = live_on(folder, embedder), "ann@example.com"
+    assert live.current.privacy.for_model(mail) != mail
+    shown = "{inbound: keep, log: hashed, model: allow, index: masked, reply: allow}"
+    (folder / "privacy.yaml").write_text((folder / "privacy.yaml").read_text() + f"classes:\n  email: {shown}\n")
+    assert [await live.look(), await live.look()] == [False, True]
+    assert live.current.privacy.for_model(mail) == mail
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [

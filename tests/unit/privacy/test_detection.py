@@ -95,3 +95,23 @@ HOSTILE = (
 def test_a_text_that_is_made_to_take_long_is_read_to_its_end(length: int) -> None:
     text = " | ".join(piece * (length // len(piece)) for piece in HOSTILE) + "; mail ann@example.com"
     assert found_in(text)[-1] == (PersonalData.EMAIL, "ann@example.com")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("4111 1111\n1111 1111", PersonalData.PAYMENT_CARD),
+        ("4111 - 1111 - 1111 - 1111", PersonalData.PAYMENT_CARD),
+        ("4111   1111   1111   1111", PersonalData.PAYMENT_CARD),
+        ("4111\u22121111\u22121111\u22121111", PersonalData.PAYMENT_CARD),
+        ("4111\u20141111\u20141111\u20141111", PersonalData.PAYMENT_CARD),
+        ("4111\u00ad1111\u00ad1111\u00ad1111", PersonalData.PAYMENT_CARD),
+        ("DE89 3704 0044\n0532 0130 00", PersonalData.IBAN),
+        ("DE89\u202f3704\u202f0044\u202f0532\u202f0130\u202f00", PersonalData.IBAN),
+        ("DE89\u20093704\u20090044\u20090532\u20090130\u200900", PersonalData.IBAN),
+        ("DE89\u200b37040044 0532 0130 00", PersonalData.IBAN),
+        ("DE89\u20133704\u20130044\u20130532\u20130130\u201300", PersonalData.IBAN),
+    ],
+)
+def test_what_a_mail_or_a_word_processor_puts_between_the_groups_hides_nothing(text: str, kind: PersonalData) -> None:
+    assert found_in(f"It is {text}.\nThank you") == [(kind, text)]

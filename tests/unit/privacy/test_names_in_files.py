@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 from agent.privacy.traces import blacken, files_with
@@ -25,3 +26,15 @@ def test_short_words_and_folders_that_are_not_there_are_left_alone(tmp_path: Pat
     (tmp_path / "a.log").write_text("c-1 c-1")
     assert blacken(tmp_path, ["c-1"]) == 0
     assert blacken(tmp_path / "none", ["guest-anna"]) == 0
+
+
+def test_a_name_is_found_in_any_case_and_as_json_writes_it(tmp_path: Path) -> None:
+    line = json.dumps({"conversation_id": "café:Zürich-7", "who": 'the "heron"', "by": "Anna@Marks.example"}) + "\n"
+    (tmp_path / "worker.log").write_text(line)
+    assert "Zürich" not in line
+    for word in ("café:Zürich-7", 'the "heron"', "anna@marks.example"):
+        assert files_with(tmp_path, [word]) == [tmp_path / "worker.log"], word
+    assert blacken(tmp_path, ["café:Zürich-7", "anna@marks.example", "CAFÉ:elsewhere"]) == 2
+    told = json.loads((tmp_path / "worker.log").read_text())
+    assert set(told["conversation_id"]) == set(told["by"]) == {"*"}
+    assert files_with(tmp_path, ["café:Zürich-7", "anna@marks.example"]) == []

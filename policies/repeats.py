@@ -66,9 +66,9 @@ _FILLER = _set(
 _POINTING = _set(
     """
     it its this that these those they them their there here one ones same other another else he him she her
-    es dies diese dieser dieses dazu davon dafur dort eso esto esta este ese esa estos esos alli ello otro otra
+    es dies diese dieser dieses dazu davon dafur dort eso esto este ese esa estos esos alli ello otro otra
     ca cela ceci celui celle ceux y en autre cette ces questo questa quello quella questi quelli ne ci altro altra
-    dit dat deze die er daar andere isso isto este esta esse essa aquele la outro outra itu ini tersebut هذا هذه ذلك تلك
+    dit dat deze die er daar andere isso isto este esse essa aquele la outro outra itu ini tersebut هذا هذه ذلك تلك
     """
 )
 _ASKING = _set(

@@ -30,13 +30,18 @@ def requests(messages: Sequence[Message]) -> tuple[str, ...]:
 
 def unanswered(messages: Sequence[Message]) -> int:
     """How many of our latest replies to this customer, in a row, were no answer. A person's words end the row."""
-    count = 0
-    for message in reversed(messages):
-        if message.author is Author.CUSTOMER and message.customer == messages[-1].customer:
-            continue
-        if message.author is not Author.ASSISTANT or not message.unanswered:
-            break
-        count += 1
+    count, is_anothers = 0, False
+    for message in messages:
+        match message.author:
+            case Author.CUSTOMER:
+                is_anothers = is_anothers or message.customer != messages[-1].customer
+            case Author.ASSISTANT:
+                count = count + 1 if message.unanswered and not is_anothers else 0
+                is_anothers = False
+            case Author.HUMAN_AGENT:
+                count, is_anothers = 0, False
+            case Author.SYSTEM:
+                pass
     return count
 
 

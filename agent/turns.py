@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 
 from agent import reasons
-from agent.errors import ConversationMissing, DraftRuled, ModelUnavailable, QueueUnavailable, TransientError
+from agent.errors import ConversationMissing, DraftRuled, ModelUnavailable, QueueUnavailable, ToolUnavailable, TransientError
 from agent.graph import compose
 from agent.graph.acting.consent import Consent, read_consent
 from agent.graph.acting.left_open import told_of_begun
@@ -225,6 +225,8 @@ class Turns:
                 )
         except (TransientError, KnowledgeError) as error:
             await self._tell(conversation.conversation_id, Stage.RECEIVED)  # it waits again
+            if isinstance(error, ToolUnavailable):
+                await self.conversations.note_tool_failure(conversation)
             if self._waited_s(conversation) < self.model_down_handoff_s:
                 if isinstance(error, TransientError):
                     raise
@@ -248,8 +250,9 @@ class Turns:
 
     def _context_of(self, conversation: Conversation) -> TurnContext:
         on_stage = partial(self.progress.tell, conversation.conversation_id) if self.progress is not None else None
-        is_disclosed = conversation.source in self.disclosing
-        return replace(self.context, on_stage=on_stage, is_disclosed=is_disclosed, desk=self._desk_of(conversation))
+        is_disclosed, desk = conversation.source in self.disclosing, self._desk_of(conversation)
+        failures = conversation.tool_failures
+        return replace(self.context, on_stage=on_stage, is_disclosed=is_disclosed, desk=desk, tool_failures=failures)
 
     def _desk_of(self, conversation: Conversation) -> Desk | None:
         desk = self.context.desk

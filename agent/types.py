@@ -67,6 +67,8 @@ class Message:
     """Who wrote it, if a customer did."""
     rules: tuple[str, ...] = ()
     """Ids of the policy rules that applied to it, if we wrote it."""
+    unanswered: bool = False
+    """True for a reply of ours that was no answer (`Outcome.leaves_open`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ class Conversation:
     is how many of them the latest outcome had seen; `handed_off` is True while a person owns it.
     `begun` tells it from an earlier one of the same id, which is forgotten by now. `proposal` is the action that
     the latest outcome has asked about, `approval` the one that waits for a person. `ruling` stands while what was decided
-    about a draft is carried out.
+    about a draft is carried out. `tool_failures` counts the calls of the company's systems that have failed since the
+    conversation was last handed off, if one of them failed for what is unanswered now; else it is 0.
     """
 
     conversation_id: ConversationId
@@ -154,6 +157,7 @@ class Conversation:
     proposal: Proposal | None = None
     approval: PendingApproval | None = None
     ruling: DraftRuling | None = None
+    tool_failures: int = 0
 
 
 class Decision(StrEnum):
@@ -229,6 +233,11 @@ class Outcome:
     """What the customer reads at once, beside a reply that waits for a person."""
     approval: PendingApproval | None = None
     """What waits for a person's yes, if it is an action."""
+
+    @property
+    def leaves_open(self) -> bool:
+        """True if the customer has asked in vain: we ask back, or refuse. What is asked about an action brings it further."""
+        return self.decision in (Decision.CLARIFY, Decision.REFUSE) and self.proposal is None
 
 
 @dataclass(frozen=True, slots=True)

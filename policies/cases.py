@@ -30,6 +30,10 @@ _RELATIVE = ("days_ago", "days_ahead", "hours_ago", "hours_ahead")
 _LISTED = tuple[Line, ...]
 
 
+def _one_or_many(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 class SpentGiven(Strict):
     """What has been taken of an action's limits: this customer's amount and calls in their windows, all customers' today."""
 
@@ -51,6 +55,9 @@ class Given(Strict):
         spent: what the action's limits have been used for already.
         language: of the message; told by its words if not given.
         earlier: what the customer wrote before it, each with a reply from us, oldest first.
+        unanswered: how many of our replies before it, in a row, were no answer.
+        tool_failures: how many calls of the company's systems have failed in the conversation, one of them for this message.
+        used: ids of triggers and guidelines that have already said what they say once in a conversation.
         first_message: whether it is the first one that we reply to; so it is if there is no `earlier`.
     """
 
@@ -66,6 +73,9 @@ class Given(Strict):
     spent: SpentGiven = SpentGiven()
     language: Locale | None = None
     earlier: tuple[Line, ...] = ()
+    unanswered: int = Field(0, ge=0)
+    tool_failures: int = Field(0, ge=0)
+    used: Annotated[_LISTED, BeforeValidator(_one_or_many)] = ()
     first_message: bool | None = None
 
     @field_validator("now")
@@ -104,10 +114,6 @@ class Given(Strict):
         return found
 
 
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
 def _read_dial(value: object) -> object:
     return value if value is None or value == "auto" else read_dial(value)
 
@@ -116,7 +122,7 @@ class Expected(Strict):
     """What must come of it. What isn't named isn't compared.
 
     Attributes:
-        decision: `allow`, `deny` or `require_approval` of an action; `allow`, `handoff` or `refuse` of a message.
+        decision: `allow`, `deny` or `require_approval` of an action; `allow`, `handoff`, `refuse` or `offer` of a message.
         rule: what decided, e.g. `refund_booking.limits.per_day`, or the id of a trigger or topic. An action that is allowed
             has its own id, a message that is allowed `none`.
         say: the canned text of that rule.
@@ -131,7 +137,7 @@ class Expected(Strict):
         open: whether people work then (`hours.yaml`).
     """
 
-    decision: Literal["allow", "deny", "require_approval", "handoff", "refuse"] | None = None
+    decision: Literal["allow", "deny", "require_approval", "handoff", "refuse", "offer"] | None = None
     rule: Line | None = None
     say: Identifier | None = None
     call: dict[str, Any] | None = None
@@ -147,10 +153,12 @@ class Expected(Strict):
 
 _OF_ACTIONS = frozenset({"decision", "rule", "say", "call", "amount"})
 _OF_MESSAGES = frozenset({"decision", "rule", "say", "queue", "guidelines", "not_guidelines", "action", "topic", "dial", "open"})
-_DECISIONS = {"action": ("allow", "deny", "require_approval"), "message": ("allow", "handoff", "refuse")}
+_DECISIONS = {"action": ("allow", "deny", "require_approval"), "message": ("allow", "handoff", "refuse", "offer")}
 _GIVEN_OF = {
     "action": frozenset({"action", "facts", "identity", "customer_id", "customer_email", "now", "spent"}),
-    "message": frozenset({"message", "identity", "language", "earlier", "first_message", "now"}),
+    "message": frozenset(
+        {"message", "identity", "language", "earlier", "unanswered", "tool_failures", "used", "first_message", "now"}
+    ),
 }
 
 

@@ -86,7 +86,7 @@ def _decided(engine: PolicyEngine, reader: Reader, placed: PlacedCase) -> Mappin
         found["amount"] = shown_amount(found["amount"])
     else:
         return {"decision": f"there is no action {given.action}"}
-    if given.message is not None and found["decision"] != Action.ALLOW.value:
+    if given.message is not None and not Action(found["decision"]).goes_on:
         found = {name: value for name, value in found.items() if name not in _ONLY_ALLOWED}
     return {name: shown_dial(value) if isinstance(value, Dial) else value for name, value in found.items()}
 

@@ -1,7 +1,7 @@
 """The shape of a condition, and the small shapes that every policy file is made of. Pure."""
 
 import re
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -50,14 +50,20 @@ class Condition(Strict):
     def _one_kind(self) -> "Condition":
         if (self.pattern is None) == (not self.examples):
             raise ValueError("a condition has either `pattern` or `examples`; give one of them")
+        self._check_examples()
+        return self
+
+    def _check_examples(self) -> None:
         if bool(self.examples) != (self.threshold is not None):
             raise ValueError("`threshold` belongs to `examples`; give both, e.g. threshold: 0.6")
         if (self.but_not or self.languages) and not self.examples:
             raise ValueError("`but_not` and `languages` belong to `examples`; for a pattern use a look-ahead")
-        return self
 
 
-def one_examples(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+_Condition = TypeVar("_Condition", bound=Condition)
+
+
+def one_examples(conditions: tuple[_Condition, ...]) -> tuple[_Condition, ...]:
     """Refuse a second list of examples: a rule has one nearness in `Facts.similarity`."""
     if sum(bool(c.examples) for c in conditions) > 1:
         raise ValueError("at most one condition of a rule may have `examples`; join the lists")

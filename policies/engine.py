@@ -4,11 +4,12 @@ Hard rules are decided here by code; a model is never asked for permission.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from knowledge.types import Audience
 from policies.cases import PlacedCase
+from policies.hard_rules import HANDED_OVER, HardRules
 from policies.hours import HoursFile
 from policies.judging import Judge
 from policies.knowledge import KnowledgeFile
@@ -19,10 +20,10 @@ from policies.schema import Pack
 from policies.soft_rules import SoftRules
 from policies.tone import ToneFile
 from policies.topics import Dialled
+from policies.triggers import Trigger
 from policies.types import Action, Dial, Facts, Guideline, Mode, PolicyStamp, Send, TopicVerdict, Verdict, Verifier
 from policies.wishes import wishes_of
 
-_URGENCY = {"urgent": 0, "high": 1, "normal": 2}
 _CARE = {Send.PERSON: 0, Send.DRAFT: 1, Send.AUTO: 2}
 
 
@@ -41,7 +42,7 @@ class PolicyEngine:
 
     def __init__(self, pack: Pack) -> None:
         self._pack = pack
-        self._triggers = tuple((trigger, compile_rule(trigger.id, trigger.any)) for trigger in pack.escalation.triggers)
+        self._hard = HardRules(pack.escalation.triggers)
         self._soft = SoftRules(pack.guidelines, self._fill)
         self._topics = tuple((topic, compile_rule(topic.id, topic.any)) for topic in pack.topics.topics)
         self._actions = tuple((Judge(action), compile_rule(action.id, action.when)) for action in pack.actions)
@@ -105,9 +106,8 @@ class PolicyEngine:
         A key is the id of a trigger, guideline, topic or action; a rule with look-alikes has a second one.
         """
         found: dict[str, tuple[str, ...]] = {}
-        triggers, topics = (rule for _, rule in self._triggers), (rule for _, rule in self._topics)
-        actions = (rule for _, rule in self._actions)
-        for rule in (*triggers, *self._soft.compiled, *topics, *actions):
+        topics, actions = (rule for _, rule in self._topics), (rule for _, rule in self._actions)
+        for rule in (*self._hard.compiled, *self._soft.compiled, *topics, *actions):
             if rule.by_example is not None:
                 found[rule.id] = rule.by_example.examples
                 if rule.by_example.but_not:
@@ -115,17 +115,25 @@ class PolicyEngine:
         return found
 
     def gate(self, facts: Facts) -> Verdict:
-        """What the hard rules say.
+        """What the hard rules say. See `HardRules.verdict`."""
+        return self._hard.verdict(facts)
 
-        A hand-off wins over a refusal, since a person may still refuse; then the more urgent rule wins,
-        then the one that stands first in the file.
-        """
-        pieces = tuple(windows(normalise(facts.text)))
-        fired = [trigger for trigger, rule in self._triggers if rule.holds(pieces, facts)]
-        if not fired:
-            return Verdict(Action.ALLOW)
-        first = min(fired, key=lambda trigger: (trigger.action is not Action.HANDOFF, _URGENCY[trigger.priority]))
-        return Verdict(first.action, first.id, first.queue, first.priority, first.say)
+    def by_number(self, facts: Facts) -> Verdict:
+        """What the hard rules say of what they count beside messages, whatever this one says."""
+        return self._hard.by_number(facts)
+
+    def waiting(self, facts: Facts) -> tuple[Trigger, ...]:
+        """The triggers that count messages, and this one is of the kind."""
+        return self._hard.waiting(facts)
+
+    def counted(self, facts: Facts, before: Sequence[str], read: Callable[[str], Facts]) -> Facts:
+        """The facts with what the hard rules count of messages before. See `HardRules.counted`."""
+        return self._hard.counted(facts, before, read)
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """The triggers that offer something."""
+        return self._hard.offers
 
     def ruling(self, facts: Facts) -> Verdict:
         """What becomes of a message before anything is looked up.
@@ -133,8 +141,8 @@ class PolicyEngine:
         The hard rules say it; a topic whose dial is `person` is one, if it claims the message.
         """
         verdict, topic = self.gate(facts), self.topic(facts)
-        if verdict.action is Action.ALLOW and topic.topics and topic.dial.kind is Send.PERSON:
-            return Verdict(Action.HANDOFF, topic.topics[0], topic.queue, say="handoff")
+        if verdict.action.goes_on and topic.topics and topic.dial.kind is Send.PERSON:
+            return Verdict(Action.HANDOFF, topic.topics[0], topic.queue, say=HANDED_OVER)
         return verdict
 
     @property

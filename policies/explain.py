@@ -17,6 +17,7 @@ from policies.judging import ActionVerdict, Case
 from policies.patterns import normalise, windows
 from policies.schema import Pack
 from policies.testing import shown_amount
+from policies.triggers import Trigger
 from policies.types import Action as Ruled
 from policies.types import Facts, Guideline, TopicVerdict, Verdict
 from policies.wishes import may_be_named, near_actions
@@ -26,6 +27,15 @@ NEAR = 0.12
 
 Nearest = Callable[[Sequence[str]], tuple[str, float]]
 """The one of some texts that is nearest to the message, and how near (cosine similarity, -1 to 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a trigger waits for: `messages`, `unanswered`, `repeated` or `tool_failures`."""
+
+    what: str
+    so_far: int
+    needed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class Reading:
         similarity: to the nearest example; None for a rule without examples.
         but_not: the look-alike that was nearer, if one stood in the way.
         other_language: its examples are compared with messages in other languages only.
+        counts: what a trigger counts, as far as there is anything to count.
     """
 
     kind: str
@@ -50,6 +61,13 @@ class Reading:
     example: str | None = None
     but_not: str | None = None
     other_language: bool = False
+    counts: tuple[Count, ...] = ()
+
+    @property
+    def came_near(self) -> bool:
+        """Whether who writes rules wants to see it though it has not fired."""
+        is_like = self.similarity is not None and self.threshold is not None and self.similarity >= self.threshold - NEAR
+        return is_like or bool(self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +147,7 @@ def explain(
     verdict = engine.ruling(facts)
     requested = engine.requested(facts)
     applying = engine.guidelines(facts)
-    readings = (reading for reading in _readings(pack, facts, nearest) if reading.fired or _is_near(reading))
+    readings = (reading for reading in _readings(pack, engine, facts, nearest) if reading.fired or reading.came_near)
     return Explanation(
         facts=facts,
         identity=case.identity,
@@ -140,7 +158,7 @@ def explain(
         readings=tuple(readings),
         guidelines=applying,
         action=read_action(engine, requested[0].action.id, case, named or {}) if requested else None,
-        shown=() if requested or verdict.action is not Ruled.ALLOW else shown_actions(engine, facts.text, nearest, case),
+        shown=() if requested or not verdict.action.goes_on else shown_actions(engine, facts.text, nearest, case),
     )
 
 
@@ -216,14 +234,27 @@ def _limits(action: Action) -> Iterator[str]:
         yield f"{over if amounts else 'where a rule says so, '}a person approves first (within {approval.timeout})"
 
 
-def _readings(pack: Pack, facts: Facts, nearest: Nearest) -> Iterator[Reading]:
+def _readings(pack: Pack, engine: PolicyEngine, facts: Facts, nearest: Nearest) -> Iterator[Reading]:
     pieces = tuple(windows(normalise(facts.text)))
-    rules: list[tuple[str, str, Sequence[Condition]]] = [("trigger", one.id, one.any) for one in pack.escalation.triggers]
-    rules += [("topic", one.id, one.any) for one in pack.topics.topics]
+    for trigger in pack.escalation.triggers:
+        yield _counted(trigger, _read("trigger", trigger.id, trigger.any, pieces, facts, nearest), engine, facts)
+    rules: list[tuple[str, str, Sequence[Condition]]] = [("topic", one.id, one.any) for one in pack.topics.topics]
     rules += [("guideline", one.id, one.conditions) for one in pack.guidelines]
     rules += [("action", one.id, one.when) for one in pack.actions]
     for kind, rule_id, conditions in rules:
         yield _read(kind, rule_id, conditions, pieces, facts, nearest)
+
+
+def _counted(trigger: Trigger, reading: Reading, engine: PolicyEngine, facts: Facts) -> Reading:
+    """The reading with what the trigger counts. What can't but be there, one message that is told once, is nothing to tell."""
+    told = [Count(*one) for condition in trigger.any for one in condition.numbers(facts)]
+    counts = [one for one in told if one.so_far > (one.what == "repeated")]
+    if trigger.after is not None and trigger in engine.waiting(facts):
+        counts.append(Count("messages", facts.held.get(trigger.id, 0) + 1, trigger.after))
+    enough = [one for one in counts if one.so_far >= one.needed]
+    is_said = trigger.action is Ruled.OFFER and trigger.id in facts.used
+    fired = bool(enough) if trigger.after is not None else reading.fired or bool(enough)
+    return replace(reading, fired=fired and not is_said, counts=tuple(counts))
 
 
 def _read(
@@ -254,9 +285,3 @@ def _read(
         but_not=look_alike,
         other_language=others,
     )
-
-
-def _is_near(reading: Reading) -> bool:
-    if reading.similarity is None or reading.threshold is None:
-        return False
-    return reading.similarity >= reading.threshold - NEAR

@@ -9,14 +9,14 @@ from pydantic import Field, StringConstraints, field_validator
 
 from policies.actions import Action
 from policies.cases import PlacedCase
-from policies.condition import Condition, Identifier, Line, Locale, Strict, one_examples, only_company
+from policies.condition import Identifier, Line, Locale, Strict, only_company
 from policies.guidelines import GuidelineRule
 from policies.hours import ALWAYS, HoursFile
 from policies.knowledge import ANY_ARTICLE, KnowledgeFile
 from policies.privacy import PrivacyFile
 from policies.tone import PLAIN, ToneFile
 from policies.topics import ONE_DIAL, TopicsFile
-from policies.types import Action as Demand
+from policies.triggers import Trigger
 from policies.types import Mode
 
 REQUIRED_TEXTS = ("handoff", "dont_know", "clarify", "refuse", "technical", "safety", "quoted", "closest", "which", "missing")
@@ -59,19 +59,6 @@ class DisclosureFile(Strict):
     @classmethod
     def _placeholders(cls, text: dict[str, str]) -> dict[str, str]:
         return {locale: only_company(line) for locale, line in text.items()}
-
-
-class Trigger(Strict):
-    """A hard rule: when one of `any` holds, `action` happens, whatever a model would say."""
-
-    id: Identifier
-    any: tuple[Condition, ...] = Field(min_length=1)
-    action: Literal[Demand.HANDOFF, Demand.REFUSE]
-    queue: Identifier | None = None
-    priority: Literal["urgent", "high", "normal"] = "normal"
-    say: Identifier
-
-    _examples_once = field_validator("any")(one_examples)
 
 
 class EscalationFile(Strict):

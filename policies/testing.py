@@ -9,6 +9,7 @@ from policies.cases import NONE, Expected, Given, PlacedCase, read_value
 from policies.engine import PolicyEngine
 from policies.expressions import Clock
 from policies.judging import Case, Spent
+from policies.repeats import asked_before
 from policies.types import Dial, Facts
 
 
@@ -111,14 +112,24 @@ def message_facts(engine: PolicyEngine, given: Given, reader: Reader) -> Facts:
     text = str(given.message)
     first = not given.earlier if given.first_message is None else given.first_message
     language = given.language or reader.language(text) or engine.locales[0]
-    return Facts(
+    facts = Facts(
         text=text,
         language=language,
         first_message=first,
         similarity=reader.similarity(text),
         identity=given.sureness,
         turn=len(given.earlier) + 1,
+        used=given.used,
+        asked_before=asked_before(text, given.earlier),
+        unanswered=given.unanswered,
+        tool_failures=given.tool_failures,
     )
+
+    def read(earlier: str) -> Facts:
+        spoken = reader.language(earlier) or engine.locales[0]
+        return Facts(earlier, spoken, first_message=False, similarity=reader.similarity(earlier))
+
+    return engine.counted(facts, given.earlier, read)
 
 
 def decide_message(engine: PolicyEngine, facts: Facts, given: Given) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A file that can't be read has its own problem, and no other file is blamed for w
 """
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -57,10 +57,18 @@ def _case_problems(pages: Mapping[str, Page], models: Mapping[str, BaseModel | N
     known["not_guidelines"] = known["guidelines"]
     triggers = {trigger.id for _, model in _all(models, EscalationFile) for trigger in model.triggers}
     known["rule"] = {NONE, *triggers, *known["topic"], *(rule for action in actions.values() for rule in action.rules)}
+    once = sorted({*triggers, *known["guidelines"]})
     for name, model in _all(models, CasesFile):
         for index, case in enumerate(model.root):
-            placed = list(case.problems(actions)) or _unknown_expected(case, known)
+            placed = list(case.problems(actions)) or [*_unknown_expected(case, known), *_unknown_used(case, once)]
             yield from (pages[name].problem((index, *place), what) for place, what in placed)
+
+
+def _unknown_used(case: PackCase, known: Sequence[str]) -> Iterator[tuple[Location, str]]:
+    for one in case.given.used:
+        if one not in known:
+            near = difflib.get_close_matches(one, known, n=1, cutoff=0.5)
+            yield ("given", "used"), f"there is no `{one}`; {f'did you mean {near[0]}?' if near else 'see `policy explain`'}"
 
 
 def _unknown_expected(case: PackCase, known: Mapping[str, Collection[str]]) -> Iterator[tuple[Location, str]]:

@@ -6,11 +6,20 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What a hard rule demands."""
+    """What a hard rule demands.
+
+    `OFFER`: the turn goes on, and an approved text is said behind its reply.
+    """
 
     ALLOW = "allow"
     HANDOFF = "handoff"
     REFUSE = "refuse"
+    OFFER = "offer"
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the message is worked on."""
+        return self in (Action.ALLOW, Action.OFFER)
 
 
 class Mode(StrEnum):
@@ -72,6 +81,12 @@ class Facts:
     the message and one of its examples (-1 to 1), and the id with `policies.matching.FIT` to how well the message fits
     its examples together. `identity` is `anonymous`, `claimed` or `verified`, as the channel knows it. `turn` counts from 1;
     `used` are the rules that applied to the replies before.
+
+    What hard rules count, all 0 or empty for a first message: `held` maps a trigger to how many of the customer's messages
+    before were of its kind as well (`PolicyEngine.counted`); `asked_before` are those that asked the same, each by how many
+    messages ago it was (1 is the one before); `unanswered` is how many replies of ours in a row were no answer;
+    `tool_failures` how many calls of the company's systems have failed, if one of them failed for this message. `accepted` is
+    the trigger whose offer the message says yes to, and nothing else.
     """
 
     text: str
@@ -81,6 +96,11 @@ class Facts:
     identity: str = "anonymous"
     turn: int = 1
     used: tuple[str, ...] = ()
+    held: Mapping[str, int] = field(default_factory=dict)
+    asked_before: tuple[int, ...] = ()
+    unanswered: int = 0
+    tool_failures: int = 0
+    accepted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class InMemoryConversations:
         self.seen_at_person: set[ConversationId] = set()
         self.heeded: set[tuple[ConversationId, MessageId]] = set()
         self.again: dict[ConversationId, dt.datetime] = {}
+        self.tool_failures: dict[ConversationId, tuple[int, int]] = {}
 
     async def append(self, ticket: Ticket, message: Message) -> bool:
         before = self.conversations.get(ticket.conversation_id) or Conversation(
@@ -98,7 +99,9 @@ class InMemoryConversations:
     async def read(self, conversation_id: ConversationId) -> Conversation:
         if conversation_id not in self.conversations:
             raise ConversationMissing(f"there is no conversation {conversation_id!r}")
-        return self.conversations[conversation_id]
+        known = self.conversations[conversation_id]
+        count, length = self.tool_failures.get(conversation_id, (0, 0))
+        return replace(known, tool_failures=count if length == known.length else 0)
 
     async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
         entry = make_entry(conversation, run_id, outcome)
@@ -109,6 +112,8 @@ class InMemoryConversations:
             return None
         now = replace(now, answered=now.length, handed_off=now.handed_off or outcome.decision is Decision.HANDOFF)
         no_reply = outcome.decision is Decision.NO_REPLY
+        if outcome.decision is Decision.HANDOFF:
+            self.tool_failures.pop(now.conversation_id, None)
         if not no_reply:
             now = replace(now, approval=outcome.approval, ruling=None)
             self.again.pop(now.conversation_id, None)
@@ -147,6 +152,14 @@ class InMemoryConversations:
             now = self.conversations[now.conversation_id] = replace(now, ruling=ruling)
         self.again[now.conversation_id] = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=RULED_AGAIN_S)
         return now.ruling
+
+    async def note_tool_failure(self, conversation: Conversation) -> int:
+        cid = conversation.conversation_id
+        if cid not in self.conversations:
+            return 0
+        count, _ = self.tool_failures.get(cid, (0, 0))
+        self.tool_failures[cid] = (count + 1, conversation.length)
+        return count + 1
 
     async def overdue(self, now: dt.datetime) -> list[ConversationId]:
         waits = {cid: one.approval for cid, one in self.conversations.items() if one.approval}

@@ -33,8 +33,9 @@ def dump_message(message: Message) -> str:
     value = dataclasses.asdict(message)
     if message.customer == NOBODY:
         del value["customer"]
-    if not message.rules:
-        del value["rules"]
+    for name in ("rules", "unanswered"):
+        if not value[name]:
+            del value[name]
     return _dump(value)
 
 
@@ -49,6 +50,7 @@ def load_message(text: str) -> Message:
         visible=value["visible"],
         customer=_load_customer(value.get("customer")),
         rules=tuple(value.get("rules", ())),
+        unanswered=value.get("unanswered", False),
     )
 
 

@@ -114,6 +114,7 @@ def make_reply(entry: OutboxEntry) -> Message | None:
         sent_at=entry.created_at,
         visible=entry.outcome.decision is not Decision.DRAFT,
         rules=entry.outcome.policy.rules,
+        unanswered=entry.outcome.leaves_open,
     )
 
 

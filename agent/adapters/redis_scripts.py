@@ -118,7 +118,10 @@ if outbox_id == '' then
     return false
 end
 if not keeps_draft then
-    if decision == 'handoff' then redis.call('HSET', meta, 'handed_off', '1') end
+    if decision == 'handoff' then
+        redis.call('HSET', meta, 'handed_off', '1')
+        redis.call('HDEL', meta, 'tool_failures', 'tools_failed_at')
+    end
     if decision ~= 'draft' then redis.call('DEL', waiting) end
     if decision == 'handoff' or decision == 'draft' then
         redis.call('HSET', meta, 'waits_for_person', '1')
@@ -150,6 +153,18 @@ end
 redis.call('ZADD', approvals, again_ms, cid)
 keep()
 return standing
+"""
+)
+
+# Counted with the state of the conversation for which it failed: what is asked later has not failed yet.
+NOTE_TOOL_FAILURE = Script(
+    _KEEP
+    + """
+if redis.call('EXISTS', meta) == 0 then return 0 end
+redis.call('HSET', meta, 'tools_failed_at', ARGV[1])
+local failures = redis.call('HINCRBY', meta, 'tool_failures', 1)
+keep()
+return failures
 """
 )
 

@@ -127,6 +127,7 @@ class RedisConversations:
             proposal=load_proposal(meta["proposal"]) if "proposal" in meta else None,
             approval=load_approval(meta["approval"]) if "approval" in meta else None,
             ruling=load_ruling(meta["ruling"]) if "ruling" in meta else None,
+            tool_failures=int(meta["tool_failures"]) if meta.get("tools_failed_at") == meta["length"] else 0,
         )
 
     async def commit(self, conversation: Conversation, run_id: RunId, outcome: Outcome) -> OutboxEntry | None:
@@ -177,6 +178,12 @@ class RedisConversations:
                 ],
             )
         return load_ruling(standing) if standing else None
+
+    async def note_tool_failure(self, conversation: Conversation) -> int:
+        """Count a call that has failed; see the port."""
+        with unavailable("count a call that has failed"):
+            keys, args = step_keys(conversation.conversation_id), [conversation.length]
+            return int(await self._step(scripts.NOTE_TOOL_FAILURE, keys=keys, args=args))
 
     async def overdue(self, now: datetime) -> list[ConversationId]:
         """Where what waits for a person has waited too long; see the port."""

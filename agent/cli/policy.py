@@ -63,13 +63,21 @@ def explain(
             metavar="NAME=VALUE", help="An argument or fact of the action, e.g. 'booking={status: paid}'; may be repeated."
         ),
     ] = None,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="What the same customer wrote before, oldest first; may be repeated."),
+    ] = None,
+    unanswered: Annotated[int, typer.Option(min=0, help="How many of our replies before, in a row, were no answer.")] = 0,
+    tool_failures: Annotated[int, typer.Option(min=0, help="How many calls of the company's systems have failed.")] = 0,
     json: Json = False,
 ) -> None:
     """What the policies make of a message, and why.
 
     Rules that fired or came near, topic and dial, guidelines that the model is given, the action that is asked for and its rules.
     """
-    _run(_explain, message, folder, {"identity": identity, "customer_id": customer, "language": language}, fact or [], json)
+    known = {"identity": identity, "customer_id": customer, "language": language}
+    before = {"earlier": earlier or [], "unanswered": unanswered, "tool_failures": tool_failures}
+    _run(_explain, message, folder, {**known, **before}, fact or [], json)
 
 
 @app.command()
@@ -168,9 +176,11 @@ def _test(given: Path | None, only: str | None, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _explain(message: str, given: Path | None, known: dict[str, str | None], facts: list[str], json: bool) -> None:
+def _explain(message: str, given: Path | None, known: dict[str, Any], facts: list[str], json: bool) -> None:
     if not message.strip():
         raise typer.BadParameter("the message is empty")
+    if not all(text.strip() for text in known["earlier"]):
+        raise typer.BadParameter("a message is empty", param_hint="--earlier")
     if known["identity"] not in ("anonymous", "claimed", "verified"):
         raise typer.BadParameter("write anonymous, claimed or verified", param_hint="--identity")
     values = dict(_fact(one) for one in facts)

@@ -11,6 +11,7 @@ from typing import Any
 from agent.cli import show
 from agent.cli.policy import settings_of
 from agent.errors import AgentError
+from agent.graph.counting import requests, unanswered
 from agent.graph.followup import latest_request
 from agent.ports import RecordedTurn
 from agent.settings import Settings
@@ -133,6 +134,12 @@ def _case_of(run_id: str, messages: tuple[Message, ...]) -> PlacedCase:
     asked = messages[: max(at for at, one in enumerate(messages) if one.author is Author.CUSTOMER) + 1]
     first = not any(one.author is Author.ASSISTANT for one in asked)
     text = latest_request(asked) or "(empty)"
-    given = Given(message=text, first_message=first, identity=asked[-1].customer.identity.value)
+    given = Given(
+        message=text,
+        first_message=first,
+        identity=asked[-1].customer.identity.value,
+        earlier=tuple(one for one in requests(asked)[:-1] if one.strip()),
+        unanswered=unanswered(asked),
+    )
     name = f"{run_id[:8]} {text}"
     return PlacedCase(f"turn {run_id}", PackCase.model_construct(name=name, given=given, expect=Expected()))

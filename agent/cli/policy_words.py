@@ -23,6 +23,12 @@ out = Console(highlight=False, soft_wrap=True)
 _SHOWN = 5
 """So many names are listed of those that a hint is about."""
 _MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]can't be told[/]"}
+_COUNTED = {
+    "messages": "{so_far} of {needed} messages of its kind so far",
+    "repeated": "asked {so_far} times so far, of {needed}",
+    "unanswered": "{so_far} of {needed} replies in a row that were no answer so far",
+    "tool_failures": "{so_far} of {needed} failed calls so far",
+}
 _UNSURE = {
     Unsure.CLOSEST: "a less sure one is sent as what comes closest, and says so",
     Unsure.DRAFT: "a less sure one is proposed to a person first",
@@ -103,11 +109,11 @@ def explanation(pack: Pack, found: Explanation) -> None:
         + ("" if found.facts.language in pack.policy.locales else "; texts are in the first locale")
     )
     out.print(f"[bold]Customer[/]   {found.identity}: may see {', '.join(found.sees) or 'nothing'} articles")
-    if verdict.action is Action.ALLOW:
+    if verdict.action.goes_on:
         out.print(f"[bold]Topic[/]      {_topic(found)}")
     _readings("Fired", [one for one in found.readings if one.fired])
     _readings("Came near", [one for one in found.readings if not one.fired])
-    if verdict.action is Action.ALLOW:
+    if verdict.action.goes_on:
         out.print("[bold]Guidelines for the model[/]" + ("" if found.guidelines else ": none"))
         for guideline in found.guidelines:
             said = [f"says the text `{guideline.say}` behind the answer"] if guideline.say else []
@@ -160,6 +166,8 @@ def _decision(found: Explanation) -> str:
     verdict = found.verdict
     if verdict.action is Action.ALLOW:
         return "it may be answered: no hard rule stands in the way"
+    if verdict.action is Action.OFFER:
+        return f"it may be answered, and the rule [bold]{verdict.rule}[/] has this said behind the reply, once in a conversation:"
     what = "handed to a person" if verdict.action is Action.HANDOFF else "refused"
     where = f", queue {verdict.queue}" if verdict.queue else ""
     urgent = f", {verdict.priority}" if verdict.priority != "normal" else ""
@@ -193,8 +201,9 @@ def _readings(title: str, readings: Sequence[Reading]) -> None:
 def _reasons(one: Reading) -> Iterable[str]:
     if one.words is not None:
         yield f"its pattern found “{one.words}”"
+    yield from (_COUNTED[count.what].format(so_far=count.so_far, needed=count.needed) for count in one.counts)
     if one.similarity is None or one.threshold is None:
-        if not one.words:
+        if not one.words and not one.counts:
             yield "always"
         return
     side = "from" if one.similarity >= one.threshold else "needs"

@@ -10,7 +10,6 @@ from agent.graph.asking_back import should_ask
 from agent.graph.evidence import is_answerable
 from agent.graph.state import TurnState
 from agent.types import Decision
-from policies.types import Action
 
 
 def asks_back(state: TurnState) -> bool:
@@ -33,7 +32,7 @@ def at_start(state: TurnState) -> str:
 
 def after_gate(state: TurnState) -> Literal["act", "decide"]:
     """A rule that hands off or refuses ends the turn."""
-    return "act" if state["verdict"].action is Action.ALLOW else "decide"
+    return "act" if state["verdict"].action.goes_on else "decide"
 
 
 def after_act(state: TurnState) -> Literal["retrieve", "decide"]:

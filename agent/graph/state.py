@@ -85,6 +85,7 @@ class TurnContext:
     on_stage: Callable[[Stage], Awaitable[None]] | None = None  # of one turn: somebody waits and is told
     privacy: PersonalRules = field(default_factory=PersonalRules)  # what becomes of personal data
     is_disclosed: bool = False  # of one turn: the channel itself says that a machine answers
+    tool_failures: int = 0  # of one turn: see `Conversation.tool_failures`
 
     @property
     def own_desk(self) -> Desk | None:

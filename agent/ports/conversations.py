@@ -63,6 +63,13 @@ class Conversations(Protocol):
         """
         ...
 
+    async def note_tool_failure(self, conversation: Conversation) -> int:
+        """Count a call of the company's systems that has failed for what is unanswered, and give `Conversation.tool_failures`.
+
+        A hand-off of ours ends the count. 0, and nothing is counted, if the conversation is gone.
+        """
+        ...
+
     async def overdue(self, now: dt.datetime) -> list[ConversationId]:
         """Conversations in which nobody has decided in time, or a decision was not carried through; oldest first."""
         ...

@@ -79,6 +79,39 @@ async def test_a_reply_remembers_the_rules_that_applied_to_it(stores: Stores) ->
     assert reply.rules
 
 
+async def test_a_reply_remembers_whether_it_was_an_answer(stores: Stores) -> None:
+    for number, decision in enumerate((Decision.ANSWER, Decision.CLARIFY, Decision.REFUSE)):
+        await stores.conversations.append(TICKET, message(f"m{number}"))
+        await stores.conversations.commit(await stores.conversations.read(CID), RunId(f"r{number}"), outcome(decision))
+    messages = (await stores.conversations.read(CID)).messages
+    assert [one.unanswered for one in messages] == [False, False, False, True, False, True]
+
+
+async def test_failed_calls_count_for_what_they_failed_for_until_a_hand_off(stores: Stores) -> None:
+    await stores.conversations.append(TICKET, message("m1"))
+    read = await stores.conversations.read(CID)
+    assert read.tool_failures == 0
+    assert [await stores.conversations.note_tool_failure(read) for _ in range(2)] == [1, 2]
+    read = await stores.conversations.read(CID)
+    assert read.tool_failures == 2
+    await stores.conversations.commit(read, RunId("r1"), outcome())
+    await stores.conversations.append(TICKET, message("m2"))
+    read = await stores.conversations.read(CID)
+    assert read.tool_failures == 0, "nothing has failed for this message"
+    assert await stores.conversations.note_tool_failure(read) == 3
+    read = await stores.conversations.read(CID)
+    assert read.tool_failures == 3
+    await stores.conversations.commit(read, RunId("r2"), outcome(Decision.HANDOFF))
+    await stores.conversations.append(TICKET, message("m3"))
+    assert await stores.conversations.note_tool_failure(await stores.conversations.read(CID)) == 1
+
+
+async def test_a_failed_call_of_a_conversation_that_is_gone_is_not_counted(stores: Stores) -> None:
+    assert await stores.conversations.note_tool_failure(Conversation(ConversationId("desk:gone"), "desk", "gone", ())) == 0
+    with pytest.raises(ConversationMissing):
+        await stores.conversations.read(ConversationId("desk:gone"))
+
+
 async def test_a_draft_joins_unseen_by_the_customer(stores: Stores) -> None:
     await stores.conversations.append(TICKET, message("m1"))
     await stores.conversations.commit(await stores.conversations.read(CID), RunId("r1"), outcome(Decision.DRAFT))

@@ -11,6 +11,7 @@ from agent.graph.acting.filling import Unfillable
 from agent.graph.acting.wording import DECISIONS, queue_of, told_to_people, waits_until, words_of
 from agent.graph.articles import rests_on_stale
 from agent.graph.asking_back import options
+from agent.graph.offering import with_offer
 from agent.graph.options import listed
 from agent.graph.parts import missing
 from agent.graph.replying import sayable
@@ -31,7 +32,11 @@ async def decide(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
 
 
 def outcome_of(state: TurnState, context: TurnContext) -> Outcome:
-    """The outcome of a finished state."""
+    """The outcome of a finished state, with what a rule offers behind it."""
+    return with_offer(_ended(state, context), state["verdict"], context.policies)
+
+
+def _ended(state: TurnState, context: TurnContext) -> Outcome:
     verdict = state["verdict"]
     if verdict.action is Action.HANDOFF:
         return _handoff(state, context, verdict.say or "handoff", reasons.by_rule(verdict.rule), queue=verdict.queue)

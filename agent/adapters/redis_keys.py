@@ -5,7 +5,7 @@ has of its own, so each step is one script in one slot of a cluster:
 
     innkeeper:{tag}:conversation:<id>:meta      hash  source, ticket_id, subject, begun, length, answered, last_customer,
                                                       handed_off, seen_at_person, waits_for_person, undelivered,
-                                                      proposal, customers, approval, ruling
+                                                      proposal, customers, approval, ruling, tool_failures, tools_failed_at
     innkeeper:{tag}:conversation:<id>:messages  list  one JSON each, oldest first
     innkeeper:{tag}:conversation:<id>:ids       set   message ids that are known
     innkeeper:{tag}:conversation:<id>:waiting   hash  the turn whose draft waits for a person, see `checkpoints`

@@ -229,3 +229,19 @@ def test_a_file_of_no_turns_is_told(tmp_path: Path, pack: Path) -> None:
     assert "turns.jsonl:2: is no recorded turn" in run(
         tmp_path, "diff", str(default_folder()), "pack", "--records", "turns.jsonl", code=1
     )
+
+
+def test_what_a_rule_has_counted_is_explained(tmp_path: Path) -> None:
+    once = run(tmp_path, "explain", "You are wasting my time!")
+    assert "it may be answered: no hard rule stands in the way" in once
+    assert "trigger anger: its pattern found “wasting my time”; 1 of 2 messages of its kind so far" in once
+    twice = run(tmp_path, "explain", "You are wasting my time!", "--earlier", "This is unacceptable", "--unanswered", "1")
+    assert "the rule anger has this said behind the reply, once in a conversation" in twice
+    assert "“If you would rather have a colleague at Marlowe Stays look into this, just say so.”" in twice
+    assert "2 of 2 messages of its kind so far" in twice
+    assert "trigger no_way_on: 1 of 3 replies in a row that were no answer so far" in twice
+    down = json.loads(run(tmp_path, "explain", "Cancel my booking", "--tool-failures", "2", "--json"))
+    assert (down["decision"], down["rule"]) == ("handoff", "tool_down")
+    [counted] = [one["counts"] for one in down["rules"] if one["id"] == "tool_down"]
+    assert counted == [{"what": "tool_failures", "so_far": 2, "needed": 2}]
+    assert "a message is empty" in run(tmp_path, "explain", "Hello", "--earlier", " ", code=2)

@@ -11,7 +11,7 @@ from agent.cli import audit, bundle, customer, evaluate, policy, services, show
 from agent.cli import knowledge as knowledge_commands
 from agent.cli import models as models_commands
 from agent.cli import tools as tools_commands
-from agent.cli.frame import Json, read_settings, reports_errors
+from agent.cli.frame import Json, loading, read_settings, reports_errors
 from knowledge.types import Audience, Query
 
 app = typer.Typer(
@@ -119,9 +119,10 @@ def ask(
     if not question.strip():
         raise typer.BadParameter("the question is empty")
     settings = read_settings("WARNING")
-    from agent.surface import answer_body
-    from agent.wiring.asking import open_answerer
-    from agent.wiring.asking import question as one_message
+    with loading():
+        from agent.surface import answer_body
+        from agent.wiring.asking import open_answerer
+        from agent.wiring.asking import question as one_message
 
     async def run() -> None:
         async with open_answerer(settings) as answer:

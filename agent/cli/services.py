@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.frame import read_settings, reports_errors
+from agent.cli.frame import loading, read_settings, reports_errors
 
 Inherited = Annotated[int | None, typer.Option("--fd", hidden=True, help="A listening socket that `up` hands over.")]
 
@@ -26,7 +26,8 @@ def up(
 @reports_errors
 def serve(fd: Inherited = None) -> None:
     """Take messages in: webhooks, POST /v1/answers, health, metrics."""
-    from agent.wiring.processes import serve as run
+    with loading():
+        from agent.wiring.processes import serve as run
 
     asyncio.run(run(read_settings(), fd))
 
@@ -34,7 +35,8 @@ def serve(fd: Inherited = None) -> None:
 @reports_errors
 def worker() -> None:
     """Answer what has come in, and deliver the replies."""
-    from agent.wiring.processes import work
+    with loading():
+        from agent.wiring.processes import work
 
     asyncio.run(work(read_settings()))
 

@@ -10,10 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from agent.adapters.embedded import embedded_redis
-from agent.adapters.embedded_model import embedded_model
+from agent.adapters.embedded_model import answers, embedded_model
 from agent.adapters.live_services import check_folder, write_private
 from agent.adapters.supervisor import Service, Supervisor
 from agent.channels.widget.files import DEMO_SITE
@@ -165,13 +163,7 @@ def _innkeeper(
     name: str, command: tuple[str, ...], env: dict[str, str], url: str = "", listening: socket.socket | None = None
 ) -> Service:
     async def ready() -> bool:
-        if listening is None:
-            return True
-        async with httpx.AsyncClient(trust_env=False, timeout=1.0) as client:
-            try:
-                return (await client.get(f"{url}/healthz")).is_success
-            except httpx.HTTPError:
-                return False
+        return listening is None or await answers(f"{url}/healthz")
 
     fds = () if listening is None else (listening.fileno(),)
     handed = tuple(word for fd in fds for word in ("--fd", str(fd)))

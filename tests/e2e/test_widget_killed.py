@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.product import ANSWERS_IN_S, INNKEEPER, ROOT, ModelServer, Product, product, until
+from tests.e2e.product import ANSWERS_IN_S, INNKEEPER, ROOT, ModelServer, Product, http, product, until
 from tests.integration.channels.widget_world import SHOP, Browser
 from tests.servers import free_port
 
@@ -35,7 +35,7 @@ def second(house: Product) -> Iterator[str]:
 
     def answers() -> bool:
         try:
-            return httpx.get(f"{url}/healthz", trust_env=False).is_success
+            return http().get(f"{url}/healthz").is_success
         except httpx.HTTPError:
             return False
 

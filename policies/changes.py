@@ -55,7 +55,17 @@ def pack_changes(old: Pack, new: Pack) -> tuple[PackChange, ...]:
             found.append(PackChange(How.ADDED, name))
         elif details := tuple(_details(before[name], thing)):
             found.append(PackChange(How.CHANGED, name, details))
-    return (*found, *(PackChange(How.REMOVED, name) for name in before if name not in after))
+    gone = (PackChange(How.REMOVED, name) for name in before if name not in after)
+    return (*found, *gone, *_orders(old, new))
+
+
+def _orders(old: Pack, new: Pack) -> Iterator[PackChange]:
+    """Lists that say the same in another order: of rules that are alike strong the first one decides."""
+    for (kind, before), (_, after) in zip(_listed(old), _listed(new), strict=True):
+        ids = ([one.id for one in before], [one.id for one in after])
+        first, second = ([one for one in these if one in those] for these, those in (ids, ids[::-1]))
+        if first != second:
+            yield PackChange(How.CHANGED, f"order of {kind}s", (f"{', '.join(first)} -> {', '.join(second)}",))
 
 
 def case_changes(
@@ -96,16 +106,19 @@ def _things(pack: Pack) -> Iterator[tuple[str, Any]]:
     for part in _WHOLE:
         yield part, _plain(getattr(pack, part))
     yield "topic otherwise", _plain(pack.topics.otherwise)
-    listed: tuple[tuple[str, Sequence[Any]], ...] = (
+    for kind, models in _listed(pack):
+        yield from ((f"{kind} {model.id}", _plain(model)) for model in models)
+    yield from ((f"text {key}", dict(text)) for key, text in {**pack.escalation.texts, **pack.canned}.items())
+    yield from ((f"test {one.case.name}", _plain(one.case)) for one in pack.cases)
+
+
+def _listed(pack: Pack) -> tuple[tuple[str, Sequence[Any]], ...]:
+    return (
         ("trigger", pack.escalation.triggers),
         ("topic", pack.topics.topics),
         ("guideline", pack.guidelines),
         ("action", pack.actions),
     )
-    for kind, models in listed:
-        yield from ((f"{kind} {model.id}", _plain(model)) for model in models)
-    yield from ((f"text {key}", dict(text)) for key, text in {**pack.escalation.texts, **pack.canned}.items())
-    yield from ((f"test {one.case.name}", _plain(one.case)) for one in pack.cases)
 
 
 def _plain(value: Any) -> Any:

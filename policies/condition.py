@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from policies.patterns import check_pattern
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+LOCALE = r"^[a-z]{2,3}$"
+Locale = Annotated[str, StringConstraints(pattern=LOCALE)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Example = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 

@@ -14,6 +14,9 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 MAX_FILE_BYTES = 1_000_000
 """A policy file that is larger is a mistake, and YAML is slow to read."""
 
+MOST_VALUES = 500_000
+"""Of a file, with each value counted as often as it is repeated by `*`."""
+
 _HOLDS_NONE = {
     "dict": "holds no mapping; write `key: value` lines",
     "list": "holds no list; begin each case with `- name: …`",
@@ -65,6 +68,8 @@ def parse_page(path: Path, content: bytes, problems: list[str], kind: type = dic
     try:
         reader = YAML(typ="safe", pure=True)
         node = reader.compose(content.decode("utf-8-sig"))
+        if is_endless(node):
+            raise ValueError("it repeats itself by & and * without end, or too often")
         page = Page(path, reader.constructor.construct_document(node) if node is not None else None, node)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
@@ -82,6 +87,20 @@ def parse_page(path: Path, content: bytes, problems: list[str], kind: type = dic
             return page
         problems.append(f"{path}:1: {_HOLDS_NONE[kind.__name__]}, see the pack that ships")
     return None
+
+
+def is_endless(node: Node | None) -> bool:
+    """Whether values hold themselves, or are repeated so often that nobody could read them to the end."""
+    left: list[Node] = [] if node is None else [node]
+    for _ in range(MOST_VALUES):
+        if not left:
+            return False
+        one = left.pop()
+        if isinstance(one, MappingNode):
+            left += [part for pair in one.value for part in pair]
+        elif isinstance(one, SequenceNode):
+            left += one.value
+    return True
 
 
 def validate_page(page: Page, schema: type[_Model], problems: list[str]) -> _Model | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from policies.actions import Action, Kind
 from policies.judging import Judge
+from policies.patterns import WINDOW_CHARS
 
 LOW = 0.45
 """A message less like each of an action's wishes than this (cosine) asks for nothing.
@@ -52,5 +53,6 @@ def near_actions(judges: Iterable[Judge], text: str, near: Mapping[str, float]) 
 def names_a_thing(action: Action, text: str) -> bool:
     """True if a message has what can only be one of the things that the action is about, e.g. the number of a booking."""
     patterns = (rf"(?<!\w)(?:{one.pattern})(?!\w)" for one in action.arguments.values() if one.pattern is not None)
-    found = (match[0] for pattern in patterns for match in re.finditer(pattern, text, re.IGNORECASE))
+    read = text[:WINDOW_CHARS]
+    found = (match[0] for pattern in patterns for match in re.finditer(pattern, read, re.IGNORECASE))
     return any(any(c.isdigit() for c in words) for words in found)

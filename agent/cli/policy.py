@@ -12,10 +12,12 @@ from agent.cli.frame import read_settings, reports_errors
 from agent.errors import AgentError
 from agent.settings import Settings
 from policies.cases import Given
+from policies.condition import LOCALE
 from policies.engine import PolicyEngine
 from policies.errors import RulesInvalid
 from policies.guidelines import short_of_examples
 from policies.load import default_folder, load_pack
+from policies.pages import is_endless
 from policies.schema import Pack
 
 app = typer.Typer(help="Check, test, understand and compare policy packs.", no_args_is_help=True, rich_markup_mode=None)
@@ -183,6 +185,8 @@ def _explain(message: str, given: Path | None, known: dict[str, Any], facts: lis
         raise typer.BadParameter("a message is empty", param_hint="--earlier")
     if known["identity"] not in ("anonymous", "claimed", "verified"):
         raise typer.BadParameter("write anonymous, claimed or verified", param_hint="--identity")
+    if known["language"] and not re.fullmatch(LOCALE, known["language"]):
+        raise typer.BadParameter("write it with two or three small letters, e.g. en or pt", param_hint="--language")
     values = dict(_fact(one) for one in facts)
     pack = load_pack(_folder(given))
     from agent.graph.acting.arguments import read_arguments
@@ -259,9 +263,11 @@ def _fact(text: str) -> tuple[str, Any]:
 
     name, sign, value = text.partition("=")
     try:
-        if name and sign:
-            return name.strip(), YAML(typ="safe", pure=True).load(value)
-    except YAMLError:
+        reader = YAML(typ="safe", pure=True)
+        node = reader.compose(value)
+        if name and sign and not is_endless(node):
+            return name.strip(), reader.constructor.construct_document(node) if node is not None else None
+    except (YAMLError, ValueError, RecursionError):
         pass
     raise typer.BadParameter(f"{text!r} is no fact; write NAME=VALUE, e.g. 'booking={{status: paid}}'", param_hint="--fact")
 

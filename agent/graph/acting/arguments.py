@@ -22,12 +22,16 @@ DATE_CHARS = 600
 
 _SIGN = r"(?:€|eur|euros?|usd|dollars?|gbp|pounds?|chf|\$|£)"
 _NUMBER = r"([0-9]{1,7})(?:[.,]([0-9]{2}))?"
-_MONEY = re.compile(
-    rf"(?<![\w.,-])(?:{_SIGN}\s?{_NUMBER}(?![\w-]|[.,]\d)|{_NUMBER}\s?{_SIGN}(?!\w))",
-    re.IGNORECASE,
-)
-_BARE = re.compile(rf"(?<![\w.,-]){_NUMBER}(?![\w-]|[.,]\d)")
+# No part of a longer number: of "1 500" or "1'500" neither end is an amount.
+_BEFORE, _AFTER = r"(?<![\w.,'’-])", r"(?![\w-]|[.,'’]\d|\s\d{3})"
+_ALONE = rf"{_BEFORE}(?<!\d\s){_NUMBER}"
+_MONEY = re.compile(rf"{_BEFORE}{_SIGN}\s?{_NUMBER}{_AFTER}|{_ALONE}\s?{_SIGN}(?!\w)", re.IGNORECASE)
+_BARE = re.compile(rf"{_ALONE}{_AFTER}")
 _ISO = re.compile(r"(?<![\d-])(\d{4})-(\d{2})-(\d{2})(?![\d-])")
+_DOTTED = re.compile(r"\d\.\d")
+_ORDERS = {"en": ("DMY", "MDY"), "zh": ("YMD",)}
+"""How a date in figures alone is read. In English 5/6 is May or June: two different days, so none is taken if both are still to
+come. With dots it is the day that comes first everywhere."""
 _HAN = re.compile(r"(?:(\d{4})年)?(\d{1,2})月(\d{1,2})[日号]")
 
 
@@ -93,9 +97,13 @@ def _dates(message: str, language: str, clock: Clock) -> list[str]:
     from dateparser.search import search_dates
 
     settings = {"RELATIVE_BASE": today, "PREFER_DATES_FROM": "future", "REQUIRE_PARTS": ["day", "month"]}
-    known = [language] if language in _LANGUAGES else ["en"]
-    pairs = search_dates(message[:DATE_CHARS], languages=known, settings=settings) or []
-    return [moment.date().isoformat() for text, moment in pairs if any(c.isdigit() for c in text) or len(text) > 5]
+    known = language if language in _LANGUAGES else "en"
+    days: list[str] = []
+    for order in _ORDERS.get(known, ("DMY",)):
+        pairs = search_dates(message[:DATE_CHARS], languages=[known], settings={**settings, "DATE_ORDER": order}) or []
+        named = [(text, moment) for text, moment in pairs if any(c.isdigit() for c in text) or len(text) > 5]
+        days += [moment.date().isoformat() for text, moment in named if order == "DMY" or not _DOTTED.search(text)]
+    return [day for day in days if day >= today.date().isoformat()] or days
 
 
 def _day(year: int | str, month: str, day: str) -> str | None:

@@ -87,7 +87,7 @@ async def carry_out(desk: Desk, judge: Judge, customer: Customer, proposal: Prop
         planned = _planned(action.id, begun.plan)
         if begun.stage is LedgerStage.DONE:  # a crash may have come before it was noted
             await note_call(desk, AuditKind.DONE, customer, planned, taking_of(desk, judge, proposal, planned))
-        return await _call(desk, judge, customer, planned, proposal)
+        return await _call(desk, judge, customer, planned, proposal, is_begun=True)
     verdict = await judge_now(desk, judge, customer, proposal)
     if verdict.ruling is Ruling.DENY:
         return _refusal(judge, verdict)
@@ -111,8 +111,10 @@ async def _go_on(
     return await _call(desk, judge, customer, verdict, proposal)
 
 
-async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, proposal: Proposal) -> Acted:
-    """Begin, call, write down."""
+async def _call(
+    desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, proposal: Proposal, *, is_begun: bool = False
+) -> Acted:
+    """Begin, call, write down. `is_begun`: it was begun for this very proposal."""
     action = judge.action
     specs = await desk.tools.specs()  # first: what is taken and then not called looks like a call that may have happened
     taking = taking_of(desk, judge, proposal, verdict)
@@ -122,11 +124,22 @@ async def _call(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVer
     if taken.known is not None and _same(taken.known.plan["call"]) != _same(verdict.call):
         return _denied(judge, "key")
     if taken.known is not None and taken.known.stage is LedgerStage.DONE:
+        if not is_begun and await _is_undone(desk, judge, customer, verdict, proposal):
+            return replace(await _nobody_knows(desk, judge, customer, verdict, taking), proposal=proposal)
         return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values, proposal)
     repeats = action.tool is not None and action.tool in specs and specs[action.tool].repeats_safely
     if taken.known is not None and (taken.known.stage is LedgerStage.UNCERTAIN or not repeats):
         return replace(await _nobody_knows(desk, judge, customer, verdict, taking), proposal=proposal)
     return replace(await _make(desk, judge, customer, verdict, taking, repeats=repeats), proposal=proposal)
+
+
+async def _is_undone(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, proposal: Proposal) -> bool:
+    """Whether the same call was made for another question, and the systems say that it could be made now.
+
+    It may have been taken back there since; to tell the customer that it is done would be wrong, and to do it again may be.
+    """
+    again = await judge_now(desk, judge, customer, proposal)
+    return again.ruling is not Ruling.DENY and again.key == verdict.key
 
 
 async def _make(desk: Desk, judge: Judge, customer: Customer, verdict: ActionVerdict, taking: Taking, *, repeats: bool) -> Acted:

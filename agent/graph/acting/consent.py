@@ -66,8 +66,14 @@ _NO: Mapping[str, str] = {
     "id": "tidak|jangan|batal|tidak jadi|nggak",
     "zh": "不|不要|不用|不行|算了|别|不是",
 }
-# "No problem" is no no, and "para" and "ne" are one by themselves alone: they begin sentences that say something else.
-_NOT_NO = re.compile(r"no (?:problem|problems|worries|doubt|prob)\b|(?:para|ne) \w")
+# What begins like a no and is none: "no problem", "no rush", "excuse me". "Para" and "ne" are a no by themselves alone.
+_NOT_NO = re.compile(
+    r"no (?:problem|problems|worries|doubt|prob|rush|hurry|pressure|stress|hay|pasa|te preocupes|se preocupe)\b|"
+    r"(?:don't|do not) (?:worry|mind|rush|hurry|forget)\b|nicht (?:schlimm|eilig|dringend)\b|"
+    r"nao (?:tem|ha|faz mal|se preocupe)\b|"
+    r"tidak (?:apa|masalah)|jangan khawatir|(?:para|ne) \w|لا (?:باس|مشكلة|داعي|تقلق)|"
+    r"不(?:好意思|急|客气|错|知道|清楚|明白|过|但|仅|同(?!意))|别(?:的|人|担心|急)"
+)
 _DOUBT = re.compile(
     r"\?|？|؟|\d|\b(?:but|except|unless|if|instead|however|only|wait|not|no|don't|never|without|also|other|another|auch|tambien|aussi|anche|ook|tambem|juga|aber|nicht|nur|wenn|statt|nein|"
     r"pero|solo|si no|salvo|mais|sauf|pas|seulement|ma|solo|tranne|non|maar|niet|alleen|behalve|mas|apenas|exceto|nao|"

@@ -349,6 +349,44 @@ async def test_what_nobody_knows_is_asked_again_where_repeats_are_safe(client: R
     assert orders.refunds == [("O-1000", 4000)]
 
 
+async def test_what_was_done_before_and_taken_back_since_is_for_a_person(client: RedisClient, orders: Orders) -> None:
+    shop = Shop(client, orders, {"key": "order.id"})
+    await shop.hear("refund for O-1000")
+    await shop.hear("yes")
+    orders.orders["O-1000"]["refunded"] = 0
+    await shop.hear("The refund for O-1000 came back, please send it again")
+    outcome = await shop.hear("yes please")
+    assert outcome.decision is Decision.HANDOFF
+    assert "Action: refund_order (uncertain)" in str(outcome.summary)
+    assert orders.refunds == [("O-1000", 4000)]
+
+
+class Overtaken(Orders):
+    """What one conversation reads is old by the time it is there: the other one has come to its end meanwhile."""
+
+    other: Shop | None = None
+
+    async def call(self, call: ToolCall) -> ToolResult:
+        found = await super().call(call)
+        if call.tool == "orders.get" and (other := self.other) is not None:
+            self.other = None
+            await other.hear("yes")
+        return found
+
+
+async def test_the_same_wish_in_two_conversations_is_done_once_and_told_twice(client: RedisClient) -> None:
+    orders = Overtaken()
+    orders.order("O-1000")
+    here, there = Shop(client, orders, {"key": "order.id"}), Shop(client, orders, {"key": "order.id"})
+    await here.hear("refund for O-1000")
+    await there.hear("Hello! Please, a refund for O-1000")
+    await there.hear("A refund for O-1000, I said")  # so that the two turns have ids of their own
+    orders.other = here
+    told = await there.hear("yes")
+    assert told.answer == "€40.00 for the order O-1000 are on their way."
+    assert orders.refunds == [("O-1000", 4000)]
+
+
 async def test_a_person_is_told_of_a_call_that_was_begun_and_never_came_to_an_end(client: RedisClient, orders: Orders) -> None:
     shop = Shop(client, orders)
     await shop.hear("refund for O-1000")

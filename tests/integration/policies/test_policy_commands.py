@@ -164,6 +164,8 @@ def test_explain_judges_an_action_on_facts_that_are_given(tmp_path: Path, pack: 
     assert "by refund_order.allow_when.in_time" in told
     assert "knows no 'ordr'" in run(tmp_path, *asked, "--fact", "ordr=1", code=2)
     assert "is no amount" in run(tmp_path, *asked, "--fact", "wanted=much", code=2)
+    assert "is no fact" in run(tmp_path, *asked, "--fact", "order=&a [*a]", code=2)
+    assert "e.g. en or pt" in run(tmp_path, *asked, "--language", "pt-BR", code=2)
     assert "asks for no action" in run(tmp_path, "explain", "May I bring a dog?", "--fact", "order=1", code=2)
 
 

@@ -81,6 +81,16 @@ NO_YES = (
     "Yes\nThanks tomorrow",
     "no problem",
     "no worries, go ahead",
+    "No rush, thanks",
+    "don't worry, take your time",
+    "no hay prisa, gracias",
+    "nicht eilig",
+    "não tem problema",
+    "tidak apa-apa",
+    "لا بأس",
+    "不好意思，请问一下",
+    "不急",
+    "别担心",
     "Para mañana, por favor",
     "",
 )
@@ -96,7 +106,25 @@ def test_what_says_anything_else_beside_a_yes_is_none(text: str) -> None:
     assert read_consent(text) in (Consent.NEITHER, Consent.UNCLEAR)
 
 
-@pytest.mark.parametrize("text", ["no", "No, thanks", "nein danke", "para", "non", "不要", "لا شكرا", "tidak", "forget it"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no",
+        "No, thanks",
+        "nein danke",
+        "para",
+        "non",
+        "不",
+        "不要",
+        "不同意",
+        "别",
+        "لا",
+        "لا شكرا",
+        "tidak",
+        "don't",
+        "forget it",
+    ],
+)
 def test_a_plain_no(text: str) -> None:
     assert read_consent(text) is Consent.NO
 

@@ -1,3 +1,4 @@
+import itertools
 import shutil
 from pathlib import Path
 
@@ -158,3 +159,25 @@ def test_no_other_file_is_blamed_for_one_that_cannot_be_read(tmp_path: Path, nam
     shutil.copytree(default_folder(), folder)
     edit(folder, name, old, new)
     assert {p.split(":")[0] for p in problems(folder)} == {f"{folder}/{name}"}
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join(['*' + old] * 10)}]\n" for old, new in itertools.pairwise("abcdefgh")
+)
+
+
+@pytest.mark.parametrize("text", ["- &a [*a]\n", "- name: x\n  given: {action: x, order: &o {is: *o}}\n", LAUGHS])
+def test_a_file_that_never_ends_is_told_and_not_read_for_ever(folder: Path, text: str) -> None:
+    (folder / "tests").mkdir()
+    (folder / "tests" / "odd.yaml").write_text(text)
+    [found] = problems(folder)
+    assert found.startswith(f"{folder}/tests/odd.yaml:1: is not valid YAML (it repeats itself")
+
+
+def test_what_is_written_once_may_be_used_twice(folder: Path) -> None:
+    (folder / "tests").mkdir()
+    (folder / "tests" / "two.yaml").write_text(
+        "- name: one\n  given: &given {message: There is a fire}\n  expect: {decision: handoff}\n"
+        "- name: two\n  given: *given\n  expect: {rule: safety}\n"
+    )
+    assert len(load_pack(folder).cases) == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.changes import DecisionChange, PackChange, case_changes, pack_changes
+from policies.changes import DecisionChange, How, PackChange, case_changes, pack_changes
 from policies.engine import PolicyEngine
 from policies.load import load_pack
 from tests.unit.policies.conftest import TOPICS
@@ -81,6 +81,27 @@ def test_a_change_is_told_by_what_it_is_of_and_what_it_was(
 def test_what_is_new_and_what_is_gone_is_told(folder: Path) -> None:
     changes, _ = changed(folder, "topics.yaml", "- id: invoices", "- id: papers")
     assert [(one.how, one.what) for one in changes] == [("added", "topic papers"), ("removed", "topic invoices")]
+
+
+def test_another_order_of_rules_is_a_change(folder: Path) -> None:
+    again = (
+        "  - id: again\n    action: handoff\n    priority: urgent\n    say: handoff\n    any:\n      - pattern: '\\bfire\\b'\n"
+    )
+    path = folder / "escalation.yaml"
+    path.write_text(path.read_text().replace("texts:\n", again + "texts:\n", 1))
+    changes, decided = changed(folder, "escalation.yaml", "triggers:\n", "triggers:\n" + again.replace("again", "last"))
+    assert [(one.how, one.what) for one in changes] == [("added", "trigger last")]
+    assert [one.details[0] for one in decided] == ["rule: safety -> last"]
+    shutil.rmtree(folder.with_name("other"))
+    shutil.rmtree(folder / "tests")
+    changes, decided = changed(
+        folder,
+        "escalation.yaml",
+        path.read_text(),
+        path.read_text().replace(again, "", 1).replace("triggers:\n", "triggers:\n" + again, 1),
+    )
+    assert changes == (PackChange(How.CHANGED, "order of triggers", ("safety, legal, again -> again, safety, legal",)),)
+    assert [one.details[0] for one in decided] == ["rule: safety -> again"]
 
 
 def test_of_a_turned_dial_only_what_may_be_answered_is_decided_otherwise(folder: Path) -> None:

@@ -28,7 +28,7 @@ async def _table(settings: Settings) -> None:
     async for record in shadow_records(settings):
         table.add_row(*_row(record))
     if table.row_count:
-        show.out.print(table)
+        show.out.print(table, markup=False)  # it holds customers' words
     else:
         show.err.print(
             "nothing is recorded: set `mode: shadow` in policy.yaml, and decisions are kept here in place of being sent"

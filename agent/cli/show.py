@@ -42,7 +42,7 @@ def answer(body: AnswerBody) -> None:
     )
     for citation in body["citations"]:
         place = f" – {citation['url']}" if citation["url"] else ""
-        out.print(f"[bold]\\[{citation['n']}][/] {citation['title']}{place}")
+        out.print(Text.assemble((f"[{citation['n']}]", "bold"), f" {citation['title']}{place}"))
         out.print(f"    “{one_line(citation['quote'])}”", style="dim", markup=False)
     spent = sum(body["timings_ms"].values())
     usage = body["usage"]
@@ -61,7 +61,8 @@ def hits(found: list[Hit]) -> None:
     for n, hit in enumerate(found, 1):
         passage = hit.passage
         place = " › ".join((passage.title, *passage.heading_path))
-        table.add_row(str(n), f"{hit.score:.3f}", passage.doc_id, f"[bold]{place}[/]\n{one_line(passage.text)[:300]}")
+        told = Text.assemble((place, "bold"), "\n", one_line(passage.text)[:300])
+        table.add_row(str(n), f"{hit.score:.3f}", Text(passage.doc_id), told)
     out.print(table)
 
 

@@ -96,6 +96,9 @@ def _exception_without_message(logger: Any, method: str, event: MutableMapping[s
         frames = traceback.extract_tb(error.__traceback__)[-8:]
         event["exception"] = type(error).__name__
         event["trace"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    if event.get("logger") == "asyncio":
+        # Of what nobody has caught it shows the exception itself, or what the callback was given.
+        event["event"] = str(event["event"]).partition("\n")[0].partition("(")[0]
     return event
 
 

@@ -18,7 +18,7 @@ _ITEM = re.compile(r"^(?:[-*•]|\d+[.)]) ")
 _RULE = re.compile(r"[\s|:-]*")
 _PLACE = re.compile(r"\\\{[^{}]*\\\}")
 _SENTENCE = re.compile(r"(?<=[.!?…])['\"”’]?\s+")
-_TEMPLATES = ("draft_chat.md", "draft_small.md", "judge.md", "rewrite.md")
+_TEMPLATES = ("act.md", "draft_chat.md", "draft_small.md", "judge.md", "rewrite.md")
 LONGEST_VALUE = 40
 """Characters of an amount, a date or a short word in its place in an approved text."""
 WINDOW = 6

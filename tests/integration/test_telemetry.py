@@ -1,5 +1,7 @@
 """Logs name the event first and never repeat an exception's words; metrics have closed labels."""
 
+import asyncio
+import gc
 import json
 import logging
 import subprocess
@@ -62,6 +64,30 @@ def test_an_exception_is_logged_by_place_not_by_words(capsys: pytest.CaptureFixt
         assert line["exception"] == "ValueError"
         assert "test_telemetry.py" in line["trace"][-1]
         assert "4111" not in json.dumps(line)
+
+
+async def test_what_nobody_has_caught_is_logged_by_place_too(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure_logging()
+
+    async def fails() -> None:
+        raise ValueError("a heron in the attic")
+
+    def fails_with(text: str) -> None:
+        raise ValueError(text)
+
+    asyncio.get_running_loop().call_soon(fails_with, "a heron in the attic")
+    task = asyncio.create_task(fails())
+    await asyncio.wait({task})
+    del task
+    gc.collect()
+    await asyncio.sleep(0)
+    told = lines(capsys)
+    assert [line["event"] for line in told] == [
+        "Exception in callback test_what_nobody_has_caught_is_logged_by_place_too.<locals>.fails_with",
+        "Task exception was never retrieved",
+    ]
+    assert {line["exception"] for line in told} == {"ValueError"}
+    assert "heron" not in json.dumps(told)
 
 
 def test_personal_data_is_hidden_wherever_in_a_line_it_stands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def test_an_editor_finds_the_schema_of_every_file_of_a_new_pack(pack: Path) -> N
 
 
 def test_check_lists_every_mistake_with_its_line(tmp_path: Path, pack: Path) -> None:
-    assert "is in order: 7 hard rules" in run(tmp_path, "check", "pack")
+    assert "is in order: 11 hard rules" in run(tmp_path, "check", "pack")
     edit(pack / "policy.yaml", "owner:", "ownr:")
     edit(pack / "topics.yaml", "dial: {auto: at most 14% wrong}", "dial: drafft")
     told = run(tmp_path, "check", "pack", code=1)

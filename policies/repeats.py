@@ -16,6 +16,8 @@ _WORD = re.compile(r"[^\W_]+(?:[-'./@][^\W_]+)*")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
 _LONG_ENOUGH = 4
 """Signs of a script without spaces that are no less than two words of another."""
+_LONGEST = 1_000
+"""Characters. Who writes more tells a story, and a long talk of megabytes must not cost a turn its time."""
 
 # What only says that one asks, or asks again.
 _LEAD = re.compile(
@@ -114,6 +116,8 @@ def asked_before(text: str, before: Sequence[str]) -> tuple[int, ...]:
 
 def _asked(text: str) -> frozenset[str] | None:
     """The words that say what is asked; None for a message that doesn't say it by itself."""
+    if len(text) > _LONGEST:
+        return None
     plain = normalise(text)
     unspaced = "".join(_UNSPACED.findall(_UNSPACED_FILLER.sub("", plain)))
     words = frozenset(_WORD.findall(_LEAD.sub(" ", _UNSPACED.sub(" ", plain)))) - _FILLER

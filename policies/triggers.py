@@ -72,7 +72,7 @@ class Trigger(Strict):
 
     Attributes:
         action: `handoff` and `refuse` end the turn. `offer` does not: `say` stands behind the reply, once in a conversation;
-            who then writes no more than "yes" is handed to a person.
+            who then writes no more than "yes", or "a person, please", is handed to one.
         after: it is set off only by the message with which one of `any` has held for so many of the customer's latest
             messages, in a row or not; `looked_back` of them are looked at. What is written in one go is one message.
         queue: where it is handed to.

@@ -86,7 +86,7 @@ class Facts:
     before were of its kind as well (`PolicyEngine.counted`); `asked_before` are those that asked the same, each by how many
     messages ago it was (1 is the one before); `unanswered` is how many replies of ours in a row were no answer;
     `tool_failures` how many calls of the company's systems have failed, if one of them failed for this message. `accepted` is
-    the trigger whose offer the message says yes to, and nothing else.
+    the trigger whose offer the message takes, and says nothing else.
     """
 
     text: str

@@ -44,7 +44,7 @@ def withdrawn(outcome: Outcome, approval: PendingApproval, policies: PolicyEngin
         text = words_of(declined, policies, outcome.language, clock)
     except Unfillable:
         return outcome
-    return _told(outcome, text, reasons.ACTION_WITHDRAWN)
+    return _told(outcome, text, reasons.ACTION_WITHDRAWN, policies)
 
 
 def beside(outcome: Outcome, approval: PendingApproval, policies: PolicyEngine) -> Outcome:
@@ -62,16 +62,19 @@ def beside(outcome: Outcome, approval: PendingApproval, policies: PolicyEngine) 
             told = f"{outcome.summary or ''}\nAn action waited for approval, and waits no more: {approval.action}"
             return replace(outcome, summary=told.strip())
         case _:
-            return replace(_told(outcome, waits, reasons.ACTION_STILL_PENDING), approval=approval)
+            return replace(_told(outcome, waits, reasons.ACTION_STILL_PENDING, policies), approval=approval)
 
 
 def _said(unanswered: Sequence[Message]) -> list[Message]:
     return [message for message in unanswered if message.author is Author.CUSTOMER and message.visible]
 
 
-def _told(outcome: Outcome, text: str, reason: str) -> Outcome:
+def _told(outcome: Outcome, text: str, reason: str, policies: PolicyEngine) -> Outcome:
+    """With these words alone: what was offered behind others is not said, and may be another time."""
+    rules = tuple(rule for rule in outcome.policy.rules if rule not in policies.offers)
     return replace(
         outcome,
+        policy=replace(outcome.policy, rules=rules),
         decision=Decision.ANSWER,
         answer=text,
         reason=reason,

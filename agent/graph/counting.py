@@ -13,6 +13,16 @@ from policies.patterns import normalise
 
 _ONLY_HEARD = re.compile(r"(?:ok|okay|oke|sure|vale|va bene|d'accord|passt|prima|certo|claro|اوكي|好|行)(?![\w'])|好的|没问题")
 """A yes to an action that was named; beside an answer it says as well that the answer was read."""
+_FEW_WORDS = 6
+_A_PERSON = re.compile(
+    r"\b(?:persons?|humans?|colleagues?|agents?|someone|somebody|mensch(?:en)?|kolleg(?:e|en|in)|mitarbeiter(?:in)?|jemand|personas?|"
+    r"colegas?|humano|alguien|personne|collegue|conseiller|quelqu'un|umano|collega|operatore|qualcuno|medewerker|mens|iemand|"
+    r"pessoa|alguem|atendente|rekan|orang|petugas)\b|شخص|زميل|موظف|同事|人工|真人"
+)
+_REFUSES = re.compile(
+    r"\?|？|؟|\b(?:no|not|don't|never|without|nein|nicht|kein(?:e|en)?|sin|non|pas|sans|senza|niet|geen|nao|sem|tidak|bukan|jangan|لا)\b|"
+    r"不|别"
+)
 
 
 def requests(messages: Sequence[Message]) -> tuple[str, ...]:
@@ -46,7 +56,7 @@ def unanswered(messages: Sequence[Message]) -> int:
 
 
 def accepted(messages: Sequence[Message], offers: Collection[str]) -> str | None:
-    """The trigger whose offer stands in our latest reply, if the customer says yes and no more.
+    """The trigger whose offer stands in our latest reply, if the customer says yes and no more, or names a person in a few words.
 
     Args:
         messages: the conversation.
@@ -59,9 +69,15 @@ def accepted(messages: Sequence[Message], offers: Collection[str]) -> str | None
             continue
         text = "\n".join(reversed(said))
         offered = [rule for rule in message.rules if rule in offers] if message.author is Author.ASSISTANT else []
-        agrees = read_consent(text) is Consent.YES and not _ONLY_HEARD.match(normalise(text))
-        return offered[0] if offered and agrees else None
+        return offered[0] if offered and _takes(text) else None
     return None
+
+
+def _takes(text: str) -> bool:
+    plain = normalise(text)
+    if len(plain.split()) <= _FEW_WORDS and _A_PERSON.search(plain) and not _REFUSES.search(plain):
+        return True
+    return read_consent(text) is Consent.YES and not _ONLY_HEARD.match(plain)
 
 
 def _joined(said: Sequence[str], before: str) -> list[str]:

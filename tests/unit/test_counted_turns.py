@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from agent.graph.beside import beside
 from agent.graph.offering import with_offer
-from agent.types import Author, Customer, Decision, Identity, Outcome
+from agent.types import Author, Customer, Decision, Identity, Outcome, PendingApproval, RunId
 from policies.engine import PolicyEngine
 from policies.triggers import Trigger
 from policies.types import Action, Facts, Verdict
@@ -112,6 +113,13 @@ def test_nothing_is_offered_behind_a_question_about_an_action_or_beside_a_person
     for left in (outcome(Decision.HANDOFF), outcome(Decision.NO_REPLY), replace(outcome(Decision.CLARIFY), proposal=PROPOSAL)):
         assert with_offer(left, verdict, engine) == left
     assert with_offer(outcome(), Verdict(Action.ALLOW), engine) == outcome()
+
+
+def test_an_offer_whose_words_give_way_to_an_action_that_waits_is_not_among_the_rules() -> None:
+    engine, waits = PolicyEngine(PACK), PendingApproval(RunId("r"), "refund_booking", "c-1")
+    offered = with_offer(outcome(Decision.CLARIFY), Verdict(Action.OFFER, "anger", say="offer_person"), engine)
+    said = beside(offered, waits, engine)
+    assert (OFFER in said.answer, said.policy.rules) == (False, ("r1", "r2"))
 
 
 def test_words_that_are_said_already_are_not_said_twice() -> None:

@@ -92,7 +92,7 @@ def test_an_editor_finds_the_schema_of_every_file_of_a_new_pack(pack: Path) -> N
 
 
 def test_check_lists_every_mistake_with_its_line(tmp_path: Path, pack: Path) -> None:
-    assert "is in order: 7 hard rules" in run_apart(tmp_path, "check", "pack")
+    assert "is in order: 11 hard rules" in run_apart(tmp_path, "check", "pack")
     edit(pack / "policy.yaml", "owner:", "ownr:")
     edit(pack / "topics.yaml", "dial: {auto: at most 14% wrong}", "dial: drafft")
     told = run_apart(tmp_path, "check", "pack", code=1)
@@ -242,8 +242,8 @@ def test_what_a_rule_has_counted_is_explained(tmp_path: Path) -> None:
     assert "“If you would rather have a colleague at Marlowe Stays look into this, just say so.”" in twice
     assert "2 of 2 messages of its kind so far" in twice
     assert "trigger no_way_on: 1 of 3 replies in a row that were no answer so far" in twice
-    down = json.loads(run(tmp_path, "explain", "Cancel my booking", "--tool-failures", "2", "--json"))
+    down = json.loads(run(tmp_path, "explain", "Cancel my booking", "--tool-failures", "5", "--json"))
     assert (down["decision"], down["rule"]) == ("handoff", "tool_down")
     [counted] = [one["counts"] for one in down["rules"] if one["id"] == "tool_down"]
-    assert counted == [{"what": "tool_failures", "so_far": 2, "needed": 2}]
+    assert counted == [{"what": "tool_failures", "so_far": 5, "needed": 5}]
     assert "a message is empty" in run(tmp_path, "explain", "Hello", "--earlier", " ", code=2)

@@ -21,6 +21,12 @@ def says(text: str = "a reply", *, unanswered: bool = False, rules: tuple[str, .
     return replace(message("r", Author.ASSISTANT, text), unanswered=unanswered, rules=rules)
 
 
+TAKES = [
+    "I would rather have a colleague", "a colleague, please", "ok, a person then", "lieber ein Mensch", "Ja bitte, ein Kollege",
+    "prefiero una persona", "une personne svp", "una persona", "liever een medewerker", "prefiro uma pessoa", "人工",
+    "rekan saja",
+]  # fmt: skip
+LEAVES = ["no person needed", "keine Person", "Is there an agent fee?", "不用人工", "I asked a person at the house about the key"]
 PERSON = message("p", Author.HUMAN_AGENT, "I'll see to it")
 OPEN = says(unanswered=True)
 
@@ -71,12 +77,12 @@ def test_asking_back_and_refusing_are_no_answers(decision: Decision, is_open: bo
     assert replace(outcome(decision), proposal=PROPOSAL).leaves_open is False
 
 
-@pytest.mark.parametrize("text", ["yes", "Yes, please!", "ja", "oui", "sí", "please do", "是的"])
+@pytest.mark.parametrize("text", ["yes", "Yes, please!", "ja", "oui", "sí", "please do", "是的", *TAKES])
 def test_a_plain_yes_accepts_the_offer(text: str) -> None:
     assert accepted([asks("a"), says(rules=("topic", "anger")), asks(text)], {"anger"}) == "anger"
 
 
-@pytest.mark.parametrize("text", ["ok", "Okay, thanks", "no", "yes, but first my refund", "How do I cancel?", "好的"])
+@pytest.mark.parametrize("text", ["ok", "Okay, thanks", "no", "yes, but first my refund", "How do I cancel?", "好的", *LEAVES])
 def test_nothing_else_does(text: str) -> None:
     assert accepted([asks("a"), says(rules=("anger",)), asks(text)], {"anger"}) is None
 

@@ -61,6 +61,11 @@ def test_what_names_nothing_is_never_asked_again(text: str) -> None:
     assert asked_before(text, [text, text]) == ()
 
 
+def test_a_long_story_is_not_compared() -> None:
+    story = "My dog and I arrived late. " * 60
+    assert asked_before(story, [story]) == ()
+
+
 def test_how_long_ago_is_told_the_latest_first() -> None:
     before = ["Where is my refund?", "hello", "where's the pool", "Where is my refund?", "thanks"]
     assert asked_before("where is my refund", before) == (2, 5)

@@ -57,7 +57,7 @@ def _verify(expected: Mark | None, json: bool) -> None:
             f"{found.wrong}. {found.entries} entries before it are good, up to {found.head}. Keep a copy of Redis as it is "
             "(its append-only file or a snapshot), and find out who can write there."
         )
-    cut = f"; those up to {found.anchor.seq} are older than entries are kept" if found.anchor.seq else ""
+    cut = f"; those up to {found.anchor.seq} were cut off, which their age or somebody has done" if found.anchor.seq else ""
     show.out.print(f"{found.entries} entries, each as it was sealed{cut}")
     show.out.print(f"head: {found.head}", soft_wrap=True)
     if expected is None:

@@ -59,12 +59,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 run: install ## Start everything with the sample help centre and show three tickets
 	$(BIN)/innkeeper up --demo
 
-# Two of everything at a time: the started product runs on two cores, and its tests have deadlines. PyTorch's threads would
-# only wait for each other there.
+# Three processes for two cores: the tests of the started product wait half of their time, and run in two of the three at most
+# (see tests/conftest.py). PyTorch's threads would only wait for each other there.
 test: ## Check style, types and layers, then run every test
 	@$(MAKE) --no-print-directory -j2 install-dev system-packages deploy-tools
 	$(MAKE) --no-print-directory lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 3
 
 test-serving: install-dev deploy-tools $(SERVING)/.installed ## The client and every model's arguments against a real vLLM, without a GPU (needs npm)
 	CI_SERVING=1 OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/serving

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 FOLDER = "vectors"
 MOST_FILES = 8
 """A pack's examples and its wishes are two; the others are of packs that are tried beside it, and of the last ones."""
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
 
 
 class KeptVectors:
@@ -69,7 +70,8 @@ class KeptVectors:
             _log.warning("vectors_not_kept: %s: %s", self._folder, error.strerror)
 
     def _forget_old(self) -> None:
-        files = sorted(self._folder.glob("*.npz"), key=_used_at, reverse=True)
+        # Also what a process left that was killed while it wrote.
+        files = sorted(self._folder.iterdir(), key=_used_at, reverse=True)
         for path in files[MOST_FILES:]:
             path.unlink(missing_ok=True)
 

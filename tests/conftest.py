@@ -1,8 +1,8 @@
 """Servers, models and the ingested samples that several kinds of tests use, and logging as each test found it.
 
 The environment is that of our processes, before any library is imported. With `pytest -n`, files are shared out whole, the
-longest first, and the tests of the started product all go to one process: their deadlines hold beside one busy neighbour, not
-beside each other.
+longest first. The tests of the started product go to two processes at most: they wait half of their time, so that two of them
+and a third process keep two cores busy, and their deadlines are minutes.
 """
 
 import json
@@ -29,10 +29,28 @@ if TYPE_CHECKING:
 
 KEPT = ("chroma", "lexical", "vectors")
 STARTED_PRODUCT = "tests/e2e/"
-SINGLE_COMMANDS = ("tests/e2e/test_cli.py", "tests/e2e/test_ingest_list.py", "tests/e2e/test_redis_nodes.py")
-"""Start no more than one command at a time and wait for its end: these may run beside anything."""
+THAT_FAIL = tuple(
+    f"tests/e2e/test_{name}.py"
+    for name in (
+        *("crashes", "customer_erased", "failures", "lies", "lying_judge", "model_fallback", "personal_data"),
+        *("redis_fail_over", "refund_race", "refunds_that_fail", "what_stays_in_redis", "widget_killed"),
+    )
+)
+"""The half of them in which most is killed and waited for. None takes a port that isn't free: `up` is in the other half."""
+SINGLE_COMMANDS = tuple(
+    f"tests/e2e/test_{name}.py" for name in ("cli", "ingest_list", "prove_egress_place", "redis_nodes", "sample_questions")
+)
+"""Start no more than one command at a time and wait for its end, or none: these may run beside anything."""
 PATIENT = "tests/e2e/test_prove_egress.py"
 """Takes as long as it takes: its tickets wait for each other, and its limits are minutes."""
+LONG = (
+    "tests/contract/helpdesks/test_helpdesks.py",
+    "tests/e2e/test_cli.py",
+    "tests/integration/policies/test_policy_commands.py",
+    "tests/integration/evaluation/test_eval_answers.py",
+    "tests/integration/test_queue.py",
+)
+"""Minutes each: none of them must be begun last."""
 
 lock_down()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -41,12 +59,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 class ProductApart(LoadFileScheduling):
-    """What one process runs after the other: a file, or everything that starts the product."""
+    """What one process runs after the other: a file, or half of everything that starts the product."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        apart = file.startswith(STARTED_PRODUCT) and file not in (*SINGLE_COMMANDS, PATIENT)
-        return STARTED_PRODUCT if apart else file
+        if not file.startswith(STARTED_PRODUCT) or file in (*SINGLE_COMMANDS, PATIENT):
+            return file
+        return f"{STARTED_PRODUCT}that-fail" if file in THAT_FAIL else STARTED_PRODUCT
 
 
 @pytest.hookimpl(optionalhook=True)  # nobody asks where pytest-xdist is switched off
@@ -56,14 +75,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ProductAp
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest is begun first, so that both processes end at about the same time."""
+    """What takes longest is begun first, so that all processes end at about the same time."""
 
     def rank(item: pytest.Item) -> int:
         if item.nodeid.startswith(PATIENT):
             return 1
+        if item.nodeid.startswith(LONG):
+            return 2
         if item.nodeid.startswith(STARTED_PRODUCT):
-            return 0
-        return 2 if item.get_closest_marker("slow") else 3
+            return 3 if item.nodeid.startswith(SINGLE_COMMANDS) else 0
+        return 4 if item.get_closest_marker("slow") else 5
 
     items.sort(key=rank)
 

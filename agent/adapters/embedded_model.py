@@ -28,7 +28,7 @@ def embedded_model(profile: ModelProfile, port: int | None = None) -> Service:
 
 async def answers(url: str) -> bool:
     """True if what listens on this `http://` address of this machine says that all is well. Never raises."""
-    # Asked ten times a second: to read the certificates of all authorities, for an address without TLS, would take longer.
+    # Asked many times a second: to read the certificates of all authorities, for an address without TLS, would take longer.
     no_authority = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     async with httpx.AsyncClient(trust_env=False, timeout=1.0, verify=no_authority) as client:
         try:

@@ -85,6 +85,16 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path, what: str) -> None:
         assert path.read_bytes() == whole
 
 
+def test_a_flipped_bit_anywhere_gives_no_other_vectors(tmp_path: Path) -> None:
+    sound = KeptVectors(Counting(), tmp_path).embed(TEXTS)
+    [path] = (tmp_path / FOLDER).iterdir()
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for bit in (1, 128):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+            assert np.array_equal(KeptVectors(Counting(), tmp_path).embed(TEXTS), sound), (place, bit)
+
+
 def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path) -> None:
     (tmp_path / FOLDER).write_text("a file where the folder should be")
     model = Counting()

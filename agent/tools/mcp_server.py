@@ -5,6 +5,7 @@ that the server asks of its client (models, files, questions for a person) is of
 """
 
 import contextlib
+import json
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
@@ -120,6 +121,11 @@ class McpSystem:
                 raise Doubtful(f"the tool {self._settings.named(name)!r} ended in an error")
             raise ToolRefused(f"the tool {self._settings.named(name)!r} of the system {self._name!r} says no")
         text = "\n".join(one.text for one in result.content if isinstance(one, TextContent))
+        if result.structured_content is not None:
+            try:
+                text = json.dumps(result.structured_content, allow_nan=False)
+            except (ValueError, RecursionError):
+                raise Doubtful("it answered with something that is no JSON", repeat=False) from None
         if len(text) > self._settings.max_bytes:
             raise Doubtful(f"it answered with more than {self._settings.max_bytes} bytes", repeat=False)
         if result.structured_content is not None:

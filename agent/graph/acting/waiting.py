@@ -47,4 +47,4 @@ def is_plain_answer(state: TurnState, policies: PolicyEngine, desk: Desk | None)
     if proposal.asked is None:
         return read_consent(said) in (Consent.YES, Consent.NO)
     language = state["facts"].language
-    return proposal.asked in read_arguments(judge.action.arguments, texts, language, desk.now(), proposal.asked)
+    return proposal.asked in read_arguments(judge.action.arguments, texts[::-1], language, desk.now(), proposal.asked)

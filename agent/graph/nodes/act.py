@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 
 from agent.graph.acting import asking
 from agent.graph.acting.acted import Acted, Step
-from agent.graph.acting.arguments import read_arguments
+from agent.graph.acting.arguments import MAX_CHARS, read_arguments, values_in
 from agent.graph.acting.carrying import carry_out, propose
 from agent.graph.acting.consent import Consent, read_consent
 from agent.graph.acting.noting import note_acted, note_step
@@ -91,6 +91,8 @@ async def _answered(desk: Desk, state: TurnState, context: TurnContext, judge: J
     if asked not in named:
         went, told = await _told(desk, state, context, judge, proposal.arguments, None)
         named = {**named, **told}
+    if asked not in named and await context.in_thread(_names_several, state, judge, desk, asked):
+        return replace(went, acted=await propose(desk, judge, state["customer"], proposal.arguments, state["run_id"]))
     if asked not in named:
         return replace(went, rules=())
     acted = await propose(desk, judge, state["customer"], {**proposal.arguments, **named}, state["run_id"])
@@ -162,6 +164,12 @@ def said_by_customer(state: TurnState) -> list[str]:
 def _named(state: TurnState, judge: Judge, desk: Desk, texts: list[str], asked: str | None) -> dict[str, Any]:
     newest_first = texts if asked is None else texts[::-1]
     return read_arguments(judge.action.arguments, newest_first, state["facts"].language, desk.now(), asked)
+
+
+def _names_several(state: TurnState, judge: Judge, desk: Desk, asked: str) -> bool:
+    """Whether the customer has answered with more than one value, so that it is worth to ask once more."""
+    argument, language, clock = judge.action.arguments[asked], state["facts"].language, desk.now()
+    return any(len(set(values_in(one[:MAX_CHARS], argument, language, clock, was_asked=True))) > 1 for one in latest_texts(state))
 
 
 def _quoted(state: TurnState, context: TurnContext, judge: Judge, desk: Desk, told: Mapping[str, Quoted]) -> dict[str, Any]:

@@ -95,6 +95,15 @@ async def test_which_of_several_is_asked_and_the_answer_goes_on(client: RedisCli
     assert orders.refunds == [("O-1001", 4000)]
 
 
+async def test_who_answers_with_two_is_asked_once_more(client: RedisClient, orders: Orders) -> None:
+    orders.order("O-1001")
+    shop = Shop(client, orders)
+    await shop.hear("refund please")
+    assert (await shop.hear("O-1000 and O-1001")).answer.endswith("Which order is it?\n- O-1000\n- O-1001")
+    assert "O-1001. Shall I?" in (await shop.hear("O-1001 then")).answer
+    assert orders.refunds == []
+
+
 @pytest.mark.parametrize("word", ["no", "yes, but only half", "What would I pay for a dog?", "yes?"])
 async def test_what_is_no_plain_yes_does_nothing_and_a_later_yes_neither(client: RedisClient, orders: Orders, word: str) -> None:
     shop = Shop(client, orders)

@@ -25,7 +25,7 @@ MOST_CHARS = 120
 # As `normalise` writes them: small letters without accents.
 _YES: Mapping[str, str] = {
     "en": "yes|yep|yeah|yup|sure|ok|okay|confirm|confirmed|agreed|correct|absolutely|definitely|please do|go ahead|"
-    "please go ahead|do it|i confirm|i agree|of course",
+    "please go ahead|do it|i confirm|i agree|of course|alright|all right|sounds good|go for it|proceed|please proceed|👍|👌|✅",
     "de": "ja|jawohl|jep|klar|gerne|einverstanden|ok|okay|bestatige|ich bestatige|genau|passt|bitte machen|naturlich|"
     "selbstverstandlich",
     "es": "si|claro|claro que si|vale|ok|de acuerdo|confirmo|adelante|por supuesto|correcto",
@@ -41,7 +41,8 @@ _YES: Mapping[str, str] = {
 _BESIDE: Mapping[str, str] = {
     "en": "please|pls|thanks|thank you|thx|very much|so much|a lot|many thanks|for your help|in advance|it|this|that|the|my|now|"
     "then|thing|fine|good|great|perfect|right|indeed|that's fine|that is fine|that's ok|that's right|that is right|"
-    "that is correct|that's correct|sounds good|by all means|do that|proceed|with it|with that|👍|🙏|👌|✅|😊|🙂",
+    "that is correct|that's correct|by all means|do that|go on|with it|with that|i am sure|i'm sure|"
+    "that works|that works for me|works for me|fine by me|fine with me|🙏|😊|🙂",
     "de": "bitte|danke|danke schon|dankeschon|vielen dank|sehr|gern|machen sie das|mach das|das passt|in ordnung|alles klar|"
     "richtig|korrekt|stimmt|das stimmt|das ist richtig|das ist korrekt|perfekt|super|gut|ich bin|auf jeden fall",
     "es": "por favor|gracias|muchas gracias|perfecto|esta bien|muy bien|hagalo|hazlo|proceda|bueno|estoy|asi es",
@@ -81,8 +82,16 @@ _DOUBT = re.compile(
 )
 _CLOSING = re.compile(
     r"(?:(?:many |best |kind |warm )?(?:thanks|thank you|regards|wishes|cheers|greetings)|sincerely|mit freundlichen grussen|"
-    r"viele grusse|danke|gracias|saludos|merci|cordialement|grazie|saluti|bedankt|groeten|obrigad[oa]|cumprimentos)\b"
+    r"viele grusse|danke|gracias|saludos|merci|cordialement|grazie|saluti|bedankt|groeten|obrigad[oa]|cumprimentos)\b|--+$"
 )
+_SENT_BY = re.compile(
+    r"(?:sent (?:from|via)|get outlook for|gesendet (?:von|mit)|von mein(?:em|er)|envoye (?:de|depuis|a partir de)|"
+    r"enviado (?:desde|do|da|de)|inviato da|verzonden (?:vanaf|met)|verstuurd vanaf|dikirim dari|发自)"
+    r"[\w ]{0,20}\b(?:iphone|ipad|android\w*|samsung|galaxy|"
+    r"huawei|xiaomi|pixel|handy|smartphone|outlook|ios|yahoo|gmail|mobile|phone|telefon\w*|telephone|movil|ponsel)\b[\w ]{0,20}|"
+    r"发自我的\S{0,12}"
+)
+"""A whole last line by which a phone's mail program says what it is."""
 _BETWEEN = re.compile(r"[\s.,!;:…~()。！，、；：،؛-]*")
 _WORD = re.compile(r"[\w'-]+")
 _NAMES = frozenset({"von", "van", "der", "den", "de", "da", "di", "du", "la", "und", "and", "bin", "al"})
@@ -101,6 +110,8 @@ def read_consent(text: str, action_words: Collection[str] = ()) -> Consent:
     """
     written = [line for line in text.splitlines() if normalise(line)]
     lines = [normalise(line) for line in written]
+    while len(lines) > 1 and _SENT_BY.fullmatch(lines[-1].strip(" .")):
+        del lines[-1], written[-1]
     if not lines:
         return Consent.NEITHER
     said = lines[0] if _is_signed_off(lines[1:], written[1:]) else " ".join(lines)

@@ -27,6 +27,8 @@ from cel_expr_python import cel
 
 MAX_CHARS = 2000
 """A longer expression is a mistake; the library itself bounds nesting (32) and steps."""
+LONGEST_LIST = 1000
+"""Of what a system tells: the time of `map` and `filter` grows with the square of it."""
 NO_VALUE = "a time or a duration can be compared within an expression; to keep or send it write string(…)"
 _FUNCTION_NAMES = ("days_since", "days_until", "days_after", "months_after", "cents")
 RESERVED = frozenset({"now", "customer", "true", "false", "null", "in", "has", *_FUNCTION_NAMES})
@@ -97,6 +99,8 @@ class Expression:
 
     def value(self, values: Mapping[str, Any], clock: Clock) -> Any:
         """The value, as JSON has it. Raises `Unevaluable`."""
+        if long := [name for name, one in values.items() if not _is_short(one)]:
+            raise Unevaluable(f"`{self.text}`: {long[0]} holds a list of more than {LONGEST_LIST} entries")
         token = _CLOCK.set(clock)
         try:
             found = self._compiled.eval(data={**values, "now": clock.now})
@@ -110,6 +114,12 @@ class Expression:
         if not _is_json(value):
             raise Unevaluable(f"`{self.text}` is no text, number, list or the like; {NO_VALUE}")
         return value
+
+
+def _is_short(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_short(one) for one in value.values())
+    return not isinstance(value, list) or (len(value) <= LONGEST_LIST and all(_is_short(one) for one in value))
 
 
 def _is_json(value: Any) -> bool:

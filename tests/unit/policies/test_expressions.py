@@ -157,3 +157,14 @@ def test_it_cannot_run_for_ever() -> None:
 
 def test_cents_are_exact() -> None:
     assert [cents("0.29"), cents("1.1"), cents(7), cents("99999999.99")] == [29, 110, 700, 9_999_999_999]
+
+
+@pytest.mark.parametrize("whole", [{"all": [1] * 1001}, {"deep": {"in": [[], [{"all": [1] * 1001}]]}}, [1] * 1001])
+def test_a_list_that_takes_too_long_to_go_through_cannot_be_told(whole: Any) -> None:
+    expression = Expression("customer.id == 'c-1'", ["order"])
+    with pytest.raises(Unevaluable, match="order holds a list of more than 1000 entries"):
+        expression.value({"order": whole, "customer": {"id": "c-1"}}, CLOCK)
+
+
+def test_a_list_of_the_longest_length_can_be_told() -> None:
+    assert Expression("order.map(n, n + 1).size()", ["order"]).value({"order": [1] * 1000}, CLOCK) == 1000

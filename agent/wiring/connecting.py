@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from agent.adapters.live_services import write_private
+from agent.channels.helpdesks.note_rulings import APPROVE, DECLINE
 from agent.channels.helpdesks.polling import poll_start
 from agent.channels.helpdesks.registry import SYSTEMS
 from agent.channels.helpdesks.sync import GIVEN_BACK
@@ -62,6 +63,10 @@ def helpdesk_of(values: Mapping[str, Any]) -> AnyHelpdesk:
         ) from error
 
 
+_RESUME = f"A ticket that a person has answered is given back by an internal note that begins with {GIVEN_BACK}."
+_RULE = f"A proposed reply, or an action, is approved by an internal note that begins with {APPROVE}, and declined by {DECLINE}."
+
+
 async def connect(settings: Settings, name: str, desk: AnyHelpdesk, base_url: str) -> Connection:
     """Make the calls that tell whether it works. Writes nothing, here or there."""
     system = SYSTEMS[desk.system]
@@ -77,8 +82,7 @@ async def connect(settings: Settings, name: str, desk: AnyHelpdesk, base_url: st
     webhook = webhook_address(name, desk, base_url)
     secrets = getattr(desk, "secrets", ())
     secret = secrets[0].get_secret_value() if secrets else ""
-    resume = f"A ticket that a person has answered is given back by an internal note that begins with {GIVEN_BACK}."
-    told = (*system.setup(desk).steps, resume)
+    told = (*system.setup(desk).steps, _RESUME, *([_RULE] if system.notes_decide else []))
     steps = tuple(step.replace("{webhook}", webhook or "").replace("{secret}", secret) for step in told)
     return Connection(name, desk, findings, steps, webhook)
 

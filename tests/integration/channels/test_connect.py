@@ -82,6 +82,7 @@ def test_a_good_helpdesk_is_kept_and_what_to_do_is_told(zammad: str, port: int, 
     assert TOKEN not in result.output
     assert "start Innkeeper" in result.output
     assert "ai-resume" in result.output
+    assert "ai-approve" in result.output
 
 
 def test_a_queue_that_is_a_number_may_be_written_as_one(freshdesk: str, port: int) -> None:

@@ -1,10 +1,10 @@
-"""False alarms of the rules that count, on public messages: `python -m tests.bench.bench_counting DATA`.
+"""False alarms of the rules that count, on public messages: `python -m tests.bench.bench_counting FOLDER`.
 
 Single messages that are of the kind of the pack's `anger`, and messages in conversations that ask the same as one before.
 """
 
+import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -62,4 +62,9 @@ def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help=f"a folder with {', '.join([*ALONE, *TALKS])}")
+    given = parser.parse_args().data
+    if missing := [name for name in (*ALONE, *TALKS) if not (given / name).is_dir()]:
+        parser.error(f"{given} has no {', '.join(missing)}")
+    main(given)

@@ -96,6 +96,9 @@ async def _knowledge(settings: Settings) -> str:
         knowledge.close()
 
 
+_DEMO = " (`up --demo` brings its own, which are not looked at here)"
+
+
 async def _reranker(settings: Settings) -> str:
     knowledge = shelf.build_knowledge(settings)
     try:
@@ -121,7 +124,7 @@ async def _verifiers(settings: Settings) -> str:
 
 async def _helpdesks(settings: Settings) -> str:
     if not settings.helpdesks:
-        return "none configured (`innkeeper connect`, INNKEEPER_HELPDESKS); tickets can't come in by webhook yet"
+        return f"none configured (`innkeeper connect`, INNKEEPER_HELPDESKS); tickets can't come in by webhook yet{_DEMO}"
     problems, told = await probes.helpdesks(settings)
     if problems:
         raise AgentError("; ".join(problems) + " (`innkeeper connect SYSTEM` says more)")
@@ -130,7 +133,8 @@ async def _helpdesks(settings: Settings) -> str:
 
 async def _tools(settings: Settings) -> str:
     if not settings.tools:
-        return "none configured (tools.toml in the data folder, INNKEEPER_TOOLS); nothing is looked up or changed for customers"
+        where = "tools.toml in the data folder, INNKEEPER_TOOLS"
+        return f"none configured ({where}); nothing is looked up or changed for customers{_DEMO}"
     problems, told = await probes.tools(settings)
     if problems:
         raise AgentError("; ".join(problems) + " (`innkeeper tools list` says more)")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from tests.e2e.product import ModelServer, small_model
 from tests.e2e.real_django_helpdesk import Installation, installation
-from tests.integration.web.stage import CHROMIUM, FLAGS
+from tests.integration.web.stage import started_browser
 
 
 @pytest.fixture
@@ -35,8 +35,6 @@ def django_helpdesk_installation(request: pytest.FixtureRequest, tmp_path_factor
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """One for a module; each test has contexts of its own."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    """One for a module."""
+    async with started_browser() as browser:
         yield browser
-        await browser.close()

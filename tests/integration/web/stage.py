@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -211,3 +211,12 @@ FLAGS = [
     "--disable-gpu",
 ]
 HAS_BROWSER = os.path.exists(CHROMIUM)
+
+
+@asynccontextmanager
+async def started_browser() -> AsyncIterator[Browser]:
+    """The system's Chromium; each test has contexts of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()

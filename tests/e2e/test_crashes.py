@@ -88,7 +88,7 @@ def test_every_message_has_one_outcome_though_everything_is_killed(
         told = sending.result()
         wrecking.result()
     until(lambda: len(house.inbox.events) >= TICKETS)
-    read, owed = until(lambda: (found := asyncio.run(conversations(house.redis.url)))[1] == 0 and found, 30)
+    read, owed = until(lambda: (found := asyncio.run(conversations(house.redis.url)))[1] == 0 and found, 60)
     record_testsuite_property("seconds", round(time.monotonic() - began))
     record_testsuite_property("repeats dropped by the helpdesk", house.inbox.repeats)
 

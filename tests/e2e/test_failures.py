@@ -45,13 +45,13 @@ def readiness(house: Product) -> tuple[int, str]:
 
 def test_tickets_wait_for_the_model_and_are_answered_when_it_is_back(house: Product, dead_model: ModelServer) -> None:
     house.say("waits", REFUND)
-    until(lambda: readiness(house) == (200, "degraded"), 15)
-    until(lambda: "turn_waits" in house.log("worker").read_text(), 30)
+    until(lambda: readiness(house) == (200, "degraded"), 60)
+    until(lambda: "turn_waits" in house.log("worker").read_text(), 60)
     time.sleep(2)
     assert house.inbox.of("waits") == []
     dead_model.start()
     assert house.outcomes("waits")[0]["data"]["decision"] == "answer"
-    until(lambda: readiness(house) == (200, "ready"), 15)
+    until(lambda: readiness(house) == (200, "ready"), 60)
 
 
 def test_tickets_that_waited_too_long_go_to_a_person(house: Product, dead_model: ModelServer) -> None:
@@ -77,7 +77,7 @@ def test_without_redis_the_sender_is_told_to_come_again(house: Product) -> None:
     house.redis.kill()
     try:
         refused = house.deliver(delivery, "msg_again")
-        until(lambda: readiness(house) == (503, "unavailable"), 15)
+        until(lambda: readiness(house) == (503, "unavailable"), 60)
     finally:
         house.redis.start()
     assert refused.status_code == 503
@@ -85,7 +85,7 @@ def test_without_redis_the_sender_is_told_to_come_again(house: Product) -> None:
     assert refused.json()["error"]["code"] == "queue_unavailable"
     assert house.insist(delivery, "msg_again") == "accepted"
     assert house.outcomes("again")[0]["data"]["decision"] == "answer"
-    until(lambda: readiness(house) == (200, "ready"), 15)
+    until(lambda: readiness(house) == (200, "ready"), 60)
 
 
 def test_nothing_of_a_bad_delivery_is_kept(house: Product) -> None:

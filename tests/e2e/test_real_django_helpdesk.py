@@ -44,7 +44,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}{SECRET_PATH}"
 
     def nth(self, number: int) -> dict[str, Any]:
-        found: dict[str, Any] = until(lambda: self.bodies[number - 1 : number], 10)[0]
+        found: dict[str, Any] = until(lambda: self.bodies[number - 1 : number], 60)[0]
         return found
 
 

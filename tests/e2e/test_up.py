@@ -80,7 +80,7 @@ def test_its_death_takes_everything_with_it(data_dir: Path) -> None:
         assert len(children) >= 4
         house.process.kill()
         house.process.wait()
-        until(lambda: not alive(children), 10)
+        until(lambda: not alive(children), 60)
 
 
 def test_a_port_in_use_is_passed_over_and_named(data_dir: Path) -> None:

@@ -259,7 +259,7 @@ async def test_four_processes_at_once_make_one_chain(server: RedisServer | Group
 
 async def test_a_writer_that_is_killed_leaves_a_whole_chain(server: RedisServer | Group, log: RedisAuditLog) -> None:
     running = [writer(server, "w") for _ in range(2)]
-    await until(log, 10)
+    await until(log, 60)
     running[0].kill()
     running[0].communicate()
     await asyncio.to_thread(running[1].communicate, timeout=300)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +18,7 @@ import redis
 
 from agent.adapters import supervisor as supervisor_module
 from agent.adapters.embedded import embedded_redis, valkey_binary
-from agent.adapters.live_services import live_services
+from agent.adapters.live_services import LiveService, live_services
 from agent.adapters.supervisor import Service, Supervisor
 from agent.errors import ServiceFailed
 
@@ -35,12 +36,18 @@ def service(name: str, code: str, folder: Path) -> Service:
     return Service(name, (sys.executable, "-c", script), f"test://{name}", ready, ready_timeout_s=120)
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], Any]) -> Any:
     async with asyncio.timeout(120):
         while True:
-            if condition():
-                return
+            if found := condition():
+                return found
             await asyncio.sleep(0.05)
+
+
+async def comes_back(folder: Path, name: str, pid: int) -> LiveService:
+    """The service under another process than this. It is looked up once each time: it may end between two looks."""
+    found: LiveService = await until(lambda: (found := live_services(folder).get(name)) and found.pid != pid and found)
+    return found
 
 
 async def test_services_are_listed_while_they_live(tmp_path: Path) -> None:
@@ -89,7 +96,7 @@ async def test_a_crashed_service_comes_back(tmp_path: Path) -> None:
         await supervisor.start(service("one", "", tmp_path))
         before = live_services(tmp_path)["one"].pid
         os.kill(before, signal.SIGKILL)
-        await until(lambda: "one" in live_services(tmp_path) and live_services(tmp_path)["one"].pid != before)
+        await comes_back(tmp_path, "one", before)
 
 
 async def test_one_that_crashes_again_and_again_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +106,7 @@ async def test_one_that_crashes_again_and_again_is_given_up(tmp_path: Path, monk
     async with Supervisor(tmp_path) as supervisor:
         await supervisor.start(replace(crashing, command=(*crashing.command[:2], script)))
         with pytest.raises(ServiceFailed, match=r"(?s)exited with code 3.*boom"):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 await supervisor.run(asyncio.Event())
 
 
@@ -147,7 +154,7 @@ async def test_children_die_with_their_parent(tmp_path: Path, number: signal.Sig
     pids = [found.pid for found in live_services(tmp_path).values()]
     assert len(pids) == 2
     parent.send_signal(number)
-    code = await asyncio.to_thread(parent.wait, 20)
+    code = await asyncio.to_thread(parent.wait, 60)
     assert code == (-9 if number is signal.SIGKILL else 0)
     await until(lambda: not any(_runs(pid) for pid in pids))
     assert live_services(tmp_path) == {}
@@ -161,8 +168,8 @@ async def test_the_embedded_redis_keeps_what_it_was_told(tmp_path: Path) -> None
             client.set("kept", "1")
         before = live_services(tmp_path)["redis"].pid
         os.kill(before, signal.SIGKILL)
-        await until(lambda: "redis" in live_services(tmp_path) and live_services(tmp_path)["redis"].pid != before)
-        with redis.Redis.from_url(live_services(tmp_path)["redis"].url) as client:
+        again = await comes_back(tmp_path, "redis", before)
+        with redis.Redis.from_url(again.url) as client:
             assert client.get("kept") == b"1"
     config = tmp_path / "run" / "redis.conf"
     assert stat.S_IMODE(config.stat().st_mode) == stat.S_IMODE((tmp_path / "run" / "redis.password").stat().st_mode) == 0o600

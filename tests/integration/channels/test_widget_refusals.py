@@ -305,7 +305,7 @@ async def test_streams_are_bounded_by_session_and_by_process(redis_url: str) -> 
     async with widget_world(redis_url, most=25) as world:
         browser, cid = await world.talk()
         path = f"/widget/conversations/{cid}/events"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             async with open_streams(browser, cid, 20):
                 refused = await browser.get(path)
                 assert code(refused) == (503, "too_many_streams")

@@ -135,7 +135,7 @@ class Stuck(Browser):
 async def test_one_that_reads_nothing_keeps_no_other_waiting_and_is_let_go() -> None:
     store, stuck, browser = Flaky(), Stuck(), Browser()
     streams = Streams(store, store, 5)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async with streams.running():
             tasks = [opened(streams, stuck), opened(streams, browser)]
             await until(lambda: sum(store.sizes) == 2)

@@ -55,7 +55,7 @@ class Rulings:
         outcome: Outcome | None = run.values["outcome"]
         # A run that no longer waits has gone on before, and a crash came in between; what was released stays released once.
         if run.next:
-            resume: Command[Any] = Command(resume={"ruled": standing.ruled.value, "text": standing.text})
+            resume: Command[Any] = Command(resume={"ruled": standing.ruled.value, "text": standing.text, "by": standing.by})
             ended = await self.graph.ainvoke(resume, config, context=self.context_of(conversation), durability="exit")
             outcome = ended["outcome"] if ended else None
         if outcome is None:  # somebody else has carried it through meanwhile

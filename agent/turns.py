@@ -183,13 +183,13 @@ class Turns:
             await self.queue.add_delivery(entry.key)
         return True, entry
 
-    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
+    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None, by: str = "") -> bool:
         """Send a proposed reply, as it is or as `text`. False if that run does not wait (any more)."""
-        return await self._rulings.decide(conversation_id, DraftRuling(run_id, Ruled.APPROVED, text))
+        return await self._rulings.decide(conversation_id, DraftRuling(run_id, Ruled.APPROVED, text, by))
 
-    async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
+    async def decline(self, conversation_id: ConversationId, run_id: RunId, by: str = "") -> bool:
         """Drop a proposed reply and hand over. False if that run does not wait (any more)."""
-        return await self._rulings.decide(conversation_id, DraftRuling(run_id, Ruled.DECLINED))
+        return await self._rulings.decide(conversation_id, DraftRuling(run_id, Ruled.DECLINED, by=by))
 
     async def expire(self, conversation_id: ConversationId) -> bool:
         """Do what is due where nobody has decided about a draft in time. See `Rulings.expire`."""

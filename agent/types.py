@@ -126,11 +126,17 @@ class Ruled(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DraftRuling:
-    """The one decision about the draft of `run_id`. `text` is a person's own wording, if they gave one."""
+    """The one decision about the draft of `run_id`.
+
+    Attributes:
+        text: a person's own wording, if they gave one.
+        by: where it stands who they are, e.g. the id of their note; "" if nothing tells.
+    """
 
     run_id: RunId
     ruled: Ruled
     text: str | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

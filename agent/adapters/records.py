@@ -114,13 +114,16 @@ def load_approval(text: str) -> PendingApproval:
 
 def dump_ruling(ruling: DraftRuling) -> str:
     """JSON of what was decided about a draft."""
-    return _dump(dataclasses.asdict(ruling))
+    value = dataclasses.asdict(ruling)
+    if not ruling.by:
+        del value["by"]  # as it was written before there was such a thing: what is stored is compared with it
+    return _dump(value)
 
 
 def load_ruling(text: str) -> DraftRuling:
     """The inverse of `dump_ruling`."""
     value = json.loads(text)
-    return DraftRuling(RunId(value["run_id"]), Ruled(value["ruled"]), value["text"])
+    return DraftRuling(RunId(value["run_id"]), Ruled(value["ruled"]), value["text"], value.get("by", ""))
 
 
 def dump_entry(entry: OutboxEntry) -> str:

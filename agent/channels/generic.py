@@ -111,6 +111,7 @@ class Approved(_Lenient):
     ticket_id: Id
     run_id: Id
     text: str | None = None
+    decided_by: Id | None = None
 
     @model_validator(mode="after")
     def _has_words(self) -> "Approved":
@@ -124,6 +125,7 @@ class Declined(_Lenient):
 
     ticket_id: Id
     run_id: Id
+    decided_by: Id | None = None
 
 
 class Closed(_Lenient):
@@ -162,11 +164,13 @@ class GenericIntake:
             case "agent.reply.approved":
                 approved = _read(Approved, envelope.data)
                 text = None if approved.text is None else _bounded(clean_text(approved.text), "data.text")
-                done = await self._approvals.approve(_conversation_id(source, approved.ticket_id), RunId(approved.run_id), text)
+                ticket, run_id = _conversation_id(source, approved.ticket_id), RunId(approved.run_id)
+                done = await self._approvals.approve(ticket, run_id, text, approved.decided_by or "")
                 return Status.ACCEPTED if done else Status.DUPLICATE
             case "agent.reply.declined":
                 declined = _read(Declined, envelope.data)
-                done = await self._approvals.decline(_conversation_id(source, declined.ticket_id), RunId(declined.run_id))
+                ticket, run_id = _conversation_id(source, declined.ticket_id), RunId(declined.run_id)
+                done = await self._approvals.decline(ticket, run_id, declined.decided_by or "")
                 return Status.ACCEPTED if done else Status.DUPLICATE
             case "conversation.closed":
                 closed = _read(Closed, envelope.data)

@@ -93,14 +93,14 @@ class ReplySender(Protocol):
 class Approvals(Protocol):
     """What a person decides about a proposed reply. Idempotent: helpdesks repeat their webhooks."""
 
-    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
-        """Send the proposal, with the person's wording if `text` is given.
+    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None, by: str = "") -> bool:
+        """Send the proposal, with the person's wording if `text` is given. `by` tells the audit log where it stands who they are.
 
         False if it was decided before. Raises `ConversationMissing` or `QueueUnavailable`.
         """
         ...
 
-    async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
+    async def decline(self, conversation_id: ConversationId, run_id: RunId, by: str = "") -> bool:
         """Drop the proposal; the conversation stays with the person. Returns and raises as `approve`."""
         ...
 

@@ -22,7 +22,7 @@ from agent.ports import Approvals, ReplySender, TicketLinks, TurnQueue
 from agent.privacy.handling import RulesInForce, rules_of
 from agent.settings import Settings
 from agent.site_settings import WIDGET_SOURCE
-from agent.types import ConversationId, OutboxEntry, Ruled, RunId
+from agent.types import ConversationId, DraftRuling, OutboxEntry, Ruled
 from agent.widget_ports import Escalation
 from agent.wiring import rules
 from agent.wiring.live_policies import LivePolicies
@@ -113,11 +113,11 @@ def _polls(
     return polls | {WIDGET_SOURCE: (SOONEST_S, look_at_linked)}
 
 
-async def _rule(approvals: Approvals, conversation_id: ConversationId, run_id: RunId, ruled: Ruled) -> bool:
+async def _rule(approvals: Approvals, conversation_id: ConversationId, ruling: DraftRuling) -> bool:
     """What a note in the ticket has decided."""
-    if ruled is Ruled.APPROVED:
-        return await approvals.approve(conversation_id, run_id, None)
-    return await approvals.decline(conversation_id, run_id)
+    if ruling.ruled is Ruled.APPROVED:
+        return await approvals.approve(conversation_id, ruling.run_id, ruling.text, ruling.by)
+    return await approvals.decline(conversation_id, ruling.run_id, ruling.by)
 
 
 async def _carry_back(bridge: Bridge, relay: Relay, ticket_id: ConversationId, ticket: DeskTicket) -> None:

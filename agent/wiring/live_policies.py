@@ -174,13 +174,13 @@ class LiveTurns:
         """See `PersonRequests`."""
         return await self.now().request_person(ticket, request_id, language)
 
-    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
+    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None, by: str = "") -> bool:
         """See `Approvals`."""
-        return await self.now().approve(conversation_id, run_id, text)
+        return await self.now().approve(conversation_id, run_id, text, by)
 
-    async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
+    async def decline(self, conversation_id: ConversationId, run_id: RunId, by: str = "") -> bool:
         """See `Approvals`."""
-        return await self.now().decline(conversation_id, run_id)
+        return await self.now().decline(conversation_id, run_id, by)
 
     async def expire(self, conversation_id: ConversationId) -> bool:
         """See `Turns.expire`."""

@@ -205,6 +205,11 @@ class Product:
             process.terminate()
         return [process.wait(60) for process in going]
 
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """One command to its end, in the processes' own environment."""
+        line = (*INNKEEPER, *words)
+        return subprocess.run(line, cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=300, check=False)
+
     def log(self, command: str) -> Path:
         return self.data_dir.parent / f"{command}.log"
 

@@ -86,9 +86,11 @@ async def test_a_guest_is_paid_back_once_a_note_has_approved_it(knowledge: Path,
 
         # Of a note no webhook tells: the ticket is looked at.
         count = len(anna.answers())
-        desk.staff_writes(anna.ticket_id or 0, "ai-approve", public=False)
+        note = desk.staff_writes(anna.ticket_id or 0, "ai-approve", public=False)
         assert "773.60" in await anna.answered(count + 1)
         assert booking(made, "MS-104211")["refunded_cents"] == 77_360
+        told = (await asyncio.to_thread(made.command, "audit", "show")).stdout
+        assert f"a person at chatwoot (note {note.id})" in told, told
 
         ben = Guest(made, desk, "guest-ben")
         assert "773.60" not in await ben.say("Please show my booking MS-104211")

@@ -6,7 +6,6 @@ import hmac
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import redis
 
 from agent.wiring.bookings import bookings_system, bookings_token
 from policies.load import default_folder
-from tests.e2e.product import ANSWERS_IN_S, INNKEEPER, ROOT, SOURCE, ModelServer, Product, event, product
+from tests.e2e.product import ANSWERS_IN_S, SOURCE, ModelServer, Product, event, product
 from tests.e2e.test_demo_bookings import bookings
 from tests.integration.channels.widget_world import SHOP, Browser
 from tests.servers import free_port
@@ -55,11 +54,6 @@ def house(tmp_path_factory: pytest.TempPathFactory, knowledge: Path, model: Mode
         with product(folder, knowledge, model.url, **settings) as made:
             made.start("serve", "worker")
             yield made
-
-
-def innkeeper(house: Product, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = (*INNKEEPER, *words)
-    return subprocess.run(command, cwd=ROOT, env=house.environment(), capture_output=True, text=True, timeout=300, check=False)
 
 
 def say(house: Product, ticket: str, number: int, text: str, author: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +151,7 @@ def test_a_customer_is_told_everything_and_then_forgotten_everywhere(house: Prod
     assert "appendonlydir" in kinds(places(in_files(house), marks))
 
     out = tmp_path / "anna.json"
-    done = innkeeper(house, "customer", "export", "--id", "guest-anna", "--id", "guest-ben", "--out", str(out))
+    done = house.command("customer", "export", "--id", "guest-anna", "--id", "guest-ben", "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert out.stat().st_mode & 0o777 == 0o600
     document = json.loads(out.read_text())
@@ -172,12 +166,12 @@ def test_a_customer_is_told_everything_and_then_forgotten_everywhere(house: Prod
     assert {"action_begun", "action_done", "action_confirmed", "approval_given", "customer_exported"} <= kinds_told
     assert "carla" not in out.read_text()
 
-    tried = innkeeper(house, "customer", "erase", "--id", "guest-anna", "--id", "guest-ben", "--dry-run", "--json")
+    tried = house.command("customer", "erase", "--id", "guest-anna", "--id", "guest-ben", "--dry-run", "--json")
     assert len(json.loads(tried.stdout)["conversations"]) == 5
     assert places(in_redis(house), marks).keys() == before.keys()
 
     entries = audit(house)
-    done = innkeeper(house, "customer", "erase", "--id", "guest-anna", "--id", "guest-ben", "--yes", "--json")
+    done = house.command("customer", "erase", "--id", "guest-anna", "--id", "guest-ben", "--yes", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["erased"]["conversations"] == 5
@@ -190,15 +184,15 @@ def test_a_customer_is_told_everything_and_then_forgotten_everywhere(house: Prod
     assert {mark: found - tickets_in_logs for mark, found in left.items() if found - tickets_in_logs} == {}
     assert not set(left) & set(MARKS), "the logs hold ids of conversations, and nothing else of a customer"
 
-    stays = innkeeper(house, "customer", "export", "--id", "guest-carla-stays", "--json")
+    stays = house.command("customer", "export", "--id", "guest-carla-stays", "--json")
     assert [one["conversation_id"] for one in json.loads(stays.stdout)["conversations"]] == [f"{SOURCE}:tk-carla"]
     for gone in (("--id", "guest-anna"), ("--email", MAIL), ("--conversation", f"{SOURCE}:tk-paid-back")):
-        nothing = innkeeper(house, "customer", "export", *gone)
+        nothing = house.command("customer", "export", *gone)
         assert nothing.returncode == 1
         assert "nothing is kept" in nothing.stderr
     assert audit(house)[: len(entries)] == entries, "what was done stays written down"
     assert audit(house)[-1]["kind"] in {"customer_exported", "customer_erased"}
-    verified = innkeeper(house, "audit", "verify", "--json")
+    verified = house.command("audit", "verify", "--json")
     assert json.loads(verified.stdout)["ok"]
 
     # What was taken of a limit stays taken, and the same call isn't made again.
@@ -208,6 +202,6 @@ def test_a_customer_is_told_everything_and_then_forgotten_everywhere(house: Prod
 
 
 def audit(house: Product) -> list[dict[str, Any]]:
-    shown = innkeeper(house, "audit", "show", "--json")
+    shown = house.command("audit", "show", "--json")
     assert shown.returncode == 0, shown.stderr
     return [json.loads(line) for line in shown.stdout.splitlines()]

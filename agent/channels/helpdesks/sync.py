@@ -11,7 +11,7 @@ from agent.errors import ConversationMissing, HelpdeskRefused, HelpdeskUnavailab
 from agent.ports import Conversations, Ticket, TicketHints
 from agent.standing import has_question, proposed_run
 from agent.telemetry import current_trace, received, span, trace_id_of, traced
-from agent.types import Author, ConversationId, Message, MessageId, Ruled, RunId
+from agent.types import Author, ConversationId, DraftRuling, Message, MessageId
 
 MAX_MESSAGES = 100
 """The newest ones of a ticket; what is older is of no help to a turn."""
@@ -32,7 +32,7 @@ class Decided:
         nothing_waits: the ticket need not be looked at for such a note.
     """
 
-    rule: Callable[[ConversationId, RunId, Ruled], Awaitable[bool]]
+    rule: Callable[[ConversationId, DraftRuling], Awaitable[bool]]
     nothing_waits: Callable[[ConversationId], Awaitable[None]]
 
 
@@ -124,9 +124,10 @@ class TicketSync:
         run_id = None if conversation.handed_off else proposed_run(conversation)
         if run_id is None:
             await decided.nothing_waits(conversation_id)
-        elif (ruled := ruled_in(ticket, run_id)) and not has_question(conversation):
-            done = await decided.rule(conversation_id, run_id, ruled)
-            _log.info("decided_by_note", conversation_id=conversation_id, run_id=run_id, ruled=ruled, done=done)
+        elif (ruling := ruled_in(ticket, run_id)) and not has_question(conversation):
+            done = await decided.rule(conversation_id, ruling)
+            log = _log.bind(conversation_id=conversation_id, run_id=ruling.run_id)
+            log.info("decided_by_note", ruled=ruling.ruled, by=ruling.by, done=done)
 
     async def _first_known(self, conversation_id: ConversationId) -> str | None:
         try:

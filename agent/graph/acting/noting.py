@@ -54,9 +54,9 @@ async def note_acted(desk: Desk, judge: Judge | None, customer: Customer, acted:
         await note_step(desk, kind, customer, acted.action, acted.rule)
 
 
-async def note_ruling(desk: Desk, customer: Customer, action: str, ruled: Ruled) -> None:
-    """What was decided about an action that waits for a person. No channel tells which person of its own it was."""
-    who = "" if ruled is Ruled.TIMED_OUT else f"a person at {desk.conversation_id.partition(':')[0]}"
+async def note_ruling(desk: Desk, customer: Customer, action: str, ruled: Ruled, by: str) -> None:
+    """What was decided about an action that waits for a person. `by`: see `DraftRuling`."""
+    who = "" if ruled is Ruled.TIMED_OUT else f"a person at {desk.conversation_id.partition(':')[0]}{by and f' ({by})'}"
     await _write(desk, customer, AuditEvent(_RULINGS[ruled], f"{desk.run_id}:{action}:ruling", action=action, who=who))
 
 

@@ -19,7 +19,7 @@ from agent.types import Decision, Outcome, Ruled
 
 
 async def approve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    """Stop here until it is decided: `{"ruled": a value of Ruled, "text": str | None}`.
+    """Stop here until it is decided: `{"ruled": a value of Ruled, "text": str | None, "by": str}`.
 
     An action is carried out then, once, however often this runs.
 
@@ -30,7 +30,7 @@ async def approve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     ruled, outcome = Ruled(answer["ruled"]), replace(state["outcome"], approval=None)
     acted, desk = state.get("acted"), runtime.context.desk_of(state["run_id"])
     if desk is not None and acted is not None and acted.step is Step.PENDING:
-        await note_ruling(desk, state["customer"], acted.action, ruled)
+        await note_ruling(desk, state["customer"], acted.action, ruled, answer.get("by", ""))
     if ruled is Ruled.TIMED_OUT:
         return {"outcome": _late(state, runtime.context, outcome)}
     if ruled is Ruled.DECLINED:

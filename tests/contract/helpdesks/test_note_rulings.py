@@ -4,7 +4,7 @@ import pytest
 
 from agent.channels.helpdesks.registry import SYSTEMS
 from agent.channels.helpdesks.sync import Decided, TicketSync
-from agent.types import ConversationId, Ruled, RunId, run_of
+from agent.types import ConversationId, DraftRuling, Ruled, run_of
 from tests.contract.helpdesks.fake_desk import FakeDesk, FakeTicket
 from tests.contract.helpdesks.inn import ANSWER, DRAFT, SOURCE, Inn
 
@@ -14,13 +14,13 @@ class Person:
 
     def __init__(self, inn: Inn) -> None:
         self.inn = inn
-        self.rulings: list[tuple[str, str, Ruled]] = []
+        self.rulings: list[DraftRuling] = []
         self.let_go: list[str] = []
         inn.sync = TicketSync({SOURCE: inn.helpdesk}, inn.conversations, inn.hints, None, Decided(self.rule, self.forget))
         inn.graph.outcome = DRAFT
 
-    async def rule(self, conversation_id: ConversationId, run_id: RunId, ruled: Ruled) -> bool:
-        self.rulings.append((conversation_id, run_id, ruled))
+    async def rule(self, conversation_id: ConversationId, ruling: DraftRuling) -> bool:
+        self.rulings.append(ruling)
         return True
 
     async def forget(self, conversation_id: ConversationId) -> None:
@@ -32,7 +32,7 @@ class Person:
     async def look(self, ticket: FakeTicket) -> list[Ruled]:
         """What is decided when the ticket is read again."""
         await self.inn.sync(self.place(ticket))
-        return [ruled for _, _, ruled in self.rulings]
+        return [ruling.ruled for ruling in self.rulings]
 
 
 @pytest.fixture
@@ -52,7 +52,9 @@ async def test_a_note_behind_the_proposal_decides(inn: Inn, person: Person, desk
     desk.staff_writes(ticket.id, note, public=False)
     assert await person.look(ticket) == said_by(desk, ruled)
     conversation = await inn.conversations.read(person.place(ticket))
-    assert {run_id for _, run_id, _ in person.rulings} <= {run_of(conversation.messages[-1].message_id)}
+    notes = {f"note {message.message_id}" for message in (await inn.helpdesk.read(inn.desk.id_of(ticket.id))).messages[-1:]}
+    assert {ruling.run_id for ruling in person.rulings} <= {run_of(conversation.messages[-1].message_id)}
+    assert {ruling.by for ruling in person.rulings} <= notes
     assert person.let_go == [person.place(ticket)]  # before there was a proposal
 
 

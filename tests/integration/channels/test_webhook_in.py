@@ -141,10 +141,11 @@ async def test_html_alone_becomes_text(world: World):
     assert (await world.conversations.read("acme:T-81")).messages[0].text == "Hello,\n\nwhere is my order?\nThanks"
 
 
-async def test_approvals_are_handed_on_once(world: World):
-    def decided(kind: str, **data: str) -> bytes:
-        return json.dumps({"type": kind, "data": {"ticket_id": "T-81"} | data}).encode()
+def decided(kind: str, **data: object) -> bytes:
+    return json.dumps({"type": kind, "data": {"ticket_id": "T-81"} | data}).encode()
 
+
+async def test_approvals_are_handed_on_once(world: World):
     first = await world.deliver(decided("agent.reply.approved", run_id="r1", text="My words"))
     again = await world.deliver(decided("agent.reply.approved", run_id="r1"))
     await world.deliver(decided("agent.reply.approved", run_id="r2"))
@@ -156,6 +157,16 @@ async def test_approvals_are_handed_on_once(world: World):
         ("acme:T-81", "r3"): "declined",
     }
     assert (await world.deliver(decided("agent.reply.approved", run_id="r4", text=" "))).status_code == 422
+    assert world.approvals.by == [""] * 4
+
+
+async def test_who_has_decided_is_handed_on(world: World):
+    await world.deliver(decided("agent.reply.approved", run_id="r1", decided_by=17))
+    await world.deliver(decided("agent.reply.declined", run_id="r2", decided_by="agent 18"))
+    assert world.approvals.by == ["17", "agent 18"]
+    for odd in ("", " 17", "1\n2026-01-01 action_done", "x" * 201, ["17"]):
+        refused = await world.deliver(decided("agent.reply.approved", run_id="r3", decided_by=odd))
+        assert (refused.status_code, "data.decided_by" in refused.text) == (422, True)
 
 
 async def test_routing_errors_have_the_same_form(world: World):

@@ -50,15 +50,17 @@ class BrokenConversations(InMemoryConversations):
 class RecordedApprovals:
     def __init__(self) -> None:
         self.decided: dict[tuple[str, str], str | None] = {}
+        self.by: list[str] = []
 
-    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None) -> bool:
-        return self._decide(conversation_id, run_id, text)
+    async def approve(self, conversation_id: ConversationId, run_id: RunId, text: str | None, by: str = "") -> bool:
+        return self._decide(conversation_id, run_id, text, by)
 
-    async def decline(self, conversation_id: ConversationId, run_id: RunId) -> bool:
-        return self._decide(conversation_id, run_id, "declined")
+    async def decline(self, conversation_id: ConversationId, run_id: RunId, by: str = "") -> bool:
+        return self._decide(conversation_id, run_id, "declined", by)
 
-    def _decide(self, conversation_id: ConversationId, run_id: RunId, what: str | None) -> bool:
+    def _decide(self, conversation_id: ConversationId, run_id: RunId, what: str | None, by: str) -> bool:
         is_new = (conversation_id, run_id) not in self.decided
+        self.by.append(by)
         self.decided.setdefault((conversation_id, run_id), what)
         return is_new
 

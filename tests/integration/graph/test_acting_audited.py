@@ -103,16 +103,17 @@ async def test_a_no_and_who_is_not_known(client: RedisClient, orders: Watched) -
 @pytest.mark.parametrize(
     ("approved", "ends"), [(True, ["approval_given", "action_begun", "action_done"]), (False, ["approval_refused"])]
 )
-async def test_a_persons_word(client: RedisClient, orders: Watched, approved: bool, ends: list[str]) -> None:
+@pytest.mark.parametrize(("by", "told"), [("", ""), ("note 812", " (note 812)")])
+async def test_a_persons_word(client: RedisClient, orders: Watched, approved: bool, ends: list[str], by: str, told: str) -> None:
     shop = audited(client, orders)
     await shop.hear("I want a refund for O-3000")
     waits = await shop.hear("yes")
     assert waits.proposal is None or waits.summary
     run_id = (await shop.conversations.read(ID)).messages[-1].message_id.removeprefix("out_")
-    await (shop.turns.approve(ID, run_id, None) if approved else shop.turns.decline(ID, run_id))  # type: ignore[arg-type]
+    await (shop.turns.approve(ID, run_id, None, by) if approved else shop.turns.decline(ID, run_id, by))  # type: ignore[arg-type]
     assert await kinds(orders.log) == ["action_asked", "action_confirmed", "approval_asked", *ends]
     (ruling,) = [entry async for entry in orders.log.entries() if entry["kind"].startswith("approval_") and "who" in entry]
-    assert ruling["who"] == f"a person at {ID.partition(':')[0]}"
+    assert ruling["who"] == f"a person at {ID.partition(':')[0]}{told}"
 
 
 async def test_a_turn_that_died_after_the_call_writes_its_end_once(client: RedisClient, orders: Watched) -> None:

@@ -42,6 +42,8 @@ def test_a_ruling_survives_json(ruled: Ruled) -> None:
     after = load_ruling(dump_ruling(before))
     assert after == before
     assert type(after.ruled) is Ruled
+    assert load_ruling(dump_ruling(replace(before, by="note 812"))).by == "note 812"
+    assert '"by"' not in dump_ruling(before), "what an earlier release has written is the same text"
 
 
 @pytest.mark.parametrize("before", MESSAGES, ids=range(len(MESSAGES)))

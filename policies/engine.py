@@ -193,7 +193,7 @@ class PolicyEngine:
         """The actions that a message asks for, nearest first; by a pattern counts as nearest."""
         pieces = tuple(windows(normalise(facts.text)))
         found = [(judge, rule) for judge, rule in self._actions if rule.holds(pieces, facts)]
-        by_pattern = {rule.id for _, rule in found if any(p.search(piece) for p in rule.patterns for piece in pieces)}
+        by_pattern = {rule.id for _, rule in found if rule.is_named(pieces)}
         found.sort(key=lambda one: (one[1].id not in by_pattern, -facts.similarity.get(one[1].id, -1.0)))
         return tuple(judge for judge, _ in found)
 

@@ -16,12 +16,14 @@ from policies.expressions import Expression, ExpressionInvalid, Unevaluable
 from policies.judging import ActionVerdict, Case
 from policies.patterns import normalise, windows
 from policies.schema import Pack
+from policies.searching import search
 from policies.testing import shown_amount
 from policies.triggers import Trigger
 from policies.types import Action as Ruled
 from policies.types import Facts, Guideline, TopicVerdict, Verdict
 from policies.wishes import may_be_named, near_actions
 
+TOO_SLOW = "(too slow to tell, so it counts as found)"
 NEAR = 0.12
 """A rule whose examples a message misses by less than this came near: who writes rules wants to see it."""
 
@@ -257,16 +259,24 @@ def _counted(trigger: Trigger, reading: Reading, engine: PolicyEngine, facts: Fa
     return replace(reading, fired=fired and not is_said, counts=tuple(counts))
 
 
+def _words(patterns: Sequence[str], pieces: Sequence[str]) -> str | None:
+    """What is found first."""
+    try:
+        found = next((match for one in patterns for piece in pieces if (match := search(one, piece))), None)
+    except TimeoutError:
+        return TOO_SLOW
+    return " ".join(found[0].split()) if found else None
+
+
 def _read(
     kind: str, rule_id: str, conditions: Sequence[Condition], pieces: Sequence[str], facts: Facts, nearest: Nearest
 ) -> Reading:
     patterns = [condition.pattern for condition in conditions if condition.pattern is not None]
-    found = next((match for one in patterns for piece in pieces if (match := re.search(one, piece))), None)
-    words = " ".join(found[0].split()) if found else None
+    words = _words(patterns, pieces)
     by_example = next((condition for condition in conditions if condition.examples), None)
     near = facts.similarity.get(rule_id)
     if by_example is None or by_example.threshold is None or near is None:
-        return Reading(kind, rule_id, found is not None, words)
+        return Reading(kind, rule_id, words is not None, words)
     others = bool(by_example.languages) and re.split(r"[-_]", facts.language.casefold())[0] not in by_example.languages
     example = nearest(by_example.examples)[0] if near >= by_example.threshold - NEAR else None
     look_alike = None
@@ -277,7 +287,7 @@ def _read(
     return Reading(
         kind=kind,
         id=rule_id,
-        fired=fired or found is not None,
+        fired=fired or words is not None,
         words=words,
         similarity=near,
         threshold=by_example.threshold,

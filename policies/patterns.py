@@ -4,6 +4,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+import regex
+
+from policies.searching import prepare, repeats_a_group, search, skeleton
+
 WINDOW_CHARS = 4_000
 """The longest text that a pattern is given."""
 OVERLAP_CHARS = 200
@@ -14,6 +18,9 @@ MAX_WINDOWS = 16
 _UNIFY = str.maketrans(dict.fromkeys("’‘‛`´ʼ′", "'") | dict.fromkeys("“”„«»″", '"') | dict.fromkeys("‐‑‒–—―−", "-"))
 _SPACE = re.compile(r"\s+")
 _ESCAPE = re.compile(r"\\.", re.DOTALL)
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_PROBES = tuple(one * (chars // len(one)) for one in ("a", "a ", "1", "1 ") for chars in (40, WINDOW_CHARS))
+"""Much of what a repetition finds: near to its end, and as much as there can be."""
 
 
 def normalise(text: str) -> str:
@@ -56,9 +63,11 @@ def matches_glob(glob: str, name: str) -> bool:
 def compiled(pattern: str) -> re.Pattern[str]:
     """A pattern, ready to search. Raises `ValueError` for one that is none."""
     try:
-        return re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
+        made = re.compile(pattern)
+        prepare(pattern)
+    except (re.error, regex.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}; correct it") from error
+    return made
 
 
 def check_pattern(pattern: str) -> None:
@@ -71,7 +80,7 @@ def check_pattern(pattern: str) -> None:
     if found.search("") and found.search("\0"):
         raise ValueError("finds something in every message, whatever it says; write what must be there")
     literal = _ESCAPE.sub("", pattern).replace("(?P<", "(?<")
-    strange = [c for c in literal if c != " " and normalise(c) != c]
+    strange = [c for c in dict.fromkeys(literal) if c != " " and normalise(c) != c]
     if strange:
         plain = normalise(strange[0])
         raise ValueError(f"has {strange[0]!r}, but patterns read small letters without accents; write {plain!r}")
@@ -79,11 +88,27 @@ def check_pattern(pattern: str) -> None:
         raise ValueError("`.*` and `.+` are slow on a long message; write a limit, e.g. `.{0,40}`")
     if _nests_quantifiers(pattern):
         raise ValueError("a repeated group holds another repetition without a limit, which can take for ever; write a limit")
+    if repeats_a_group(pattern) and _is_slow(pattern):
+        raise ValueError("takes too long on a long message: a repeated group can be read in many ways; repeat less, or one word")
+
+
+def _is_slow(pattern: str) -> bool:
+    """Whether a search takes too long in a text that is made for it.
+
+    That has much of what is repeated, and every word without which no search is begun.
+    """
+    words = " ".join(_LETTERS.findall(_ESCAPE.sub(" ", pattern)))
+    try:
+        for one in _PROBES:
+            search(pattern, f"{one}! {words} 1")
+    except TimeoutError:
+        return True
+    return False
 
 
 def _nests_quantifiers(pattern: str) -> bool:
     """True for shapes such as `(a+)*`: a group without a limit around a repetition without a limit."""
-    text = re.sub(r"\[\^?\]?[^\]]*\]", "x", _ESCAPE.sub("x", pattern))
+    text = skeleton(pattern)
     open_groups = [False]
     at = 0
     while at < len(text):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from policies.condition import Condition
+from policies.searching import is_found
 from policies.types import Facts
 
 BUT_NOT = "/but_not"
@@ -16,7 +17,7 @@ class Rule:
     """The conditions of one rule, compiled."""
 
     id: str
-    patterns: tuple[re.Pattern[str], ...]
+    patterns: tuple[str, ...]
     by_example: Condition | None
 
     def holds(self, pieces: Sequence[str], facts: Facts) -> bool:
@@ -25,7 +26,7 @@ class Rule:
 
     def is_named(self, pieces: Sequence[str]) -> bool:
         """Whether a pattern is found."""
-        return any(pattern.search(piece) for pattern in self.patterns for piece in pieces)
+        return any(is_found(pattern, piece) for pattern in self.patterns for piece in pieces)
 
     def is_near(self, facts: Facts) -> bool:
         """Whether the message is as near to an example as the rule asks for, and no nearer to a look-alike."""
@@ -39,7 +40,7 @@ class Rule:
 
 def compile_rule(rule_id: str, conditions: Sequence[Condition]) -> Rule:
     """Ready to be asked. At most one of the conditions has examples."""
-    patterns = tuple(re.compile(c.pattern) for c in conditions if c.pattern is not None)
+    patterns = tuple(c.pattern for c in conditions if c.pattern is not None)
     return Rule(rule_id, patterns, next((c for c in conditions if c.examples), None))
 
 

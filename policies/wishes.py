@@ -3,12 +3,12 @@
 This only decides what a model is shown. Whatever it says then is held to the action's own rules.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 
 from policies.actions import Action, Kind
 from policies.judging import Judge
 from policies.patterns import WINDOW_CHARS
+from policies.searching import finditer
 
 LOW = 0.45
 """A message less like each of an action's wishes than this (cosine) asks for nothing.
@@ -54,5 +54,8 @@ def names_a_thing(action: Action, text: str) -> bool:
     """True if a message has what can only be one of the things that the action is about, e.g. the number of a booking."""
     patterns = (rf"(?<!\w)(?:{one.pattern})(?!\w)" for one in action.arguments.values() if one.pattern is not None)
     read = text[:WINDOW_CHARS]
-    found = (match[0] for pattern in patterns for match in re.finditer(pattern, read, re.IGNORECASE))
+    try:
+        found = [match[0] for pattern in patterns for match in finditer(pattern, read, any_case=True)]
+    except TimeoutError:
+        return False
     return any(any(c.isdigit() for c in words) for words in found)

@@ -13,6 +13,7 @@ import dateparser
 from policies.action_parts import Argument
 from policies.expressions import Clock, cents
 from policies.patterns import normalise
+from policies.searching import finditer, is_all_of
 
 MAX_CHARS = 4_000
 """Of a message, what values are looked for in."""
@@ -72,15 +73,18 @@ def values_in(message: str, argument: Argument, language: str, clock: Clock, *, 
             named = _BARE.findall(message)
         return [cents(f"{whole}.{part or '00'}") for whole, part in named]
     if argument.pattern is not None:
-        found = re.finditer(rf"(?<!\w)(?:{argument.pattern})(?!\w)", message, re.IGNORECASE)
-        return [_in_case(argument.pattern, one[0]) for one in found]
+        found = finditer(rf"(?<!\w)(?:{argument.pattern})(?!\w)", message, any_case=True)
+        try:
+            return [_in_case(argument.pattern, one[0]) for one in found]
+        except TimeoutError:
+            return []  # it is asked for
     said = normalise(message)
     return [value for value in argument.only if re.search(rf"(?<!\w){re.escape(normalise(value))}(?!\w)", said)]
 
 
 def _in_case(pattern: str, value: str) -> str:
     """As the pattern writes it, whatever case the customer has taken."""
-    return next((one for one in (value, value.upper(), value.lower()) if re.fullmatch(pattern, one)), value)
+    return next((one for one in (value, value.upper(), value.lower()) if is_all_of(pattern, one)), value)
 
 
 def _dates(message: str, language: str, clock: Clock) -> list[str]:

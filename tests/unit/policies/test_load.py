@@ -69,6 +69,9 @@ def test_mistake_is_named_with_its_line(folder: Path, name: str, old: str, new: 
         ("café", "write 'e'"),
         ("a.*b", "write a limit"),
         ("(?:a+)+b", "take for ever"),
+        (r"\b(?:\w{1,20} ?){1,20}refund", "takes too long on a long message"),
+        ("(?:a|aa)+refund", "takes too long on a long message"),
+        ("(?:[a-z]{1,10} ?){2,30}[0-9]", "takes too long on a long message"),
     ],
 )
 def test_pattern_that_is_broken_or_dangerous_is_refused(folder: Path, pattern: str, said: str) -> None:

@@ -112,9 +112,9 @@ class Warehouse(Orders):
         self.now: dt.datetime = dt.datetime.now(dt.UTC)
         self.deliveries: list[tuple[str, str]] = []
 
-    async def specs(self) -> Mapping[str, ToolSpec]:
+    async def specs(self, *tools: str) -> Mapping[str, ToolSpec]:
         more = {name: ToolSpec(name, name, {}, repeats_safely=True) for name in CHANGES}
-        return {**await super().specs(), **more}
+        return {**await super().specs(*tools), **more}
 
     async def call(self, call: ToolCall) -> ToolResult:
         assert call.customer.identity is Identity.VERIFIED, "asked for somebody who isn't known"

@@ -90,7 +90,7 @@ class Orders:
         known = {"id": order_id, "customer": customer, "total": total, "refunded": 0, "status": "delivered"}
         self.orders[order_id] = known | more
 
-    async def specs(self) -> Mapping[str, ToolSpec]:
+    async def specs(self, *tools: str) -> Mapping[str, ToolSpec]:
         reads = {name: ToolSpec(name, name, {}, Effect.READ) for name in ("orders.get", "orders.mine")}
         return reads | {"orders.refund": ToolSpec("orders.refund", "pays back", {}, repeats_safely=self.repeats_safely)}
 

@@ -40,7 +40,7 @@ class Stays:
             "currency": "EUR",
         }
 
-    async def specs(self) -> Mapping[str, ToolSpec]:
+    async def specs(self, *tools: str) -> Mapping[str, ToolSpec]:
         reads = {name: ToolSpec(name, name, {}, Effect.READ) for name in READS}
         return reads | {name: ToolSpec(name, name, {}, repeats_safely=True) for name in WRITES}
 

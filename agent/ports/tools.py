@@ -65,8 +65,12 @@ class ToolResult:
 class Tools(Protocol):
     """All systems that are configured."""
 
-    async def specs(self) -> Mapping[str, ToolSpec]:
-        """What there is, by name. Raises `ToolUnavailable` if a system doesn't tell."""
+    async def specs(self, *tools: str) -> Mapping[str, ToolSpec]:
+        """Those of these tools that there are, by name; without any named, all.
+
+        Raises:
+            ToolUnavailable: a system that has one of them doesn't tell.
+        """
         ...
 
     async def call(self, call: ToolCall) -> ToolResult:

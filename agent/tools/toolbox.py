@@ -50,15 +50,17 @@ class Toolbox:
         for known in self._systems.values():
             await known.system.aclose()
 
-    async def specs(self) -> Mapping[str, ToolSpec]:
-        """What there is, by name.
+    async def specs(self, *tools: str) -> Mapping[str, ToolSpec]:
+        """Those of these tools that there are, by name; without any named, all. No other system is asked.
 
         Raises:
-            ToolUnavailable: a system doesn't tell, or hasn't an operation of the settings.
+            ToolUnavailable: a system doesn't tell, or hasn't such an operation of the settings.
         """
         found: dict[str, ToolSpec] = {}
-        for known in self._systems.values():
-            for one in (await known.tools()).values():
+        for system, known in self._systems.items():
+            names = [name for name in known.settings.operations if not tools or f"{system}.{name}" in tools]
+            told = await known.tools() if names else {}
+            for one in (told[name] for name in names):
                 if isinstance(one, str):
                     raise ToolUnavailable(one)
                 found[one.spec.name] = one.spec

@@ -64,8 +64,8 @@ class Counted:
     tools: Tools
     calls: list[ToolCall] = field(default_factory=list)
 
-    async def specs(self) -> Mapping[str, ToolSpec]:
-        return await self.tools.specs()
+    async def specs(self, *tools: str) -> Mapping[str, ToolSpec]:
+        return await self.tools.specs(*tools)
 
     async def call(self, call: ToolCall) -> ToolResult:
         self.calls.append(call)

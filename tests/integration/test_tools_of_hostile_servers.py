@@ -187,6 +187,19 @@ async def test_a_document_that_is_none_makes_its_system_unavailable(tmp_path, do
     assert {one.path for one in server.requests} == {"/v1/openapi.json"}
 
 
+async def test_a_system_that_is_away_is_in_no_other_ones_way(tmp_path):
+    given = system(tmp_path, "http://127.0.0.1:9")
+    away = {**given, "document": "http://127.0.0.1:9/openapi.json"}
+    short = {**given, "operations": {"write": {}, "gone": {"operation": "no_such_thing"}}}
+    async with open_tools(Settings(tools={"away": away, "short": short, "sys": given})) as box:
+        assert set(await box.specs("sys.write")) == {"sys.write"}
+        assert set(await box.specs("sys.write", "sys.read", "sys.none", "none.write")) == {"sys.write", "sys.read"}
+        assert set(await box.specs("short.write")) == {"short.write"}
+        for tools in (("away.write",), ("short.gone",), ("sys.write", "away.read"), ()):
+            with pytest.raises(ToolUnavailable):
+                await box.specs(*tools)
+
+
 async def test_a_document_from_elsewhere_is_asked_for_without_the_systems_token(tmp_path):
     async with FaultyServer([status(200, DOCUMENT)]) as other, FaultyServer([status(200, {})]) as server:
         given = system(tmp_path, server.base_url, document=f"{other.base_url}/openapi.json")

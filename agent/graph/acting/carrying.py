@@ -116,7 +116,8 @@ async def _call(
 ) -> Acted:
     """Begin, call, write down. `is_begun`: it was begun for this very proposal."""
     action = judge.action
-    specs = await desk.tools.specs()  # first: what is taken and then not called looks like a call that may have happened
+    assert action.tool is not None
+    specs = await desk.tools.specs(action.tool)  # first: what is taken and then not called looks like one that may have happened
     taking = taking_of(desk, judge, proposal, verdict)
     taken = await desk.ledger.take(taking)
     if taken.full is not None:
@@ -127,7 +128,7 @@ async def _call(
         if not is_begun and await _is_undone(desk, judge, customer, verdict, proposal):
             return replace(await _nobody_knows(desk, judge, customer, verdict, taking), proposal=proposal)
         return Acted(Step.DONE, action.id, verdict.rule, action.say.done, verdict.values, proposal)
-    repeats = action.tool is not None and action.tool in specs and specs[action.tool].repeats_safely
+    repeats = action.tool in specs and specs[action.tool].repeats_safely
     if taken.known is not None and (taken.known.stage is LedgerStage.UNCERTAIN or not repeats):
         return replace(await _nobody_knows(desk, judge, customer, verdict, taking), proposal=proposal)
     return replace(await _make(desk, judge, customer, verdict, taking, repeats=repeats), proposal=proposal)

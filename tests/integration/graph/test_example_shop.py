@@ -46,7 +46,7 @@ class Systems:
         self.operations = {**dict.fromkeys(self.facts, Effect.READ), **changes}
         self.changes: list[ToolCall] = []
 
-    async def specs(self) -> Mapping[str, ToolSpec]:
+    async def specs(self, *tools: str) -> Mapping[str, ToolSpec]:
         return {tool: ToolSpec(tool, tool, {}, effect) for tool, effect in self.operations.items()}
 
     async def call(self, call: ToolCall) -> ToolResult:

@@ -1,7 +1,11 @@
-"""Articles that a request may be about, told as a numbered list, and what a reply picks of it. Pure."""
+"""What a customer is given to pick: a yes or a no, or one of a numbered list of articles; and what a reply picks. Pure."""
 
 import re
 from collections.abc import Sequence
+
+from agent.graph.acting.consent import PLAIN
+from agent.types import Outcome
+from policies.rule import language_of
 
 _OPTION = re.compile(r"^([1-9])\. (.+?)\s*$", re.MULTILINE)
 _PLACES = {
@@ -20,6 +24,14 @@ def listed(lead: str, question: str, titles: Sequence[str]) -> str:
         return question
     lines = "\n".join(f"{n}. {title}" for n, title in enumerate(titles, 1))
     return f"{lead}\n\n{lines}\n\n{question}"
+
+
+def offered(outcome: Outcome) -> tuple[str, ...]:
+    """What may be answered to a question by a press of a button: the words that are said then."""
+    proposal = outcome.proposal
+    if proposal is None:
+        return listed_titles(outcome.answer)
+    return PLAIN.get(language_of(outcome.language), ()) if proposal.asked is None else ()
 
 
 def listed_titles(question: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from agent.channels.widget.progress import WidgetProgress
 from agent.channels.widget.sender import WidgetSender
 from agent.channels.widget.states import DISCLOSURE, NOTED, UNKNOWN, language_of, note
 from agent.errors import ConversationMissing
-from agent.graph.options import listed_titles
+from agent.graph.options import offered
 from agent.helpdesk_settings import HelpdeskSettings
 from agent.ports import Conversations, PersonRequests, ReplySender
 from agent.privacy.handling import RulesInForce
@@ -57,7 +57,7 @@ def build_sender(
     redis: RedisClient, escalations: Mapping[str, Escalation], promises: Mapping[str, str], keep_s: int = 0
 ) -> WidgetSender:
     """What a worker shows outcomes with. `escalations`: who is told of a hand-off, by site. `promises`: see `promises_of`."""
-    return WidgetSender(RedisWidgetConversations(redis, keep_s=keep_s), listed_titles, escalations, promises)
+    return WidgetSender(RedisWidgetConversations(redis, keep_s=keep_s), offered, escalations, promises)
 
 
 def build_by_webhook(

@@ -63,7 +63,7 @@ async def test_a_guest_cancels_by_chat_and_the_page_shows_it(site_url: str, page
     await ask(page, "Please cancel my booking MS-104211")
     await expect(answers(page).last).to_contain_text("€773.60", timeout=SOON)
     await expect(line).to_contain_text("confirmed")
-    await ask(page, "yes please")
+    await page.get_by_role("button", name="Yes", exact=True).click()
     await expect(line).to_contain_text("cancelled", timeout=SOON)
     await expect(answers(page)).to_have_count(2, timeout=SOON)
 

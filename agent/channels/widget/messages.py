@@ -35,7 +35,7 @@ def assistant_message(entry: OutboxEntry, options: Sequence[str]) -> Shown:
 
     Args:
         entry: the outcome.
-        options: what a question back may be about, each a quick reply.
+        options: what may be answered, each a quick reply.
     """
     outcome = entry.outcome
     shown = _message(entry.outbox_id, "assistant", outcome.answer, tree(outcome.answer), entry.created_at)

@@ -11,7 +11,7 @@ from agent.channels.widget.progress import progress_event
 from agent.channels.widget.states import NEEDS_ADDRESS, NOTED, PASSED_ON, TOLD, note, state_event
 from agent.errors import HelpdeskRefused, HelpdeskUnavailable
 from agent.ports import Stage
-from agent.types import Decision, OutboxEntry
+from agent.types import Decision, OutboxEntry, Outcome
 from agent.widget_ports import Escalation, Event, PersonState, Publication, WidgetConversation, WidgetConversations
 
 SAYS = frozenset({Decision.ANSWER, Decision.CLARIFY, Decision.REFUSE, Decision.HANDOFF})
@@ -26,7 +26,7 @@ class WidgetSender:
 
     Args:
         conversations: where to.
-        options: the articles that a question back lists.
+        options: what may be answered to a question by a button.
         escalations: who is told of a hand-off, by site.
         promises: the policies' words that a person is told, and the line for where nobody is.
     """
@@ -34,7 +34,7 @@ class WidgetSender:
     def __init__(
         self,
         conversations: WidgetConversations,
-        options: Callable[[str], Sequence[str]],
+        options: Callable[[Outcome], Sequence[str]],
         escalations: Mapping[str, Escalation] | None = None,
         promises: Mapping[str, str] | None = None,
     ) -> None:
@@ -84,7 +84,7 @@ class WidgetSender:
         outcome = entry.outcome
         if outcome.decision not in SAYS or not outcome.answer:
             return (), [progress_event(Stage.IDLE)]
-        options = self._options(outcome.answer) if outcome.decision is Decision.CLARIFY else ()
+        options = self._options(outcome) if outcome.decision is Decision.CLARIFY else ()
         whole = json.dumps(assistant_message(entry, options))
         deltas = [
             Event("message.delta", json.dumps({"id": entry.outbox_id, "seq": seq, "tree": piece}))

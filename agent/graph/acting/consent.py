@@ -37,6 +37,20 @@ _YES: Mapping[str, str] = {
     "id": "ya|iya|oke|ok|setuju|benar|silakan|lanjutkan|tentu|saya setuju",
     "zh": "是|是的|好|好的|可以|确认|同意|没问题|行|对",
 }
+PLAIN: Mapping[str, tuple[str, str]] = {
+    "en": ("Yes", "No"),
+    "de": ("Ja", "Nein"),
+    "es": ("Sí", "No"),
+    "fr": ("Oui", "Non"),
+    "it": ("Sì", "No"),
+    "nl": ("Ja", "Nee"),
+    "pt": ("Sim", "Não"),
+    "ar": ("نعم", "لا"),
+    "id": ("Ya", "Tidak"),
+    "zh": ("是", "不"),
+}
+"""A yes and a no in the languages in which they are understood, for who would rather press a button."""
+
 # What may stand beside a yes and changes nothing about it.
 _BESIDE: Mapping[str, str] = {
     "en": "please|pls|thanks|thank you|thx|very much|so much|a lot|many thanks|for your help|in advance|it|this|that|the|my|now|"

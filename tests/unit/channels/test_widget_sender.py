@@ -10,8 +10,8 @@ from agent.channels.widget.people import WidgetPeople
 from agent.channels.widget.sender import WidgetSender
 from agent.channels.widget.states import NOTED, UNKNOWN, note
 from agent.errors import ConversationMissing, HelpdeskRefused, HelpdeskUnavailable
-from agent.graph.options import listed, listed_titles
-from agent.types import ConversationId, Decision, OutboxEntry, Outcome
+from agent.graph.options import listed, offered
+from agent.types import ConversationId, Decision, OutboxEntry, Outcome, Proposal
 from agent.widget_ports import PersonState, Publication, WidgetConversation
 from tests.fakes import InMemoryConversations
 from tests.fakes_widget import InMemoryWidgetConversations
@@ -45,7 +45,7 @@ class Shown:
     def __init__(self, desk: Desk | None = None) -> None:
         self.store = InMemoryWidgetConversations()
         promises = {"I pass it on.": NOTED, "I don't know.": UNKNOWN}
-        self.sender = WidgetSender(self.store, listed_titles, {"shop": desk} if desk else None, promises)
+        self.sender = WidgetSender(self.store, offered, {"shop": desk} if desk else None, promises)
 
     async def begun(self, about: WidgetConversation = ABOUT) -> "Shown":
         await self.store.create(about)
@@ -73,6 +73,23 @@ async def test_a_question_back_offers_what_it_lists() -> None:
     shown = await Shown().begun()
     await shown.sender.send(to_send(outcome(Decision.CLARIFY, listed("Which?", "Tell me more?", ["Refunds", "Dogs"]))))
     assert [one["value"] for one in (await shown.events())[-1][1]["quick_replies"]] == ["Refunds", "Dogs", "__handoff__"]
+
+
+@pytest.mark.parametrize(
+    ("language", "asked", "offers"),
+    [
+        ("en", None, ["Yes", "No"]),
+        ("pt-BR", None, ["Sim", "Não"]),
+        ("sv", None, []),  # in which no yes is understood
+        ("en", "booking_id", []),
+    ],
+)
+async def test_what_waits_for_a_yes_is_answered_by_a_button(language: str, asked: str | None, offers: list[str]) -> None:
+    shown = await Shown().begun()
+    proposal = Proposal("p-1", "cancel_booking", {}, "c-1", "2026-11-27T12:00:00Z", asked)
+    question = replace(outcome(Decision.CLARIFY, "Shall I?"), language=language, proposal=proposal)
+    await shown.sender.send(to_send(question))
+    assert [one["value"] for one in (await shown.events())[-1][1]["quick_replies"]] == [*offers, "__handoff__"]
 
 
 async def test_a_hand_off_that_nobody_is_told_of_says_so_in_the_customers_language() -> None:

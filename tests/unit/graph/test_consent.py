@@ -2,7 +2,9 @@
 
 import pytest
 
+from agent.graph.acting.consent import PLAIN as BUTTONS
 from agent.graph.acting.consent import Consent, read_consent
+from policies.load import default_folder, load_pack
 
 PLAIN = (
     "yes",
@@ -156,3 +158,9 @@ def test_what_cannot_be_told_is_worth_another_question_and_a_condition_is_not() 
     assert read_consent("ok let me think about it") is Consent.UNCLEAR
     assert read_consent("yes, but only half") is Consent.NEITHER
     assert read_consent("What does it cost?") is Consent.NEITHER
+
+
+def test_what_the_buttons_say_is_understood_in_every_language_of_the_pack() -> None:
+    assert {*load_pack(default_folder()).policy.locales} <= {*BUTTONS}
+    for yes, no in BUTTONS.values():
+        assert (read_consent(yes), read_consent(no)) == (Consent.YES, Consent.NO)

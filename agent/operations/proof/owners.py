@@ -48,8 +48,11 @@ class Owners:
         self._stop.set()
 
     def command(self, pid: int) -> str:
-        """How that process was started; empty if it was never seen."""
-        if (now := _command(Path(f"/proc/{pid}"))) and pid not in self._commands:
+        """How the program was started that it runs, or last ran; empty if it was never seen.
+
+        A process that was just begun is a copy of the one that began it, and has its command until it runs its own program.
+        """
+        if now := _command(Path(f"/proc/{pid}")):
             self._commands[pid] = now
         return self._commands.get(pid, "")
 
@@ -89,9 +92,12 @@ class Owners:
             return False
 
     def _look_on(self) -> None:
+        seen_twice: set[int] = set()
         while not self._stop.wait(LOOKS_EVERY_S):
             for name in os.listdir("/proc"):
-                if name.isdigit() and int(name) not in self._commands and self._is_here(Path("/proc", name)):
+                if name.isdigit() and int(name) not in seen_twice and self._is_here(Path("/proc", name)):
+                    if int(name) in self._commands:
+                        seen_twice.add(int(name))
                     self.command(int(name))
 
 

@@ -247,6 +247,26 @@ class World(Shop):
         self._check_replies(self._entries()[self.seen :], self._who())
         self.seen = len(self._entries())
 
+    async def nobody_rules(self) -> None:
+        """A worker does what is due where nobody has decided in time. Only what a person has approved before may be done now."""
+        conversation, account = self.conversations.conversations.get(ID), self.account
+        if conversation is None:
+            return
+        is_late, done = conversation.ruling is None, len(account.done)
+        agreed, account.agreed = account.agreed, account.agreed if not is_late else []
+        try:
+            has_ended = await self.turns.expire(ID)
+        except ToolUnavailable:
+            has_ended = False
+        self.tally["timed out"] += has_ended and is_late
+        if is_late:
+            assert len(account.done) == done, "done though nobody has decided"
+            account.agreed = agreed
+        if has_ended:
+            account.agreed, account.approved, account.waits = [], [], []
+            self._check_replies(self._entries()[self.seen :], self._who())
+            self.seen = len(self._entries())
+
     def _hear(self) -> None:
         """Has this very customer, within three days, said a plain yes to what was asked?"""
         asked = self.account.question

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
+from agent.completions import Task
 from agent.errors import SettingsInvalid
 from agent.model_profiles import ModelProfile
 from agent.model_settings import DEFAULT_MODEL, RouteSettings
-from agent.types import Task
 
 
 @dataclass(frozen=True, slots=True)

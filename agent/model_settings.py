@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from agent.types import Task
+from agent.completions import Task
 
 DEFAULT_MODEL = "default"
 """What the model of `INNKEEPER_LLM_*` goes by."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from agent.completions import Task
 from agent.errors import SettingsInvalid
 from agent.helpdesk_settings import AnyHelpdesk
 from agent.helpdesks_file import check_helpdesk_names, helpdesks_path, read_helpdesks
@@ -23,7 +24,6 @@ from agent.redis_urls import check_redis_url, node_urls
 from agent.site_settings import SiteSettings, check_site_names
 from agent.tool_settings import AnySystem, check_system_names
 from agent.tools_file import read_tools, tools_path
-from agent.types import Task
 
 PREFIX = "INNKEEPER_"
 

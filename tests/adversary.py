@@ -4,8 +4,8 @@ import json
 import random
 import re
 
+from agent.completions import Completion, Prompt, Task
 from agent.errors import ModelOutputInvalid, ModelUnavailable
-from agent.types import Completion, Prompt, Task
 from tests.fakes_model import FakeChatModel
 from tests.yes_man import yes_to_all
 

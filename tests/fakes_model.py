@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Iterable
 
 from agent.adapters.chat_wire import check_json
+from agent.completions import Completion, Prompt
 from agent.errors import AgentError, ModelOutputInvalid
 from agent.model_profiles import estimate_tokens
-from agent.types import Completion, Prompt, Usage
+from agent.types import Usage
 
 
 class FakeChatModel:

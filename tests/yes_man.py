@@ -3,7 +3,7 @@
 import json
 import re
 
-from agent.types import Completion, Prompt
+from agent.completions import Completion, Prompt
 from knowledge.sentences import split_sentences
 from knowledge.terms import content_terms
 from tests.fakes_model import FakeChatModel

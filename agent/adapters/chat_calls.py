@@ -12,10 +12,10 @@ from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 from pydantic import SecretStr
 
+from agent.completions import Prompt, Task
 from agent.errors import ModelOutputInvalid, ModelUnavailable
 from agent.model_settings import DEFAULT_MODEL, setting_of
 from agent.telemetry import model_call_counted
-from agent.types import Prompt, Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ import openai
 from agent.adapters.chat_calls import Calls, Limit, ModelServer
 from agent.adapters.chat_errors import MAX_RETRY_AFTER_S, VENDOR_ERRORS, is_worth_a_retry, retry_after_s, translate, was_dropped
 from agent.adapters.chat_wire import Answer, Piece, ThoughtFilter, check_json, read_answer, read_piece, without_thoughts
+from agent.completions import Completion, Prompt, Task
 from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable, SettingsInvalid
 from agent.model_profiles import ModelProfile, estimate_tokens
 from agent.model_sessions import SESSION_HEADER, current_session
 from agent.model_settings import setting_of
 from agent.telemetry import count_model_tokens
-from agent.types import Completion, Prompt, Task, Usage
+from agent.types import Usage
 
 __all__ = ["ModelServer", "OpenAIChatModel"]
 

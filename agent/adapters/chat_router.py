@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from agent.completions import Completion, Prompt, Task
 from agent.errors import ModelUnavailable
 from agent.model_routes import Route
 from agent.ports import ChatModel, ModelsSeen
 from agent.telemetry import MODEL_FALLBACKS
-from agent.types import Completion, Prompt, Task
 
 READY_S = 1.5
 """Most that one model is waited for when all are asked whether they are there: less than `/readyz` waits for that."""

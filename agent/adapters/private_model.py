@@ -6,9 +6,9 @@ What customers write is masked where the prompts are made; this is for all the r
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+from agent.completions import Completion, Prompt
 from agent.ports import ChatModel
 from agent.privacy.handling import PersonalRules, RulesInForce
-from agent.types import Completion, Prompt
 
 
 @dataclass(frozen=True, slots=True)

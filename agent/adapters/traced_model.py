@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from agent.completions import Completion, Prompt
 from agent.errors import ModelOutputInvalid, ModelUnavailable
 from agent.ports import ChatModel
 from agent.telemetry import span, spent
-from agent.types import Completion, Prompt
 
 log = structlog.get_logger(__name__)
 

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from agent.channels.deps import ApiDeps, Check, Refresh
+from agent.completions import Task
 from agent.errors import AgentError
 from agent.ports import ModelsSeen
 from agent.telemetry import METRICS_CONTENT_TYPE, READY, metrics_in
-from agent.types import Task
 from knowledge.errors import KnowledgeError
 
 CHECK_TIMEOUT_S = 2.0

@@ -16,6 +16,7 @@ from typing import Annotated
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.completions import IN_TIME, Completion, Prompt, Task
 from agent.errors import ModelOutputInvalid, ModelUnavailable
 from agent.graph.prompting import PROMPT_TOKENS, fence, fill, read_template
 from agent.grounding.passages import heading, passage_sentences
@@ -24,7 +25,7 @@ from agent.grounding.span import contradiction, find_span, other_limits
 from agent.model_profiles import ModelProfile, estimate_tokens
 from agent.ports import ChatModel
 from agent.telemetry import JUDGED_CLAIMS
-from agent.types import IN_TIME, Completion, Prompt, Task, Usage
+from agent.types import Usage
 
 log = structlog.get_logger()
 

@@ -15,8 +15,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.completions import Prompt
 from agent.model_profiles import BYTES_PER_TOKEN, ModelProfile, estimate_tokens
-from agent.types import Author, Message, Prompt
+from agent.types import Author, Message
 from knowledge.sentences import split_sentences
 from knowledge.types import Passage
 

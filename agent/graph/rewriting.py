@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from agent.completions import Prompt, Task
 from agent.graph.prompting import fill, read_template, transcript
 from agent.grounding.names import unknown_names
 from agent.model_profiles import ModelProfile
-from agent.types import Message, Prompt, Task
+from agent.types import Message
 from knowledge.terms import content_terms, words
 
 MAX_WORDS = 60

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.types import Completion, Prompt, Task
+from agent.completions import Completion, Prompt, Task
 from knowledge.pair_input import Marked, Reading
 from knowledge.types import Audience, Hit, Passage, Query, Vectors
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.adapters.embedded_model import embedded_model
 from agent.adapters.supervisor import Supervisor
+from agent.completions import Task
 from agent.errors import KnowledgeEmpty
 from agent.graph.build import build_graph
 from agent.graph.state import TurnContext, TurnState
@@ -17,7 +18,7 @@ from agent.ports import Answerer
 from agent.privacy.handling import rules_of
 from agent.settings import Settings
 from agent.thinking import think, walk
-from agent.types import Author, Message, MessageId, Outcome, RunId, Task
+from agent.types import Author, Message, MessageId, Outcome, RunId
 from agent.wiring import parts, rules, shelf
 from agent.wiring.verifiers import second_verifiers
 from knowledge.base import KnowledgeBase

@@ -10,6 +10,7 @@ from agent.adapters.chat_router import RoutedChatModel
 from agent.adapters.language import LanguageDetector
 from agent.adapters.private_model import PrivateChatModel
 from agent.adapters.traced_model import TracedChatModel
+from agent.completions import Task
 from agent.errors import SettingsInvalid
 from agent.graph.acting.acted import Acted, Step
 from agent.graph.answerability import Answerability
@@ -41,7 +42,6 @@ from agent.types import (
     PendingApproval,
     PolicyTrace,
     Proposal,
-    Task,
     Usage,
 )
 from knowledge.base import KnowledgeBase

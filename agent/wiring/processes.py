@@ -17,6 +17,7 @@ from agent.adapters.redis_store import RedisConversations
 from agent.adapters.shadow import RedisShadowRecords
 from agent.api import create_app, create_worker_app
 from agent.channels.deps import ApiDeps
+from agent.completions import Task
 from agent.graph.build import build_graph
 from agent.graph.routes import is_waiting
 from agent.privacy.handling import RulesInForce, rules_of
@@ -25,7 +26,7 @@ from agent.site_settings import WIDGET_SOURCE
 from agent.telemetry import hide_in_logs
 from agent.thinking import think
 from agent.turns import Turns
-from agent.types import ConversationId, Message, Outcome, RunId, Task
+from agent.types import ConversationId, Message, Outcome, RunId
 from agent.wiring import parts, rules, shelf
 from agent.wiring.backlog import Backlog
 from agent.wiring.desks import open_desks

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from agent.completions import Task
 from agent.errors import SettingsInvalid
 from agent.model_profiles import ModelProfile, load_profile
 from agent.model_routes import ModelRoutes, NamedModel, plan
 from agent.model_settings import DEFAULT_MODEL
 from agent.settings import Settings
-from agent.types import Task
 from agent.wiring.verifiers import check_verifiers
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack

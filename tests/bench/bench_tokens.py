@@ -16,12 +16,13 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from agent.completions import Completion, Prompt
 from agent.graph.build import build_graph
 from agent.model_profiles import load_profile
 from agent.privacy.environment import lock_down
 from agent.settings import Settings
 from agent.thinking import think
-from agent.types import Completion, Prompt, RunId, Usage
+from agent.types import RunId, Usage
 from agent.wiring import parts, rules, shelf
 from knowledge.sentences import split_sentences
 from tests.bench.report_samples import SAMPLES, messages

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.completions import Completion, Prompt
 from agent.graph.build import build_graph
 from agent.model_profiles import load_profile
 from agent.privacy.environment import lock_down
 from agent.settings import Settings
 from agent.thinking import think
-from agent.types import Completion, Prompt, RunId, Usage
+from agent.types import RunId, Usage
 from agent.wiring import parts, rules, shelf
 from knowledge.base import KnowledgeBase
 from knowledge.index import Entry

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
+from agent.completions import Prompt
 from agent.errors import ModelOutputInvalid
 from agent.model_profiles import load_profile
 from agent.ports import ChatModel
-from agent.types import Prompt
 from tests.fakes_model import FakeChatModel
 
 SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"], "additionalProperties": False}

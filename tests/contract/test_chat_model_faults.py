@@ -10,12 +10,13 @@ from prometheus_client import REGISTRY
 
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.adapters.chat_router import RoutedChatModel
+from agent.completions import Prompt, Task
 from agent.errors import ModelOutputInvalid, ModelUnavailable, SettingsInvalid
 from agent.model_profiles import load_profile
 from agent.model_routes import Route
 from agent.model_sessions import model_session, session_of
 from agent.telemetry import MODEL_CALLS
-from agent.types import Prompt, Task, Usage
+from agent.types import Usage
 from tests.faulty_server import USAGE, FaultyServer, Reply, completion, drop, piece, slowly, stall, status, stream
 
 SECRET = "my card is 4111"

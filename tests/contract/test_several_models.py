@@ -13,11 +13,12 @@ from prometheus_client import REGISTRY
 
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.adapters.chat_router import RoutedChatModel
+from agent.completions import Prompt, Task
 from agent.graph.prompting import draft_prompt
 from agent.graph.rewriting import rewrite_prompt
 from agent.model_profiles import load_profile
 from agent.model_routes import Route
-from agent.types import Author, Prompt, Task
+from agent.types import Author
 from tests.contract.test_chat_model import ASK, ASK_JSON
 from tests.samples import message, passage
 from tests.servers import free_port

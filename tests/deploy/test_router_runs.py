@@ -15,11 +15,11 @@ import yaml
 
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
 from agent.adapters.chat_router import RoutedChatModel
+from agent.completions import Prompt, Task
 from agent.errors import ModelUnavailable
 from agent.model_profiles import load_profile
 from agent.model_routes import Route
 from agent.model_sessions import model_session
-from agent.types import Prompt, Task
 from tests.deploy.rendered import Pod, Release
 from tests.deploy.router_process import Router, router_before, until
 from tests.faulty_server import USAGE, FaultyServer, Reply, Request, completion, piece, stall, status, stream

@@ -12,7 +12,8 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from agent.types import Completion, Prompt, Usage
+from agent.completions import Completion, Prompt
+from agent.types import Usage
 from tests.faulty_server import FaultyServer, Reply, Request, completion, status
 from tests.injection.attacks import all_attacks
 from tests.yes_man import yes_to_all

@@ -8,9 +8,9 @@ from shutil import copytree
 import pytest
 
 from agent.adapters.chat_router import RoutedChatModel
+from agent.completions import Task
 from agent.errors import ModelUnavailable, SettingsInvalid
 from agent.settings import Settings
-from agent.types import Task
 from agent.wiring import parts, probes, rules
 from policies.load import default_folder
 from tests.faulty_server import FaultyServer, status

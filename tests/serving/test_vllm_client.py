@@ -11,10 +11,10 @@ import jsonschema
 import pytest
 
 from agent.adapters.chat_model import ModelServer, OpenAIChatModel
+from agent.completions import Prompt
 from agent.errors import ModelOutputInvalid, ModelUnavailable
 from agent.model_profiles import load_profile
 from agent.operations.serving import load_serving
-from agent.types import Prompt
 from tests.serving.vllm_server import VllmServer
 
 SCHEMA = {

@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 
 from agent.adapters.chat_model import OpenAIChatModel
+from agent.completions import Prompt
 from agent.errors import ModelOutputInvalid
 from agent.model_sessions import model_session
-from agent.types import Prompt
 from tests.deploy.conftest import found_tools
 from tests.deploy.rendered import CHART, NEWEST, Pod, read_release
 from tests.deploy.router_process import router_before

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from agent.completions import Task
 from agent.errors import SettingsInvalid
 from agent.model_profiles import ModelProfile, load_profile, profile_names
 from agent.model_routes import NamedModel, plan
 from agent.model_settings import RouteSettings
-from agent.types import Task
 
 QWEN, SMOL, GEMMA = load_profile("qwen3"), load_profile("smollm2"), load_profile("gemma3-270m")
 NARROW = QWEN.model_copy(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.completions import Task
 from agent.errors import SettingsInvalid
 from agent.model_settings import RouteSettings
 from agent.settings import Settings, load_settings
-from agent.types import Task
 
 SMALL = {"base_url": "http://small:8000/v1", "profile": "qwen3", "api_key": "k-secret"}
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from agent import reasons
 from agent.adapters.private_model import PrivateChatModel
+from agent.completions import Completion, Prompt
 from agent.privacy.handling import PersonalRules
-from agent.types import Author, Completion, Decision, Prompt
+from agent.types import Author, Decision
 from knowledge.types import Audience, Hit, Passage, Query
 from tests.fakes_model import FakeChatModel
 from tests.samples import hit

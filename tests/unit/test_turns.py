@@ -5,6 +5,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from agent.completions import Completion, Prompt
 from agent.errors import ConversationMissing, ModelUnavailable
 from agent.graph.build import build_graph
 from agent.graph.state import TurnContext
@@ -12,7 +13,7 @@ from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import load_profile
 from agent.ports import Stage
 from agent.turns import Turns, run_id_of, visible
-from agent.types import Author, Completion, ConversationId, Decision, Outcome, Prompt, RunId
+from agent.types import Author, ConversationId, Decision, Outcome, RunId
 from agent.wiring.parts import STATE_TYPES
 from knowledge.types import Audience, Hit, Passage, Query
 from policies.engine import PolicyEngine

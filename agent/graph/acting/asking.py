@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from agent.completions import IN_TIME, Completion
 from agent.errors import ModelOutputInvalid, ModelUnavailable
 from agent.graph.acting.picking import Picked, pick_prompt, read_pick
 from agent.graph.acting.reading import Desk, is_able
 from agent.graph.examples import likeness
 from agent.graph.state import TurnContext, TurnState
 from agent.telemetry import ACTION_READINGS
-from agent.types import IN_TIME, Completion, Usage
+from agent.types import Usage
 from policies.judging import Judge
 from policies.wishes import may_be_named, near_actions
 

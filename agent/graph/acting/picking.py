@@ -12,9 +12,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.completions import Prompt, Task
 from agent.graph.prompting import REWRITE_TOKENS, fence, fill, read_template, transcript
 from agent.model_profiles import ModelProfile, estimate_tokens
-from agent.types import Message, Prompt, Task
+from agent.types import Message
 from policies.action_parts import Argument
 from policies.actions import Action
 

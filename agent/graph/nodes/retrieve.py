@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import structlog
 from langgraph.runtime import Runtime
 
+from agent.completions import IN_TIME
 from agent.errors import ModelOutputInvalid, ModelUnavailable
 from agent.graph.answerability import judge
 from agent.graph.articles import answering
@@ -22,7 +23,7 @@ from agent.graph.rewriting import names_only_what_was_said, problem_of, read_que
 from agent.graph.state import TurnContext, TurnState
 from agent.ports import Embedder, Retriever, Stage
 from agent.telemetry import QUERY_REWRITES
-from agent.types import IN_TIME, Message, Usage
+from agent.types import Message, Usage
 from knowledge.types import Audience, Hit, Query
 
 log = structlog.get_logger()

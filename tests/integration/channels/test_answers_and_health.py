@@ -2,9 +2,10 @@ import httpx
 import pytest
 
 from agent.channels.answers import _is_loopback
+from agent.completions import Task
 from agent.errors import ModelUnavailable, QueueUnavailable
 from agent.ports import ModelsSeen
-from agent.types import Author, Task
+from agent.types import Author
 from tests.integration.channels.test_webhook_in import code
 from tests.integration.channels.world import World
 

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from agent.adapters.redis_clients import RedisClient, redis_client
 from agent.adapters.redis_ledger import RedisLedger
+from agent.completions import Prompt, Task
 from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable
 from agent.graph.acting.picking import PICK_TOKENS, pick_prompt, read_pick
 from agent.graph.acting.reading import Desk
@@ -21,7 +22,7 @@ from agent.model_routes import NamedModel, plan
 from agent.ports import Effect
 from agent.settings import Settings
 from agent.thinking import think
-from agent.types import Author, Customer, Decision, Identity, Outcome, Prompt, RunId, Task
+from agent.types import Author, Customer, Decision, Identity, Outcome, RunId
 from agent.wiring import parts, rules, shelf
 from knowledge.embed import SentenceTransformerEmbedder
 from policies.engine import PolicyEngine

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import structlog
 
+from agent.completions import Completion, Prompt
 from agent.errors import QueueUnavailable, SettingsInvalid
 from agent.graph.state import TurnContext
 from agent.grounding.second import SecondVerifier
 from agent.model_profiles import load_profile
 from agent.ports import AuditEvent, AuditKind
 from agent.telemetry import metrics_page
-from agent.types import Completion, Decision, Prompt
+from agent.types import Decision
 from agent.wiring.live_policies import LivePolicies, LiveTurns
 from knowledge.embed import SentenceTransformerEmbedder
 from policies.engine import PolicyEngine

@@ -8,10 +8,10 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from agent.adapters.chat_router import RoutedChatModel
+from agent.completions import Completion, Prompt, Task
 from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable
 from agent.model_routes import Route
 from agent.ports import ChatModel, ModelsSeen
-from agent.types import Completion, Prompt, Task
 from tests.fakes_model import FakeChatModel
 
 SECRET = "my card is 4111"

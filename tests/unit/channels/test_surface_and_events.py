@@ -7,22 +7,11 @@ import pytest
 from agent.channels import demo_desk, desk_markup, desk_store
 from agent.channels.health import Readiness, report
 from agent.channels.outbound import event, webhook_id
+from agent.completions import Task
 from agent.errors import HelpdeskRefused, QueueUnavailable
 from agent.ports import ModelsSeen
 from agent.surface import answer_body
-from agent.types import (
-    Citation,
-    ConversationId,
-    Decision,
-    MessageId,
-    OutboxEntry,
-    OutboxId,
-    Outcome,
-    PolicyTrace,
-    RunId,
-    Task,
-    Usage,
-)
+from agent.types import Citation, ConversationId, Decision, MessageId, OutboxEntry, OutboxId, Outcome, PolicyTrace, RunId, Usage
 from knowledge.types import DocumentId, PassageId
 
 

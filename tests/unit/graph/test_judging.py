@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
+from agent.completions import Completion, Prompt
 from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable
 from agent.graph.judging import JUDGE_TOKENS, LOW, MAX_CALLS, MAX_CLAIMS, JudgeVerifier, judge_prompt, opinions, read_verdicts
 from agent.graph.prompting import PROMPT_TOKENS
 from agent.grounding.second import OpenClaim, Review
 from agent.grounding.types import Judgement
 from agent.model_profiles import estimate_tokens, load_profile
-from agent.types import Completion, Prompt, Usage
+from agent.types import Usage
 from tests.fakes_model import FakeChatModel
 from tests.samples import passage
 

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.completions import Task
 from agent.graph.acting.picking import PICK_TOKENS, Picked, Quoted, pick_prompt, read_pick
 from agent.graph.acting.quotes import Words, confirmed_dates, open_arguments, standing_in, values_of
 from agent.model_profiles import estimate_tokens, load_profile
-from agent.types import Author, Task
+from agent.types import Author
 from policies.actions import Action
 from policies.engine import PolicyEngine
 from policies.expressions import Clock

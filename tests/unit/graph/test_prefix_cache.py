@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from langgraph.runtime import Runtime
 
+from agent.completions import Prompt
 from agent.graph.evidence import Evidence
 from agent.graph.judging import JUDGE_TOKENS, judge_prompt
 from agent.graph.nodes.draft import draft
@@ -15,7 +16,7 @@ from agent.grounding.second import OpenClaim
 from agent.grounding.types import Judgement
 from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import ModelProfile, load_profile, profile_names
-from agent.types import Author, Message, Prompt, Usage
+from agent.types import Author, Message, Usage
 from knowledge.types import Passage
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack

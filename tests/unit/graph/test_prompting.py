@@ -2,9 +2,10 @@ import json
 
 import pytest
 
+from agent.completions import Prompt
 from agent.graph.prompting import PROMPT_TOKENS, Draft, DraftSentence, draft_prompt, fence, parse_draft
 from agent.model_profiles import estimate_tokens, load_profile, profile_names
-from agent.types import Author, Message, MessageId, Prompt
+from agent.types import Author, Message, MessageId
 from knowledge.types import Audience, DocumentId, Passage, PassageId
 
 QWEN, SMOL, GEMMA = load_profile("qwen3"), load_profile("smollm2"), load_profile("gemma3-270m")

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from agent.completions import Completion, Prompt
 from agent.errors import AgentError, ModelOutputInvalid, ModelUnavailable
 from agent.graph.build import build_graph
 from agent.graph.nodes.retrieve import retrieve, rewrite
@@ -17,7 +18,7 @@ from agent.graph.state import TurnContext, TurnState
 from agent.grounding.verifier import BuiltInVerifier
 from agent.model_profiles import load_profile
 from agent.thinking import think
-from agent.types import Author, Completion, Decision, Message, Prompt, RunId, Usage
+from agent.types import Author, Decision, Message, RunId, Usage
 from policies.engine import PolicyEngine
 from policies.load import default_folder, load_pack
 from tests.fakes import HashedWordsEmbedder, InMemoryRetriever

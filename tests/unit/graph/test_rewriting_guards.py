@@ -2,10 +2,11 @@ import json
 
 import pytest
 
+from agent.completions import Prompt
 from agent.graph.prompting import PROMPT_TOKENS, REWRITE_TOKENS, draft_prompt
 from agent.graph.rewriting import MAX_CHARS, names_only_what_was_said, problem_of, read_question, rewrite_prompt
 from agent.model_profiles import estimate_tokens, load_profile
-from agent.types import Author, Message, Prompt
+from agent.types import Author, Message
 from tests.samples import message, passage
 
 QWEN = load_profile("qwen3")

@@ -23,7 +23,7 @@ from policies.types import Action as Ruled
 from policies.types import Facts, Guideline, TopicVerdict, Verdict
 from policies.wishes import may_be_named, near_actions
 
-TOO_SLOW = "(too slow to tell, so it counts as found)"
+TOO_SLOW = "takes too long on this message, so it counts as found"
 NEAR = 0.12
 """A rule whose examples a message misses by less than this came near: who writes rules wants to see it."""
 
@@ -47,7 +47,7 @@ class Reading:
     Attributes:
         kind: `trigger`, `topic`, `guideline` or `action`.
         fired: whether its condition holds.
-        words: what its pattern found in the message.
+        words: what its pattern found in the message; `TOO_SLOW` if that could not be told in time.
         similarity: to the nearest example; None for a rule without examples.
         but_not: the look-alike that was nearer, if one stood in the way.
         other_language: its examples are compared with messages in other languages only.

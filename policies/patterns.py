@@ -89,7 +89,7 @@ def check_pattern(pattern: str) -> None:
     if _nests_quantifiers(pattern):
         raise ValueError("a repeated group holds another repetition without a limit, which can take for ever; write a limit")
     if repeats_a_group(pattern) and _is_slow(pattern):
-        raise ValueError("takes too long on a long message: a repeated group can be read in many ways; repeat less, or one word")
+        raise ValueError("takes too long on a long message: a repeated group can be read in many ways; give it a smaller limit")
 
 
 def _is_slow(pattern: str) -> bool:

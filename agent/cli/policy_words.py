@@ -12,7 +12,7 @@ from agent.cli.show import err, one_line
 from policies.action_parts import Argument
 from policies.actions import Kind
 from policies.cases import NONE
-from policies.explain import ActionReading, Explanation, Reading, RuleCheck
+from policies.explain import TOO_SLOW, ActionReading, Explanation, Reading, RuleCheck
 from policies.guidelines import ENOUGH, short_of_examples
 from policies.schema import Pack
 from policies.testing import CaseResult, shown_amount, shown_dial
@@ -200,7 +200,7 @@ def _readings(title: str, readings: Sequence[Reading]) -> None:
 
 def _reasons(one: Reading) -> Iterable[str]:
     if one.words is not None:
-        yield f"its pattern found “{one.words}”"
+        yield f"its pattern {TOO_SLOW}" if one.words == TOO_SLOW else f"its pattern found “{one.words}”"
     yield from (_COUNTED[count.what].format(so_far=count.so_far, needed=count.needed) for count in one.counts)
     if one.similarity is None or one.threshold is None:
         if not one.words and not one.counts:

@@ -9,7 +9,7 @@ import pytest
 
 from policies.cases import NOW
 from policies.engine import PolicyEngine
-from policies.explain import Explanation, explain
+from policies.explain import TOO_SLOW, Explanation, explain
 from policies.expressions import Clock
 from policies.judging import Case
 from policies.load import load_pack
@@ -46,6 +46,13 @@ def test_a_guideline_that_is_told_by_what_it_is_about_is_named_with_that(folder:
     assert (fired.fired, fired.example, fired.similarity) == (True, "Leaving later", 0.5)
     [near] = [one for one in told(folder, "hi", {"late": 0.25}).readings if one.id == "late"]
     assert not near.fired
+
+
+def test_a_pattern_that_cant_be_told_in_time_is_told_to_count(folder: Path) -> None:
+    slow = r"guidelines:\n  - {id: slow, when: {pattern: '\w+\s*\w+\s*\w+\s*\w+!x'}, then: Be kind.}\n"
+    (folder / "guidelines" / "more.yaml").write_text(slow.replace(r"\n", "\n"))
+    [read] = [one for one in told(folder, "a" * 3_900 + " and !x").readings if one.id == "slow"]
+    assert (read.fired, read.words) == (True, TOO_SLOW)
 
 
 def test_an_owner_of_two_ways_is_checked_as_a_whole(shop: Path) -> None:

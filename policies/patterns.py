@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import regex
 
-from policies.searching import prepare, repeats_a_group, search, skeleton
+from policies.searching import ESCAPE, prepare, repeats_a_group, search, skeleton
 
 WINDOW_CHARS = 4_000
 """The longest text that a pattern is given."""
@@ -17,7 +17,6 @@ MAX_WINDOWS = 16
 
 _UNIFY = str.maketrans(dict.fromkeys("’‘‛`´ʼ′", "'") | dict.fromkeys("“”„«»″", '"') | dict.fromkeys("‐‑‒–—―−", "-"))
 _SPACE = re.compile(r"\s+")
-_ESCAPE = re.compile(r"\\.", re.DOTALL)
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _PROBES = tuple(one * (chars // len(one)) for one in ("a", "a ", "1", "1 ") for chars in (40, WINDOW_CHARS))
 """Much of what a repetition finds: near to its end, and as much as there can be."""
@@ -79,7 +78,7 @@ def check_pattern(pattern: str) -> None:
     found = compiled(pattern)
     if found.search("") and found.search("\0"):
         raise ValueError("finds something in every message, whatever it says; write what must be there")
-    literal = _ESCAPE.sub("", pattern).replace("(?P<", "(?<")
+    literal = ESCAPE.sub("", pattern).replace("(?P<", "(?<")
     strange = [c for c in dict.fromkeys(literal) if c != " " and normalise(c) != c]
     if strange:
         plain = normalise(strange[0])
@@ -97,7 +96,7 @@ def _is_slow(pattern: str) -> bool:
 
     That has much of what is repeated, and every word without which no search is begun.
     """
-    words = " ".join(_LETTERS.findall(_ESCAPE.sub(" ", pattern)))
+    words = " ".join(_LETTERS.findall(ESCAPE.sub(" ", pattern)))
     try:
         for one in _PROBES:
             search(pattern, f"{one}! {words} 1")

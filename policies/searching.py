@@ -16,8 +16,10 @@ import structlog
 SLOWEST_S = 0.25
 """Of processor time for one text, a hundred times what the slowest pattern that ships needs for the longest one."""
 
+ESCAPE = re.compile(r"\\.", re.DOTALL)
+"""What stands for another sign, or for itself."""
+
 _log = structlog.get_logger(__name__)
-_ESCAPE = re.compile(r"\\.", re.DOTALL)
 _CHOICE = re.compile(r"\[\^?\]?[^\]]*\]")
 _OPTIONAL = re.compile(r"(?<![(*+?}])\?")
 _MANY_OPTIONAL = 10
@@ -75,7 +77,7 @@ def repeats_a_group(pattern: str) -> bool:
 
 def skeleton(pattern: str) -> str:
     """The pattern with `x` for every escape and every choice of characters, so that the signs that are left are signs."""
-    return _CHOICE.sub("x", _ESCAPE.sub("x", pattern))
+    return _CHOICE.sub("x", ESCAPE.sub("x", pattern))
 
 
 def _is_many(repeat: re.Match[str]) -> bool:

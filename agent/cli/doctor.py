@@ -17,6 +17,7 @@ from policies.errors import PolicyError
 from policies.types import Verifier
 
 LAST_REFUSALS = 10
+_DEMO = " (`up --demo` brings its own, which are not looked at here)"
 Check = Callable[[Settings], Awaitable[str]]
 
 
@@ -94,9 +95,6 @@ async def _knowledge(settings: Settings) -> str:
         return f"{told} passages; embedding model {knowledge.embedder.name}"
     finally:
         knowledge.close()
-
-
-_DEMO = " (`up --demo` brings its own, which are not looked at here)"
 
 
 async def _reranker(settings: Settings) -> str:

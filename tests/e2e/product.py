@@ -46,8 +46,11 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
 
 def run(data_dir: Path, *arguments: str, timeout_s: float = 300.0, **settings: str) -> subprocess.CompletedProcess[str]:
     """One command to its end."""
-    command = (*INNKEEPER, *arguments)
-    env = environment(data_dir, **settings)
+    return _ended(environment(data_dir, **settings), arguments, timeout_s)
+
+
+def _ended(env: dict[str, str], words: Sequence[str], timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
+    command = (*INNKEEPER, *words)
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
@@ -207,8 +210,7 @@ class Product:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One command to its end, in the processes' own environment."""
-        line = (*INNKEEPER, *words)
-        return subprocess.run(line, cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=300, check=False)
+        return _ended(self.environment(), words)
 
     def log(self, command: str) -> Path:
         return self.data_dir.parent / f"{command}.log"

@@ -81,6 +81,8 @@ def in_redis(house: Product) -> dict[str, bytes]:
     with redis.Redis.from_url(house.redis.url) as client:
         for key in client.scan_iter(count=1000):
             kind = client.type(key).decode()
+            if kind == "none":
+                continue  # it was let go since the scan came by
             read: Any = {
                 "string": lambda key=key: client.get(key),
                 "hash": lambda key=key: client.hgetall(key),
